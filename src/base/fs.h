@@ -1,0 +1,42 @@
+/* Files: whole reads and writes, atomic replacement, folders.  Everything is
+ * relative to a folder's descriptor (AT_FDCWD is one), opens with O_CLOEXEC and
+ * retries EINTR.  Errors carry errno and the name.  All of it blocks on disk.
+ */
+#ifndef BASE_FS_H
+#define BASE_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/bytes.h"
+
+struct err;
+
+/* Exactly n bytes; EBADMSG where the file ends before them. */
+int fs_pread(int fd, void *p, size_t n, uint64_t off, struct err *e);
+int fs_pwrite(int fd, const void *p, size_t n, uint64_t off, struct err *e);
+
+/* Appends the whole file to `out`; E2BIG past out->max.  ENOENT is the one that
+ * callers tell apart. */
+int fs_read_file(int dir, const char *name, struct buf *out, struct err *e);
+
+/* Temporary file, write, fsync, rename over `name`, fsync of the folder: after
+ * a crash the old or the new file is there, never half of one. */
+int fs_replace_file(int dir, const char *name, const void *p, size_t n,
+    mode_t mode, struct err *e);
+
+/* A folder's descriptor (O_RDONLY | O_DIRECTORY). */
+int fs_open_dir(int dir, const char *name, struct err *e);
+
+/* Makes the folder and its missing parents; an existing one is fine. */
+int fs_make_dirs(int dir, const char *path, mode_t mode, struct err *e);
+
+/* fsync of a folder, so that renames and new names in it are durable. */
+int fs_sync_dir(int dir, struct err *e);
+
+/* Removes a file or a whole tree without following links; absent is fine. */
+int fs_remove_tree(int dir, const char *name, struct err *e);
+
+#endif

@@ -1,0 +1,40 @@
+/* Process-wide counters, the one kind of mutable state at file scope besides
+ * the log level.  One table feeds the enum, `layerfs stat` and the manual.
+ * Counters only grow; any thread.
+ */
+#ifndef BASE_METRICS_H
+#define BASE_METRICS_H
+
+#include <stdint.h>
+
+#define METRICS(X)                                                        \
+	X(http_requests, "HTTP requests sent")                            \
+	X(http_bytes, "bytes of response bodies received")                \
+	X(http_retries, "HTTP requests sent again after a failure")       \
+	X(http_errors, "HTTP requests given up")                          \
+	X(fetch_chunks, "chunks fetched, verified and stored")            \
+	X(fetch_bytes, "decoded bytes of chunks stored")                  \
+	X(fetch_joined, "reads that joined a chunk already on its way")   \
+	X(fetch_corrupt, "chunks dropped because their digest was wrong") \
+	X(fetch_failed, "chunks given up")                                \
+	X(read_hits, "reads answered from the store")                     \
+	X(read_misses, "reads that had to wait for a fetch")              \
+	X(read_errors, "reads answered with an error")                    \
+	X(fuse_requests, "FUSE requests answered")                        \
+	X(objects_shared, "files found in the store already, by digest")  \
+	X(objects_new, "files given a place of their own in the store")   \
+	X(worker_restarts, "times the worker was started again")
+
+enum metric {
+#define X(name, help) METRIC_##name,
+	METRICS(X)
+#undef X
+	    METRIC_COUNT
+};
+
+void metric_add(enum metric m, uint64_t n);
+uint64_t metric_get(enum metric m);
+const char *metric_name(enum metric m);
+const char *metric_help(enum metric m);
+
+#endif

@@ -1,0 +1,25 @@
+/* Threads: few, named, listed here with what each may block on.
+ *
+ *  name     how many      does                       may block on
+ *  main     1             event loop, control socket epoll only
+ *  http     1             curl multi                 sockets (poll), never disk
+ *  decode   cores, max 4  decode, verify, write      data file's disk
+ *  fuse     2..4          FUSE requests              epoll, local disk reads
+ *  job      0..8          mounts, pulls, resolves    network, disk, other jobs'
+ * results
+ *
+ * Signals are blocked in all but main.
+ */
+#ifndef BASE_THREAD_H
+#define BASE_THREAD_H
+
+#include <pthread.h>
+
+struct err;
+
+/* Starts a joinable thread called `name` (15 bytes at most) with all signals
+ * blocked. */
+int thread_start(pthread_t *t, const char *name, void *(*run)(void *),
+    void *arg, struct err *e);
+
+#endif
