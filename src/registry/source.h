@@ -1,0 +1,100 @@
+/* Where a blob's bytes come from: a registry's repository, or an OCI layout
+ * folder.  The second seam of the design: fetch/ knows sources, nothing of
+ * HTTP.
+ *
+ * A source is shared (ref counted) and may be used by any thread.  A read is an
+ * embedded struct that belongs to the source from source_read() until on_done,
+ * which is called exactly once, on any thread, possibly before source_read()
+ * returns.  Neither callback may block, and none is called under a lock of the
+ * source.
+ */
+#ifndef REGISTRY_SOURCE_H
+#define REGISTRY_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/digest.h"
+
+struct err;
+struct registry;
+struct source;
+
+enum source_priority { SOURCE_NOW, SOURCE_SOON, SOURCE_IDLE };
+
+/* What on_bytes answers. */
+enum source_verdict {
+	SOURCE_CONTINUE,
+	SOURCE_PAUSE, /* these bytes were NOT taken; call source_resume() */
+	SOURCE_ABORT, /* ends the read with ECANCELED */
+};
+
+struct source_read {
+	/* set by the caller */
+	struct digest blob;
+	uint64_t blob_size;
+	uint64_t off,
+	    len; /* a part of the blob; off 0 and len blob_size: all */
+	enum source_priority priority;
+
+	/* Bytes in order, from off on; never more than len in all.  A host that
+	 * ignores ranges is handled below this: what is before off is
+	 * skipped. */
+	enum source_verdict (*on_bytes)(
+	    struct source_read *r, const void *p, size_t n);
+
+	/* failure is NULL when all len bytes were given.  Otherwise: EAGAIN
+	 * worth retrying (here or elsewhere), ENOENT the host has no such blob,
+	 * EACCES refused, ETIMEDOUT stalled, EPROTO, ECANCELED. */
+	void (*on_done)(struct source_read *r, const struct err *failure);
+
+	/* private to the source */
+	void *state;
+};
+
+void source_read(struct source *s, struct source_read *r);
+/* From any thread, while the read runs: go on after SOURCE_PAUSE. */
+void source_resume(struct source *s, struct source_read *r);
+/* Asks to end soon with ECANCELED; on_done still comes.  The read must not have
+ * had its on_done yet. */
+void source_cancel(struct source *s, struct source_read *r);
+
+struct source *source_ref(struct source *s);
+void source_unref(struct source *s);
+
+/* "127.0.0.1:5000/python" or "oci:/absolute/dir": for messages and state.db. */
+const char *source_name(const struct source *s);
+
+/* Reads the whole of a small part into memory, blocking: tables of contents.
+ * `out` is appended to; its ceiling holds. */
+int source_read_all(struct source *s, const struct digest *blob,
+    uint64_t blob_size, uint64_t off, uint64_t len, struct buf *out,
+    struct err *e);
+
+/* A folder in OCI image layout.  Takes dir on success. */
+struct source *source_new_layout(int dir, const char *name, struct err *e);
+
+/* A repository of a registry; keeps no reference to `r`, which must outlive
+ * it. */
+struct source *source_new_registry(struct registry *r, const char *host,
+    const char *repository, struct err *e);
+
+/* ---- for the files that implement one ---- */
+
+struct source_ops {
+	void (*read)(struct source *s, struct source_read *r);
+	void (*resume)(struct source *s, struct source_read *r);
+	void (*cancel)(struct source *s, struct source_read *r);
+	void (*free)(struct source *s);
+};
+
+/* The first member of an implementation's own struct. */
+struct source {
+	const struct source_ops *ops;
+	char *name;
+	_Atomic unsigned refs;
+};
+
+#endif
