@@ -1,0 +1,123 @@
+/* Missing chunks: once, in order, from somewhere.
+ *
+ * A `blob` is a layer's blob as something to fetch from: its map and its
+ * sources.  A `want` asks that a range of `data` becomes present.  The fetcher
+ * finds the chunks, joins those on their way, turns neighbours into one range
+ * request, decodes and verifies on its decode threads, writes to the store, and
+ * tells everyone who waited.
+ *
+ *	want -> chunks -> runs (one range request each) -> decode -> store ->
+ *on_done
+ *
+ * Order: NOW (a reader waits) before SOON (readahead, landmarks, profile)
+ *before IDLE (background fill, within a bandwidth budget); a chunk that is
+ *wanted more urgently while it is queued moves up.
+ *
+ * Failure: a chunk whose digest is wrong is dropped, counted and fetched again,
+ * from another source where there is one, three times in all; what cannot be
+ * reached is tried at every source with back-off until the want's time is up.
+ * Bytes that arrived and verified stay, whatever happened to their neighbours.
+ *
+ * Any thread may call.  Callbacks come on any thread, possibly before the call
+ * returns, never under a lock of the fetcher; they must not block.
+ */
+#ifndef FETCH_FETCH_H
+#define FETCH_FETCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "registry/source.h"
+#include "base/list.h"
+
+struct blob;
+struct descriptor;
+struct err;
+struct fetcher;
+struct map;
+struct store;
+
+struct fetcher_options {
+	unsigned decode_threads;   /* 0: one a core, 4 at most */
+	unsigned max_requests;     /* range requests in flight; 0: 16 */
+	uint64_t idle_bytes_per_s; /* background budget; 0: no background */
+};
+
+/* The store must outlive it. */
+struct fetcher *fetcher_new(
+    struct store *s, const struct fetcher_options *o, struct err *e);
+/* Every want has had its on_done (waits for those on their way, cancelled). */
+void fetcher_free(struct fetcher *f);
+
+/* The map is borrowed and must outlive the blob. */
+struct blob *blob_new(struct fetcher *f, const struct map *m, struct err *e);
+struct blob *blob_ref(struct blob *b);
+void blob_unref(struct blob *b);
+
+/* Keeps a reference of its own.  A source of the same name is replaced: its
+ * credentials may be newer.  The first added is tried first. */
+int blob_add_source(struct blob *b, struct source *s, struct err *e);
+unsigned blob_n_sources(struct blob *b);
+
+#define WANT_FOREVER UINT32_MAX
+
+struct want {
+	/* set by the caller; the range lies in one object of the blob's map */
+	uint64_t data_off;
+	uint64_t len;
+	enum source_priority priority;
+	uint32_t patience_ms; /* how long to try; 0: once at every source */
+
+	/* failure NULL: every block that the range touches is present.
+	 * EBADMSG: stayed corrupt; ETIMEDOUT, EAGAIN, ENOENT, EACCES: as the
+	 * last source said, naming layer and chunk. */
+	void (*on_done)(struct want *w, const struct err *failure);
+
+	/* private to the fetcher from blob_want() until on_done */
+	struct list link;
+	unsigned missing;
+	uint64_t until_ns;
+};
+
+/* Exactly one on_done follows. */
+void blob_want(struct blob *b, struct want *w);
+
+/* Fetches what is missing of the blob's range [blob_off, blob_end), in the
+ * order of the blob. */
+struct fill {
+	uint64_t blob_off, blob_end;
+	enum source_priority priority;
+	/* failure: the first; the rest was still tried. */
+	void (*on_done)(struct fill *f, const struct err *failure);
+
+	_Atomic uint64_t done_bytes; /* of the blob, for progress */
+	_Atomic bool is_cancelled;   /* set it to end soon with ECANCELED */
+
+	void *state; /* private */
+};
+void blob_fill(struct blob *b, struct fill *f);
+
+/* ---- the first pull of a blob without a table of contents ---- */
+
+struct contents;
+
+struct stream_pull {
+	struct fetcher *fetcher;
+	struct source *const *sources; /* tried in order, from the start */
+	unsigned n_sources;
+	const struct descriptor *layer;
+	const struct digest *diff_id; /* checked too when not NULL */
+	uint32_t patience_ms;
+	/* Any thread; may be NULL. */
+	void (*on_progress)(void *ctx, uint64_t blob_bytes);
+	void *ctx;
+};
+
+/* Reads the blob once from its start, its contents straight into the store, and
+ * makes tree and placed map.  Blocking: for a job's thread.  Verifies the
+ * blob's digest; on failure nothing of it stays.  *format_name: the stream
+ * format it turned out to be. */
+int fetch_stream(const struct stream_pull *p, struct contents *out,
+    const char **format_name, struct err *e);
+
+#endif

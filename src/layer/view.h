@@ -1,0 +1,40 @@
+/* What a mount shows: an index, and the blobs behind its files.  Shared (ref
+ * counted), immutable; any thread.
+ */
+#ifndef LAYER_VIEW_H
+#define LAYER_VIEW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct blob;
+struct err;
+struct index;
+struct map;
+struct store;
+struct view;
+struct want;
+
+/* Takes the index on success; references the blobs (bottom layer first).
+ * `label` names image and layer in messages: "127.0.0.1:5000/python:gzip". The
+ * blobs' maps and the store must outlive the view; `on_free` is called with
+ * `ctx` when the view is gone. */
+struct view *view_new(struct store *s, struct index *take,
+    struct blob *const *blobs, const struct map *const *maps, size_t n,
+    const char *label, void (*on_free)(void *ctx), void *ctx, struct err *e);
+struct view *view_ref(struct view *v);
+void view_unref(struct view *v);
+
+const struct index *view_index(const struct view *v);
+const char *view_label(const struct view *v);
+
+/* Reads a range of one file at once: EAGAIN when not all of it is present. */
+int view_read(
+    struct view *v, void *p, size_t len, uint64_t data_off, struct err *e);
+
+/* Makes a range of one file present (fetch/fetch.h): the layer that lies on top
+ * and whose map has the position is asked first, then the others.  on_done
+ * comes exactly once; EIO when no layer's map has it. */
+void view_want(struct view *v, struct want *w);
+
+#endif

@@ -1,0 +1,76 @@
+/* Makes a view visible below RUN/m: the third seam of the design.  One const
+ * object a way, listed in mount_kinds[], the best first; mount_new() takes the
+ * first that a probe says works here.
+ *
+ * FUSE, everywhere: the daemon answers from the mapped index, reads from the
+ * store, and parks a read that misses until the fetch is done: a miss holds no
+ * thread.  (The kernel's EROFS over one FUSE file comes beside it.)
+ *
+ * A `mount_server` owns the FUSE threads ("fuse", 2 to 4 for all mounts
+ * together).  Any thread may call.
+ */
+#ifndef MOUNT_MOUNT_H
+#define MOUNT_MOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct agent;
+struct err;
+struct held;
+struct mount;
+struct mount_server;
+struct view;
+
+struct mount_server_options {
+	unsigned threads;       /* 0: 2 to 4, by cores */
+	uint32_t patience_ms;   /* a read that nobody can answer: EIO after */
+	uint32_t read_ahead_kb; /* the kernel's window; 0: 1024 */
+};
+
+struct mount_server *mount_server_new(
+    struct agent *a, const struct mount_server_options *o, struct err *e);
+/* Stops answering; mounts stay for the next worker. */
+void mount_server_free(struct mount_server *s);
+
+/* Mounts the view as RUN/m/ID, or on `target` in a user's own daemon (NULL
+ * else).  References the view.  `source` is what /proc/mounts shows. */
+struct mount *mount_new(struct mount_server *s, const char *id, struct view *v,
+    const char *source, const char *target, struct err *e);
+
+/* Goes on serving a mount of a worker that died: h is the held "fuse:ID" with
+ * its saved INIT; takes its descriptor on success. */
+struct mount *mount_resume(struct mount_server *s, const char *id,
+    struct view *v, struct held *h, struct err *e);
+
+/* Unmounts (lazily) and forgets. */
+void mount_remove(struct mount *m);
+
+/* Called on some thread when the kernel ended the connection: nobody has the
+ * mount any more (a person unmounted it).  Set before it can happen or never.
+ */
+void mount_on_gone(
+    struct mount *m, void (*fn)(void *ctx, struct mount *m), void *ctx);
+
+const char *mount_id(const struct mount *m);
+const char *mount_kind_name(const struct mount *m); /* "fuse" */
+struct view *mount_view(const struct mount *m);
+
+/* ---- for the files that implement a kind ---- */
+
+struct mount_kind {
+	const char *name;
+	/* 0, or ENOTSUP with why not; called once at start. */
+	int (*probe)(struct mount_server *s, struct err *e);
+	struct mount *(*mount)(struct mount_server *s, const char *id,
+	    struct view *v, const char *source, const char *target,
+	    struct err *e);
+	struct mount *(*resume)(struct mount_server *s, const char *id,
+	    struct view *v, struct held *h, struct err *e);
+	void (*remove)(struct mount *m);
+};
+
+extern const struct mount_kind *const mount_kinds[];
+
+#endif

@@ -1,0 +1,85 @@
+/* The worker's end of its socketpair with the supervisor: asks for mounts,
+ * gives descriptors to keep.  Blocking, short; any thread (RANK_SUPERVISOR).
+ *
+ * An id names a mount point RUN/m/ID: 1 to 32 lower-case hex digits.
+ */
+#ifndef SUPERVISOR_AGENT_H
+#define SUPERVISOR_AGENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct agent;
+struct err;
+
+enum {
+	AGENT_ID_MAX = 32,
+	AGENT_NAME_MAX = 63,
+	AGENT_PAYLOAD_MAX = 512,
+	AGENT_LOWERS_MAX = 128,
+};
+
+/* The descriptor that the supervisor left in the worker; takes it. */
+struct agent *agent_new(int fd, struct err *e);
+void agent_free(struct agent *a);
+
+/* ---- descriptors that outlive the worker ---- */
+
+/* What the supervisor handed over at start, in the order in which it was first
+ * held.  Takes the descriptor out: it is the caller's now (the supervisor keeps
+ * its own until agent_drop).  False when there is none left. */
+struct held {
+	char name[AGENT_NAME_MAX + 1]; /* "control", "fuse:ID", "secrets" */
+	int fd;
+	uint8_t payload[AGENT_PAYLOAD_MAX];
+	size_t payload_len;
+};
+bool agent_next_held(struct agent *a, struct held *out);
+
+/* The supervisor keeps a duplicate under this name; replaces. */
+int agent_hold(struct agent *a, const char *name, int fd, const void *payload,
+    size_t payload_len, struct err *e);
+int agent_drop(struct agent *a, const char *name, struct err *e);
+
+/* ---- mounts ---- */
+
+struct agent_fuse_options {
+	const char *source; /* what /proc/mounts shows: "layerfs:python:gzip";
+			       no comma, at most 200 bytes */
+	const char *target; /* NULL: RUN/m/ID.  Else mounted there: only a
+			       user's own daemon, which cannot clone mounts */
+	uint32_t read_ahead_kb; /* of the bdi, where root may; 0: leave it */
+};
+
+/* Opens /dev/fuse, mounts (read only, suid, dev, default_permissions,
+ * allow_other where allowed, max_read 1 MiB) and holds the descriptor as
+ * "fuse:ID".  The caller owns *fuse_fd. */
+int agent_mount_fuse(struct agent *a, const char *id,
+    const struct agent_fuse_options *o, int *fuse_fd, struct err *e);
+
+struct agent_overlay_options {
+	const char *const *lowers; /* ids, the top one first */
+	size_t n_lowers;
+	int upper; /* folder descriptor, or -1: a temporary one, removed with
+		      the mount */
+	int work;  /* beside upper, on the same file system; or -1 with it */
+};
+/* EINVAL explains what overlayfs wants of an upper layer. */
+int agent_mount_overlay(struct agent *a, const char *id,
+    const struct agent_overlay_options *o, struct err *e);
+
+/* A detached copy of RUN/m/ID (open_tree), which move_mount() puts anywhere.
+ * ENOTSUP in a user's own daemon. */
+int agent_clone_mount(
+    struct agent *a, const char *id, int *mount_fd, struct err *e);
+
+/* Unmounts RUN/m/ID (or the target it was mounted on), lazily: open files go
+ * on.  Drops "fuse:ID".  Absent is fine. */
+int agent_unmount(struct agent *a, const char *id, struct err *e);
+
+/* Whether this supervisor can clone mounts and mount overlays: root, also of a
+ * user namespace. */
+bool agent_is_root(const struct agent *a);
+
+#endif

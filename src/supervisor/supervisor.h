@@ -1,0 +1,35 @@
+/* The supervisor: a tiny root process beside the worker.  It mounts, holds
+ *every descriptor that must outlive the worker, and starts the worker again
+ *within 100 ms of its death.  It parses nothing from outside: fixed messages
+ *from the worker (supervisor/message.h), nothing else.
+ *
+ *	started -> worker running <-> worker dead -> ... -> SIGTERM -> ended
+ *
+ * SIGTERM and SIGINT end it: the worker gets SIGTERM and 5 s, then what was
+ * mounted is unmounted.  SIGHUP is passed on.  A worker that dies within 1 s of
+ * its start is started again with back-off up to 5 s.
+ */
+#ifndef SUPERVISOR_SUPERVISOR_H
+#define SUPERVISOR_SUPERVISOR_H
+
+#include <sys/types.h>
+
+struct err;
+
+struct supervisor_options {
+	const char *root; /* the store; made, and given to the worker's user */
+	const char *run;  /* sockets and mount points */
+	const char *user; /* the worker's user when root; NULL: "layerfs", or
+			     "nobody" with a warning where there is none */
+	/* The worker: execs this file with these arguments, plus
+	 * "--worker-fd=3". */
+	const char *worker_path;
+	char *const *worker_argv;
+};
+
+/* Opens RUN/control.sock (or takes systemd's, LISTEN_FDS), holds it as
+ * "control" and runs until it is told to end.  Only one may run on a RUN:
+ * EBUSY. Returns 0 after an orderly end. */
+int supervisor_run(const struct supervisor_options *o, struct err *e);
+
+#endif
