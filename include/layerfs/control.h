@@ -1,0 +1,100 @@
+/* The control protocol: how the `layerfs` command, and anything else that may
+ * open the socket, talks to a running layerfsd.
+ *
+ * RUN/control.sock is a stream socket (mode 0600: its owner only).  A message is
+ * one JSON object on one line, ended by a newline, at most 4 MiB.  Descriptors
+ * travel beside the first byte of the line they belong to (SCM_RIGHTS), at most
+ * LAYERFS_CONTROL_FDS.  The client sends a request; the daemon answers with any
+ * number of events and then exactly one result, then reads the next request of
+ * that connection.  Closing the connection cancels what it asked for.
+ *
+ *	request  {"op": NAME, ...arguments}
+ *	event    {"event": "progress", ...}
+ *	result   {"ok": true, ...}  or
+ *	         {"ok": false, "error": {"code": "ENOENT", "message": TEXT}}
+ *
+ * Digests are "sha256:HEX", sizes bytes, times seconds since 1970, paths and
+ * file names text (bytes that are no UTF-8 are U+FFFD).  Unknown arguments are
+ * refused with EINVAL; a client ignores members that it does not know.  Members
+ * are only ever added while LAYERFS_CONTROL_VERSION stays.
+ *
+ * A "reference" is any image reference as podman writes it, or
+ * "oci:/absolute/dir[:tag]".  For an oci: reference descriptor 0 is the folder,
+ * opened by the client, so that the unprivileged daemon needs no right of its own
+ * to the path.
+ *
+ * Source arguments, for every op that may contact a registry:
+ *	"plain_http": bool          http:// although the host is not loopback
+ *	"credential": {"username", "password"} or {"identity_token"}
+ *	              what the user's own docker or podman login says of the host
+ *
+ * ---- operations ----
+ *
+ * version    -> {"version", "protocol": 1, "root", "run", "pid", "is_root": bool}
+ *
+ * mount      reference, source arguments,
+ *            "target": "/absolute/path"    where it will be seen
+ *            "layer": "sha256:..." or N    one layer (0 is the bottom) instead of
+ *                                          the image
+ *            "rw": bool                    overlayfs on top; descriptors (after
+ *                                          the oci: folder, if any): upper and
+ *                                          work folder, or none for a temporary
+ *                                          upper layer
+ *            events: progress (below)
+ *            -> {"id", "image": digest, "layers": N, "kind": "fuse",
+ *                "mode": "attach" | "mounted"}
+ *            "attach": descriptor 0 is a detached mount; the client puts it in
+ *            place with move_mount(2), then sends `attached`.  When the
+ *            connection closes before that, the mount is undone.
+ *            "mounted": a user's own daemon mounted it on the target already.
+ *
+ * attached   "id"  -> {}          the detached mount is in place
+ *
+ * unmount    "id" or "target" -> {"id", "target"}
+ *            Forgets the mount.  Where the mode was "attach" the client
+ *            umount(2)s the target itself, before this.
+ *
+ * ls         -> {"mounts": [{"id", "target", "reference", "image", "layer"?, "rw",
+ *                "kind", "mode", "since", "size", "present"}]}
+ *            size: bytes of the image's files; present: those stored here.
+ *
+ * images     -> {"images": [{"image", "references": [..], "layers": N,
+ *                "last_used", "resolved", "size", "present", "unique"}]}
+ *            unique: present bytes that no other image shares.
+ *
+ * stat       reference? ->
+ *            without: {"store": {"data_bytes", "present_bytes", "objects",
+ *            "free_bytes", "layers", "images"}, "mounts": N, "kind": {"name",
+ *            "why"}, "counters": {NAME: N, ...}}
+ *            with: as one entry of images, plus "layer_list": [{"layer",
+ *            "format", "lazy": bool, "reason", "blob_size", "size", "present",
+ *            "files"}]
+ *
+ * inspect    reference, source arguments -> {"image", "reference", "manifest":
+ *            the manifest itself, "config": the config itself, "layer_list" as
+ *            above where the layer is known here}
+ *
+ * pull       reference, source arguments, "lazy": bool (only tables of contents)
+ *            events: progress -> {"image", "bytes": fetched by this call}
+ *
+ * rm         reference -> {"image", "freed_bytes", "removed": bool}
+ *            Takes the name away; the image goes with its last name, its layers
+ *            with their last image.  EBUSY while it is mounted.
+ *
+ * ---- events ----
+ *
+ * {"event": "progress", "stage": "resolve" | "layers" | "fetch" | "mount",
+ *  "layer"?: digest, "done": bytes, "total": bytes}
+ */
+#ifndef LAYERFS_CONTROL_H
+#define LAYERFS_CONTROL_H
+
+#define LAYERFS_CONTROL_VERSION 1
+#define LAYERFS_CONTROL_SOCKET "control.sock"
+#define LAYERFS_CONTROL_FDS 4
+
+/* Where a system's daemon keeps its socket, and its store. */
+#define LAYERFS_SYSTEM_RUN "/run/layerfs"
+#define LAYERFS_SYSTEM_ROOT "/var/lib/layerfs"
+
+#endif
