@@ -1,1 +1,2 @@
 # tests
+EXTRA_DIST += %D%/corpus

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 
 /* `struct doc` is jansson's json_t under a name of ours, so that only this file
  * knows which library it is. */
@@ -263,45 +264,26 @@ doc_new_array(void)
 	return made(json_array());
 }
 
-/* The length of the UTF-8 sequence that starts at s, or 0 when it is none. */
-static size_t
-utf8_length(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80   ? 1
-		   : s[0] < 0xC2 ? 0
-		   : s[0] < 0xE0 ? 2
-		   : s[0] < 0xF0 ? 3
-		   : s[0] < 0xF5 ? 4
-				 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xC0) != 0x80)
-			return 0;
-	if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ||
-	    (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F))
-		return 0;
-	return n;
-}
-
 struct doc *
 doc_new_string(const char *s)
 {
-	AUTO_FREE char *clean = malloc(3 * strlen(s) + 1);
-	size_t at = 0;
+	size_t left = strlen(s), at = 0;
+	AUTO_FREE char *clean = malloc(3 * left + 1);
 
 	assert(clean != NULL);
-	for (const unsigned char *p = (const unsigned char *)s; *p != 0;) {
-		size_t n = utf8_length(p);
+	while (left > 0) {
+		size_t n = utf8_length((const uint8_t *)s, left);
 
 		if (n == 0) {
 			memcpy(clean + at, "\xEF\xBF\xBD", 3);
 			at += 3;
-			p++;
+			n = 1;
 		} else {
-			memcpy(clean + at, p, n);
+			memcpy(clean + at, s, n);
 			at += n;
-			p += n;
 		}
+		s += n;
+		left -= n;
 	}
 	return made(json_stringn_nocheck(clean, at));
 }
@@ -310,6 +292,12 @@ struct doc *
 doc_new_int(int64_t v)
 {
 	return made(json_integer(v));
+}
+
+struct doc *
+doc_new_bool(bool v)
+{
+	return made(json_boolean(v));
 }
 
 void
@@ -333,7 +321,7 @@ doc_set_int(struct doc *o, const char *key, int64_t v)
 void
 doc_set_bool(struct doc *o, const char *key, bool v)
 {
-	doc_set(o, key, made(json_boolean(v)));
+	doc_set(o, key, doc_new_bool(v));
 }
 
 void

@@ -83,6 +83,7 @@ struct doc *doc_new_object(void);
 struct doc *doc_new_array(void);
 struct doc *doc_new_string(const char *s);
 struct doc *doc_new_int(int64_t v);
+struct doc *doc_new_bool(bool v);
 void doc_set(struct doc *o, const char *key, struct doc *take);
 void doc_set_string(struct doc *o, const char *key, const char *s);
 void doc_set_int(struct doc *o, const char *key, int64_t v);

@@ -69,6 +69,15 @@ list_pop_front(struct list *head)
 	return l;
 }
 
+/* Every link of `from`, in order, becomes `to`, which need not be initialised;
+ * `from` is empty then. */
+static inline void
+list_take_all(struct list *to, struct list *from)
+{
+	list_insert_before(from, to);
+	list_remove(from);
+}
+
 #define list_for_each(pos, head) \
 	for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 
