@@ -1,0 +1,391 @@
+#include "layer/catalog.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "layer/files.h"
+#include "layer/image.h"
+#include "layer/layer.h"
+#include "layer/sources.h"
+#include "fetch/fetch.h"
+#include "registry/manifest.h"
+#include "registry/reference.h"
+#include "registry/registry.h"
+#include "registry/source.h"
+#include "store/db.h"
+#include "store/store.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/hmap.h"
+#include "base/limits.h"
+#include "base/lock.h"
+#include "base/log.h"
+
+/* A layer that is here or being made.
+ *
+ *	absent -> making -> ready -> absent
+ *	              \-> failed -> absent   (when the last waiter has seen it)
+ */
+struct record {
+	struct hnode node; /* by digest */
+	struct digest digest;
+	enum { RECORD_MAKING, RECORD_READY, RECORD_FAILED } state;
+	struct layer *layer; /* RECORD_READY */
+	struct err failure;  /* RECORD_FAILED */
+	unsigned users;      /* open images, makers and waiters */
+};
+
+struct catalog {
+	struct catalog_parts parts;
+
+	struct lock lock; /* guards what follows */
+	struct cond changed;
+	struct hmap records;
+	/* Making a layer points it at objects of others, removing one frees
+	 * objects: never both at once. */
+	unsigned makings;
+	bool is_removing;
+};
+
+const struct catalog_parts *
+catalog_parts(const struct catalog *c)
+{
+	return &c->parts;
+}
+
+/* ---- records ---- */
+
+static struct record *
+find_record(struct catalog *c, const struct digest *d)
+{
+	hmap_for_each_match(&c->records, digest_prefix(d), n)
+	{
+		struct record *r = container_of(n, struct record, node);
+
+		if (digest_equal(&r->digest, d))
+			return r;
+	}
+	return NULL;
+}
+
+static struct record *
+add_record(struct catalog *c, const struct digest *d)
+{
+	struct record *r = calloc(1, sizeof *r);
+
+	if (r == NULL)
+		return NULL;
+	r->digest = *d;
+	hmap_insert(&c->records, &r->node, digest_prefix(d));
+	return r;
+}
+
+static void
+drop_record(struct catalog *c, struct record *r)
+{
+	hmap_remove(&c->records, &r->node);
+	free(r);
+}
+
+/* ---- starting ---- */
+
+struct loading {
+	struct catalog *catalog;
+	struct err *e;
+};
+
+static int
+load_layer(void *ctx, const struct digest *d)
+{
+	struct loading *l = ctx;
+	struct catalog *c = l->catalog;
+	struct layer *layer =
+	    layer_open(c->parts.store, c->parts.fetcher, d, l->e);
+	struct record *r;
+
+	if (layer == NULL) {
+		log_warn("%s; removed, to be made again", l->e->msg);
+		return files_remove_dir(c->parts.store, FILES_LAYERS, d, l->e);
+	}
+	r = add_record(c, d);
+	if (r == NULL) {
+		layer_close(layer);
+		return err_set(l->e, ENOMEM, "layer %s", DIGEST_TEXT(d));
+	}
+	r->state = RECORD_READY;
+	r->layer = layer;
+	sources_restore(&c->parts, layer);
+	return 0;
+}
+
+struct catalog *
+catalog_new(const struct catalog_parts *p, struct err *e)
+{
+	struct catalog *c = calloc(1, sizeof *c);
+	struct loading l = { c, e };
+
+	if (c == NULL) {
+		err_set(e, ENOMEM, "catalog");
+		return NULL;
+	}
+	c->parts = *p;
+	lock_init(&c->lock, RANK_IMAGE);
+	cond_init(&c->changed);
+	if (files_prepare(p->store, e) < 0 ||
+	    files_each(p->store, FILES_LAYERS, load_layer, &l, e) < 0 ||
+	    store_maps_loaded(p->store, e) < 0) {
+		catalog_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void
+catalog_free(struct catalog *c)
+{
+	struct hnode *n;
+
+	if (c == NULL)
+		return;
+	while ((n = hmap_any(&c->records)) != NULL) {
+		struct record *r = container_of(n, struct record, node);
+
+		assert(r->users == 0);
+		layer_close(r->layer);
+		drop_record(c, r);
+	}
+	hmap_release(&c->records);
+	cond_destroy(&c->changed);
+	lock_destroy(&c->lock);
+	free(c);
+}
+
+/* ---- taking layers ---- */
+
+/* With the lock held. */
+static void
+wait_for_removal(struct catalog *c)
+{
+	while (c->is_removing)
+		cond_wait(&c->changed, &c->lock);
+}
+
+/* Makes the layer without holding the lock; `r` is ours while RECORD_MAKING. */
+static struct layer *
+make_layer(struct catalog *c, const struct layer_making *m, struct err *e)
+{
+	const struct digest *d = &m->descriptor->digest;
+	struct layer *l;
+	struct db_layer row = { .digest = *d,
+		.blob_size = m->descriptor->size };
+
+	if (layer_make(m, e) < 0)
+		return NULL;
+	l = layer_open(c->parts.store, c->parts.fetcher, d, e);
+	if (l == NULL)
+		return NULL;
+	row.format = l->format;
+	row.reason = l->reason;
+	row.last_used_s = clock_wall_s();
+	/* The files are the truth, the database is for looking. */
+	if (db_set_layer(c->parts.db, &row, &(struct err){ 0 }) < 0)
+		log_warn("layer %s: not noted in state.db", DIGEST_TEXT(d));
+	return l;
+}
+
+static void
+begin_making(struct catalog *c, struct record *r)
+{
+	r->state = RECORD_MAKING;
+	c->makings++;
+}
+
+static void
+end_making(struct catalog *c, struct record *r, struct layer *l,
+    const struct err *failure)
+{
+	r->layer = l;
+	r->state = l == NULL ? RECORD_FAILED : RECORD_READY;
+	if (l == NULL)
+		r->failure = *failure;
+	c->makings--;
+	cond_broadcast(&c->changed);
+}
+
+/* One user less; a failure is forgotten when everyone has seen it. */
+static void
+leave_record(struct catalog *c, struct record *r)
+{
+	if (--r->users == 0 && r->state == RECORD_FAILED)
+		drop_record(c, r);
+}
+
+static struct layer *
+finish_taking(struct catalog *c, struct record *r, struct err *e)
+{
+	struct layer *l = r->layer;
+
+	if (r->state == RECORD_FAILED) {
+		*e = r->failure;
+		leave_record(c, r);
+	}
+	return l;
+}
+
+/* With the lock held: waits for another maker, or becomes the maker itself. */
+static struct layer *
+wait_or_make(struct catalog *c, const struct layer_making *m, struct record *r,
+    struct err *e)
+{
+	struct err failure = ERR_INIT;
+	struct layer *l;
+
+	while (r->state == RECORD_MAKING)
+		cond_wait(&c->changed, &c->lock);
+	if (r->state == RECORD_READY || r->users > 1)
+		return finish_taking(c, r, e);
+	begin_making(c, r);
+	lock_release(&c->lock);
+	l = make_layer(c, m, &failure);
+	lock_acquire(&c->lock);
+	end_making(c, r, l, &failure);
+	return finish_taking(c, r, e);
+}
+
+struct layer *
+catalog_take_layer(
+    struct catalog *c, const struct layer_making *m, struct err *e)
+{
+	const struct digest *d = &m->descriptor->digest;
+	struct layer *l;
+
+	lock_acquire(&c->lock);
+	wait_for_removal(c);
+	struct record *r = find_record(c, d);
+
+	if (r == NULL) {
+		r = add_record(c, d);
+		if (r != NULL)
+			r->state = RECORD_FAILED; /* nobody has tried yet */
+	}
+	if (r == NULL) {
+		lock_release(&c->lock);
+		err_set(e, ENOMEM, "layer %s", DIGEST_TEXT(d));
+		return NULL;
+	}
+	r->users++;
+	l = wait_or_make(c, m, r, e);
+	lock_release(&c->lock);
+	for (unsigned i = 0; l != NULL && i < m->n_sources; i++)
+		sources_remember(&c->parts, l, m->sources[i]);
+	return l;
+}
+
+struct layer *
+catalog_find_layer(struct catalog *c, const struct digest *d)
+{
+	LOCK_SCOPE(&c->lock);
+	wait_for_removal(c);
+	struct record *r = find_record(c, d);
+
+	if (r == NULL || r->state != RECORD_READY)
+		return NULL;
+	r->users++;
+	return r->layer;
+}
+
+void
+catalog_put_layer(struct catalog *c, struct layer *l)
+{
+	LOCK_SCOPE(&c->lock);
+	struct record *r = find_record(c, &l->digest);
+
+	assert(r != NULL && r->layer == l && r->users > 0);
+	leave_record(c, r);
+}
+
+/* ---- removing layers ---- */
+
+struct orphans {
+	struct digest *digests;
+	size_t n;
+};
+
+static int
+note_orphan(void *ctx, const struct digest *d)
+{
+	struct orphans *o = ctx;
+	struct digest *grown = realloc(o->digests, (o->n + 1) * sizeof *grown);
+
+	if (grown == NULL)
+		return -1;
+	o->digests = grown;
+	o->digests[o->n++] = *d;
+	return 0;
+}
+
+static void
+begin_removing(struct catalog *c)
+{
+	LOCK_SCOPE(&c->lock);
+	while (c->makings > 0 || c->is_removing)
+		cond_wait(&c->changed, &c->lock);
+	c->is_removing = true;
+}
+
+static void
+end_removing(struct catalog *c)
+{
+	LOCK_SCOPE(&c->lock);
+	c->is_removing = false;
+	cond_broadcast(&c->changed);
+}
+
+/* Takes the layer out of the catalog if nobody uses it. */
+static struct layer *
+withdraw_layer(struct catalog *c, const struct digest *d)
+{
+	LOCK_SCOPE(&c->lock);
+	struct record *r = find_record(c, d);
+	struct layer *l;
+
+	if (r == NULL || r->state != RECORD_READY || r->users > 0)
+		return NULL;
+	l = r->layer;
+	drop_record(c, r);
+	return l;
+}
+
+static int
+remove_each(struct catalog *c, const struct orphans *o, uint64_t *freed_bytes,
+    struct err *e)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		struct layer *l = withdraw_layer(c, &o->digests[i]);
+		uint64_t freed = 0;
+
+		if (l == NULL)
+			continue;
+		if (layer_remove(l, &freed, e) < 0 ||
+		    db_remove_layer(c->parts.db, &o->digests[i], e) < 0)
+			return -1;
+		*freed_bytes += freed;
+	}
+	return 0;
+}
+
+int
+catalog_remove_orphans(struct catalog *c, uint64_t *freed_bytes, struct err *e)
+{
+	struct orphans o = { 0 };
+	int rc;
+
+	begin_removing(c);
+	rc = db_each_orphan_layer(c->parts.db, note_orphan, &o, e);
+	if (rc == 0)
+		rc = remove_each(c, &o, freed_bytes, e);
+	end_removing(c);
+	free(o.digests);
+	return rc;
+}

@@ -1,0 +1,166 @@
+/* Fetching more of an image than readers ask for: its own hints, everything, or
+ * everything slowly. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "layer/image.h"
+#include "layer/layer.h"
+#include "fetch/fetch.h"
+#include "store/map.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/lock.h"
+#include "base/log.h"
+
+/* ---- in the background ---- */
+
+struct background {
+	struct fill fill;
+	struct image *image; /* keeps the layer */
+};
+
+static void
+end_background(struct fill *f, const struct err *failure)
+{
+	struct background *b = container_of(f, struct background, fill);
+
+	if (failure != NULL)
+		log_info("%s: prefetch: %s", b->image->label, failure->msg);
+	image_unref(b->image);
+	free(b);
+}
+
+static void
+start_background(struct image *i, const struct layer *l, uint64_t blob_end,
+    enum source_priority priority)
+{
+	struct background *b = calloc(1, sizeof *b);
+
+	if (b == NULL)
+		return;
+	b->image = image_ref(i);
+	b->fill.blob_end = blob_end;
+	b->fill.priority = priority;
+	b->fill.on_done = end_background;
+	blob_fill(l->blob, &b->fill);
+}
+
+void
+image_prefetch(struct image *i)
+{
+	for (size_t k = 0; k < i->manifest.n_layers; k++) {
+		uint64_t end = map_prefetch_end(i->layers[k]->map);
+
+		if (end > 0)
+			start_background(i, i->layers[k], end, SOURCE_SOON);
+	}
+}
+
+void
+image_fill_idle(struct image *i)
+{
+	for (size_t k = 0; k < i->manifest.n_layers; k++)
+		start_background(
+		    i, i->layers[k], i->layers[k]->blob_size, SOURCE_IDLE);
+}
+
+/* ---- while somebody waits ---- */
+
+struct filling {
+	struct lock lock; /* guards what follows */
+	struct cond changed;
+	size_t pending;
+	struct err failure; /* the first */
+};
+
+struct layer_fill {
+	struct fill fill;
+	struct filling *filling;
+};
+
+enum { PROGRESS_INTERVAL_MS = 100 };
+
+static void
+end_layer_fill(struct fill *f, const struct err *failure)
+{
+	struct filling *all = container_of(f, struct layer_fill, fill)->filling;
+
+	LOCK_SCOPE(&all->lock);
+	if (failure != NULL && all->failure.code == 0)
+		all->failure = *failure;
+	all->pending--;
+	cond_broadcast(&all->changed);
+}
+
+static void
+tell(const struct image *i, struct image_watcher *w, struct layer_fill *fills)
+{
+	if (w == NULL)
+		return;
+	for (size_t k = 0; k < i->manifest.n_layers; k++)
+		w->on_progress(w, IMAGE_FETCH, &i->layers[k]->digest,
+		    atomic_load(&fills[k].fill.done_bytes),
+		    i->layers[k]->blob_size);
+}
+
+/* True when all have ended. */
+static bool
+wait_a_little(struct filling *all)
+{
+	uint64_t until = clock_now_ns() + PROGRESS_INTERVAL_MS * NS_PER_MS;
+
+	LOCK_SCOPE(&all->lock);
+	while (all->pending > 0)
+		if (!cond_wait_until(&all->changed, &all->lock, until))
+			return false;
+	return true;
+}
+
+static void
+run_fills(const struct image *i, struct filling *all, struct layer_fill *fills,
+    struct image_watcher *w, const _Atomic bool *is_cancelled)
+{
+	size_t n = i->manifest.n_layers;
+
+	all->pending = n;
+	for (size_t k = 0; k < n; k++) {
+		fills[k].filling = all;
+		fills[k].fill.blob_end = i->layers[k]->blob_size;
+		fills[k].fill.priority = SOURCE_SOON;
+		fills[k].fill.on_done = end_layer_fill;
+		blob_fill(i->layers[k]->blob, &fills[k].fill);
+	}
+	while (!wait_a_little(all)) {
+		tell(i, w, fills);
+		if (is_cancelled != NULL && atomic_load(is_cancelled))
+			for (size_t k = 0; k < n; k++)
+				atomic_store(&fills[k].fill.is_cancelled, true);
+	}
+	tell(i, w, fills);
+}
+
+int
+image_fill(struct image *i, struct image_watcher *w,
+    const _Atomic bool *is_cancelled, uint64_t *bytes, struct err *e)
+{
+	struct filling all = { 0 };
+	AUTO_FREE struct layer_fill *fills =
+	    calloc(i->manifest.n_layers, sizeof *fills);
+
+	if (fills == NULL)
+		return err_set(e, ENOMEM, "filling %s", i->label);
+	lock_init(&all.lock, RANK_LEAF);
+	cond_init(&all.changed);
+	run_fills(i, &all, fills, w, is_cancelled);
+	*bytes = 0;
+	for (size_t k = 0; k < i->manifest.n_layers; k++)
+		*bytes += atomic_load(&fills[k].fill.done_bytes);
+	cond_destroy(&all.changed);
+	lock_destroy(&all.lock);
+	if (all.failure.code != 0) {
+		*e = all.failure;
+		return err_wrap(e, "%s", i->label);
+	}
+	return 0;
+}

@@ -1,0 +1,233 @@
+#include "layer/image.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "layer/files.h"
+#include "layer/layer.h"
+#include "layer/view.h"
+#include "fetch/fetch.h"
+#include "index/index.h"
+#include "index/merge.h"
+#include "index/tree.h"
+#include "index/writer.h"
+#include "store/map.h"
+#include "store/store.h"
+#include "base/clock.h"
+#include "base/doc.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+struct image *
+image_ref(struct image *i)
+{
+	atomic_fetch_add(&i->refs, 1);
+	return i;
+}
+
+void
+image_unref(struct image *i)
+{
+	if (i == NULL || atomic_fetch_sub(&i->refs, 1) > 1)
+		return;
+	for (size_t n = 0; n < i->manifest.n_layers; n++)
+		if (i->layers != NULL && i->layers[n] != NULL)
+			catalog_put_layer(i->catalog, i->layers[n]);
+	free(i->layers);
+	manifest_release(&i->manifest);
+	free(i->label);
+	free(i);
+}
+
+static struct store *
+image_store(const struct image *i)
+{
+	return catalog_parts(i->catalog)->store;
+}
+
+/* ---- the merged index ---- */
+
+static void
+close_indexes(struct index **x, size_t n)
+{
+	for (size_t k = 0; k < n; k++)
+		index_close(x[k]);
+	free(x);
+}
+
+static struct tree *
+merge_layers(const struct image *i, struct err *e)
+{
+	size_t n = i->manifest.n_layers, opened = 0;
+	struct index **x = calloc(n + 1, sizeof *x);
+	struct tree *t = NULL;
+
+	if (x == NULL) {
+		err_set(e, ENOMEM, "merging %zu layers", n);
+		return NULL;
+	}
+	for (; opened < n; opened++) {
+		x[opened] = layer_open_index(i->layers[opened], e);
+		if (x[opened] == NULL)
+			goto out;
+	}
+	t = index_merge(x, n, e);
+out:
+	close_indexes(x, opened);
+	return t;
+}
+
+static int
+build_index(const struct image *i, struct err *e)
+{
+	AUTO_DRAFT struct draft w = { .dir = -1 };
+	AUTO_TREE struct tree *t = merge_layers(i, e);
+	AUTO_CLOSE int fd = -1;
+	struct index_options o = { 0 };
+
+	if (t == NULL || draft_begin(&w, image_store(i), e) < 0)
+		return -1;
+	memcpy(o.uuid, i->manifest.digest.bytes, sizeof o.uuid);
+	for (size_t n = 0; n < i->manifest.n_layers; n++)
+		o.data_blocks += i->layers[n]->size / STORE_BLOCK + 1;
+	fd = draft_create(&w, "index", e);
+	if (fd < 0 || index_write(t, &o, fd, e) < 0)
+		return -1;
+	return draft_commit(&w, FILES_IMAGES, &i->manifest.digest, e);
+}
+
+static struct index *
+open_merged(const struct image *i, struct err *e)
+{
+	const struct digest *d = &i->manifest.digest;
+	struct index *x = files_open_index(image_store(i), FILES_IMAGES, d, e);
+
+	if (x != NULL || (e->code != ENOENT && e->code != EBADMSG))
+		return x;
+	if (e->code == EBADMSG) {
+		log_warn("%s; making it again", e->msg);
+		if (files_remove_dir(image_store(i), FILES_IMAGES, d, e) < 0)
+			return NULL;
+	}
+	if (build_index(i, e) < 0) {
+		err_wrap(e, "merging the layers of %s", i->label);
+		return NULL;
+	}
+	return files_open_index(image_store(i), FILES_IMAGES, d, e);
+}
+
+/* ---- making ---- */
+
+struct image *
+image_new(struct catalog *c, const char *label, size_t n_layers, struct err *e)
+{
+	struct image *i = calloc(1, sizeof *i);
+
+	if (i == NULL || (i->label = strdup(label)) == NULL ||
+	    (i->layers = calloc(n_layers + 1, sizeof(struct layer *))) ==
+		NULL) {
+		image_unref(i);
+		err_set(e, ENOMEM, "image %s", label);
+		return NULL;
+	}
+	i->refs = 1;
+	i->catalog = c;
+	return i;
+}
+
+/* ---- looking ---- */
+
+int
+image_find_layer(
+    const struct image *i, const char *which, int *layer, struct err *e)
+{
+	size_t n = i->manifest.n_layers;
+	struct digest d;
+	char *end;
+	long number;
+
+	if (digest_parse(&d, which, &(struct err){ 0 }) == 0) {
+		for (size_t k = 0; k < n; k++) {
+			if (digest_equal(&d, &i->manifest.layers[k].digest)) {
+				*layer = k;
+				return 0;
+			}
+		}
+		return err_set(
+		    e, ENOENT, "%s has no layer %s", i->label, which);
+	}
+	errno = 0;
+	number = strtol(which, &end, 10);
+	if (errno != 0 || end == which || *end != 0)
+		return err_set(e, EINVAL,
+		    "layer \"%.80s\" is neither a number nor a digest", which);
+	if (number < 0 || (size_t)number >= n)
+		return err_set(e, ENOENT,
+		    "%s has no layer %ld: it has 0 to %zu, 0 being the bottom",
+		    i->label, number, n - 1);
+	*layer = number;
+	return 0;
+}
+
+static void
+release_image(void *ctx)
+{
+	image_unref(ctx);
+}
+
+struct view *
+image_view(struct image *i, int layer, struct err *e)
+{
+	size_t first = layer == IMAGE_MERGED ? 0 : layer;
+	size_t n = layer == IMAGE_MERGED ? i->manifest.n_layers : 1;
+	struct blob *blobs[LIMIT_LAYERS];
+	const struct map *maps[LIMIT_LAYERS];
+	AUTO_INDEX struct index *x =
+	    layer == IMAGE_MERGED ? open_merged(i, e)
+				  : layer_open_index(i->layers[layer], e);
+	struct view *v;
+
+	if (x == NULL)
+		return NULL;
+	assert(n <= LIMIT_LAYERS);
+	for (size_t k = 0; k < n; k++) {
+		blobs[k] = i->layers[first + k]->blob;
+		maps[k] = i->layers[first + k]->map;
+	}
+	v = view_new(image_store(i), x, blobs, maps, n, i->label, release_image,
+	    image_ref(i), e);
+	if (v == NULL) {
+		image_unref(i);
+		return NULL;
+	}
+	x = NULL;
+	return v;
+}
+
+struct doc *
+image_read_config(const struct image *i, struct err *e)
+{
+	AUTO_BUF struct buf text = BUF_INIT(LIMIT_CONFIG_BYTES);
+
+	if (files_read_blob(
+		image_store(i), &i->manifest.config.digest, &text, e) < 0) {
+		err_wrap(e, "config of %s", i->label);
+		return NULL;
+	}
+	return doc_parse_json(text.data, text.len, e);
+}
+
+void
+image_sizes(const struct image *i, struct image_sizes *out)
+{
+	*out = (struct image_sizes){ 0 };
+	for (size_t k = 0; k < i->manifest.n_layers; k++) {
+		out->size += i->layers[k]->size;
+		out->present +=
+		    store_map_present(image_store(i), i->layers[k]->map);
+	}
+}
