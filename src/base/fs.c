@@ -105,8 +105,11 @@ fs_replace_file(int dir, const char *name, const void *p, size_t n, mode_t mode,
 		unlinkat(dir, temporary, 0);
 		return -1;
 	}
-	if (renameat(dir, temporary, dir, name) < 0)
-		return err_sys(e, "rename %s", name);
+	if (renameat(dir, temporary, dir, name) < 0) {
+		err_sys(e, "rename %s", name);
+		unlinkat(dir, temporary, 0);
+		return -1;
+	}
 	if (dir == AT_FDCWD)
 		return 0;
 	return fs_sync_dir(dir, e);
@@ -128,7 +131,7 @@ fs_make_dirs(int dir, const char *path, mode_t mode, struct err *e)
 	if (part == NULL)
 		return err_set(e, ENOMEM, "folder %s", path);
 	for (char *slash = part; slash != NULL;) {
-		slash = strchr(slash + 1, '/');
+		slash = *slash != 0 ? strchr(slash + 1, '/') : NULL;
 		if (slash != NULL)
 			*slash = 0;
 		if (mkdirat(dir, part, mode) < 0 && errno != EEXIST)

@@ -1,0 +1,160 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/test.h"
+
+struct folder {
+	char path[32];
+	int fd;
+};
+
+static int
+make_folder(void **s)
+{
+	struct folder *f = calloc(1, sizeof *f);
+	struct err e;
+
+	strcpy(f->path, "/tmp/layerfs-test-XXXXXX");
+	assert_non_null(mkdtemp(f->path));
+	f->fd = fs_open_dir(AT_FDCWD, f->path, &e);
+	*s = f;
+	return f->fd < 0;
+}
+
+static int
+remove_folder(void **s)
+{
+	struct folder *f = *s;
+	struct err e;
+	int rc = fs_remove_tree(AT_FDCWD, f->path, &e);
+
+	close(f->fd);
+	free(f);
+	return rc;
+}
+
+static void
+a_file_is_replaced_whole(void **s)
+{
+	int dir = ((struct folder *)*s)->fd;
+	AUTO_BUF struct buf b = BUF_INIT(100);
+	struct err e = ERR_INIT;
+	struct stat st;
+
+	assert_int_equal(fs_replace_file(dir, "f", "first", 5, 0600, &e), 0);
+	assert_int_equal(fs_replace_file(dir, "f", "2nd", 3, 0600, &e), 0);
+	assert_int_equal(fs_read_file(dir, "f", &b, &e), 0);
+	assert_string_equal(buf_str(&b), "2nd");
+	assert_int_equal(fstatat(dir, "f", &st, 0), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(fstatat(dir, "f.tmp", &st, 0), -1);
+}
+
+static void
+a_failed_replacement_leaves_no_temporary(void **s)
+{
+	int dir = ((struct folder *)*s)->fd;
+	struct stat st;
+	struct err e;
+
+	assert_int_equal(mkdirat(dir, "d", 0700), 0);
+	assert_int_equal(mkdirat(dir, "d/x", 0700), 0);
+	assert_fails(fs_replace_file(dir, "d", "x", 1, 0600, &e), e, EISDIR);
+	assert_int_equal(fstatat(dir, "d.tmp", &st, 0), -1);
+	assert_fails(fs_replace_file(dir, "no/f", "x", 1, 0600, &e), e, ENOENT);
+}
+
+static void
+an_absent_file_is_enoent_and_named(void **s)
+{
+	AUTO_BUF struct buf b = BUF_INIT(100);
+	struct err e;
+
+	assert_fails(
+	    fs_read_file(((struct folder *)*s)->fd, "gone", &b, &e), e, ENOENT);
+	assert_non_null(strstr(e.msg, "gone"));
+}
+
+static void
+a_file_over_the_ceiling_is_refused(void **s)
+{
+	int dir = ((struct folder *)*s)->fd;
+	AUTO_BUF struct buf b = BUF_INIT(4), exact = BUF_INIT(5);
+	struct err e = ERR_INIT;
+
+	assert_int_equal(fs_replace_file(dir, "f", "12345", 5, 0600, &e), 0);
+	assert_fails(fs_read_file(dir, "f", &b, &e), e, E2BIG);
+	assert_int_equal(fs_read_file(dir, "f", &exact, &e), 0);
+}
+
+static void
+a_read_past_the_end_is_a_bad_file(void **s)
+{
+	int dir = ((struct folder *)*s)->fd;
+	struct err e = ERR_INIT;
+	char got[8];
+
+	assert_int_equal(fs_replace_file(dir, "f", "12345", 5, 0600, &e), 0);
+	AUTO_CLOSE int fd = openat(dir, "f", O_RDWR | O_CLOEXEC);
+	assert_int_equal(fs_pread(fd, got, 5, 0, &e), 0);
+	assert_memory_equal(got, "12345", 5);
+	assert_fails(fs_pread(fd, got, 5, 1, &e), e, EBADMSG);
+	assert_int_equal(fs_pwrite(fd, "ab", 2, 4, &e), 0);
+	assert_int_equal(fs_pread(fd, got, 2, 4, &e), 0);
+	assert_memory_equal(got, "ab", 2);
+}
+
+static void
+folders_are_made_with_their_parents(void **s)
+{
+	int dir = ((struct folder *)*s)->fd;
+	struct err e = ERR_INIT;
+	struct stat st;
+
+	assert_int_equal(fs_make_dirs(dir, "a/b/c", 0755, &e), 0);
+	assert_int_equal(fs_make_dirs(dir, "a/b/c/", 0755, &e), 0);
+	assert_int_equal(fstatat(dir, "a/b/c", &st, 0), 0);
+	assert_true(S_ISDIR(st.st_mode));
+	assert_fails(fs_make_dirs(dir, "", 0755, &e), e, ENOENT);
+}
+
+static void
+removing_a_tree_does_not_follow_links(void **s)
+{
+	int dir = ((struct folder *)*s)->fd;
+	struct err e = ERR_INIT;
+	struct stat st;
+
+	assert_int_equal(fs_make_dirs(dir, "keep", 0755, &e), 0);
+	assert_int_equal(fs_replace_file(dir, "keep/f", "x", 1, 0600, &e), 0);
+	assert_int_equal(fs_make_dirs(dir, "t/u", 0755, &e), 0);
+	assert_int_equal(symlinkat("../keep", dir, "t/link"), 0);
+	assert_int_equal(fs_replace_file(dir, "t/u/f", "x", 1, 0600, &e), 0);
+	assert_int_equal(fs_remove_tree(dir, "t", &e), 0);
+	assert_int_equal(fstatat(dir, "t", &st, 0), -1);
+	assert_int_equal(fstatat(dir, "keep/f", &st, 0), 0);
+	assert_int_equal(fs_remove_tree(dir, "t", &e), 0);
+}
+
+#define IN_FOLDER(f) \
+	cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(a_file_is_replaced_whole),
+		IN_FOLDER(a_failed_replacement_leaves_no_temporary),
+		IN_FOLDER(an_absent_file_is_enoent_and_named),
+		IN_FOLDER(a_file_over_the_ceiling_is_refused),
+		IN_FOLDER(a_read_past_the_end_is_a_bad_file),
+		IN_FOLDER(folders_are_made_with_their_parents),
+		IN_FOLDER(removing_a_tree_does_not_follow_links),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

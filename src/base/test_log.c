@@ -1,0 +1,156 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/test.h"
+
+/* What the calls in between wrote on stderr. */
+struct capture {
+	int saved;
+	int pipe[2];
+};
+
+static void
+capture_begin(struct capture *c)
+{
+	assert_int_equal(pipe(c->pipe), 0);
+	c->saved = dup(STDERR_FILENO);
+	dup2(c->pipe[1], STDERR_FILENO);
+}
+
+static size_t
+capture_end(struct capture *c, char *out, size_t size)
+{
+	ssize_t n;
+
+	dup2(c->saved, STDERR_FILENO);
+	close(c->saved);
+	close(c->pipe[1]);
+	n = read(c->pipe[0], out, size - 1);
+	close(c->pipe[0]);
+	assert_true(n >= 0);
+	out[n] = 0;
+	return n;
+}
+
+static void
+a_line_says_when_who_and_how_bad(void **s)
+{
+	struct capture c;
+	char text[4096];
+
+	(void)s;
+	unsetenv("JOURNAL_STREAM");
+	log_set_name("layerfsd");
+	capture_begin(&c);
+	log_warn("layer %d", 3);
+	capture_end(&c, text, sizeof text);
+	assert_string_equal(text + strlen("2026-01-02T03:04:05.678Z"),
+	    " layerfsd warn: layer 3\n");
+}
+
+static void
+the_journal_gets_a_priority_and_no_time(void **s)
+{
+	struct capture c;
+	char text[4096];
+
+	(void)s;
+	setenv("JOURNAL_STREAM", "1:2", 1);
+	capture_begin(&c);
+	log_error("x");
+	capture_end(&c, text, sizeof text);
+	unsetenv("JOURNAL_STREAM");
+	assert_string_equal(text, "<3>x\n");
+}
+
+static void
+below_the_level_nothing_is_written(void **s)
+{
+	struct capture c;
+	char text[4096];
+
+	(void)s;
+	log_set_level(LOG_LEVEL_ERROR);
+	capture_begin(&c);
+	log_warn("x");
+	assert_int_equal(capture_end(&c, text, sizeof text), 0);
+	log_set_level(LOG_LEVEL_INFO);
+}
+
+static void
+an_event_is_one_line_whatever_it_holds(void **s)
+{
+	struct capture c;
+	char text[4096], big[4000];
+	size_t n;
+
+	(void)s;
+	memset(big, 'x', sizeof big - 1);
+	big[sizeof big - 1] = 0;
+	big[10] = '\n';
+	big[11] = '\x1b';
+	capture_begin(&c);
+	log_info("%s", big);
+	n = capture_end(&c, text, sizeof text);
+	assert_ptr_equal(strchr(text, '\n'), text + n - 1);
+	assert_null(strchr(text, '\x1b'));
+}
+
+static void
+errno_survives_and_can_be_told(void **s)
+{
+	struct capture c;
+	char text[4096];
+
+	(void)s;
+	capture_begin(&c);
+	errno = ENOENT;
+	log_info("%m");
+	assert_int_equal(errno, ENOENT);
+	capture_end(&c, text, sizeof text);
+	assert_non_null(strstr(text, "No such file"));
+}
+
+static void
+levels_are_read_by_name(void **s)
+{
+	(void)s;
+	assert_int_equal(log_parse_level("error"), LOG_LEVEL_ERROR);
+	assert_int_equal(log_parse_level("debug"), LOG_LEVEL_DEBUG);
+	assert_int_equal(log_parse_level("loud"), -1);
+}
+
+static void
+every_metric_counts_and_has_a_name_and_a_meaning(void **s)
+{
+	(void)s;
+	for (enum metric m = 0; m < METRIC_COUNT; m++) {
+		uint64_t before = metric_get(m);
+
+		metric_add(m, m + 1);
+		assert_int_equal(metric_get(m) - before, m + 1);
+		assert_true(strlen(metric_name(m)) > 0);
+		assert_true(strlen(metric_help(m)) > 0);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_line_says_when_who_and_how_bad),
+		cmocka_unit_test(the_journal_gets_a_priority_and_no_time),
+		cmocka_unit_test(below_the_level_nothing_is_written),
+		cmocka_unit_test(an_event_is_one_line_whatever_it_holds),
+		cmocka_unit_test(errno_survives_and_can_be_told),
+		cmocka_unit_test(levels_are_read_by_name),
+		cmocka_unit_test(
+		    every_metric_counts_and_has_a_name_and_a_meaning),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
