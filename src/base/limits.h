@@ -46,6 +46,7 @@ enum {
 	LIMIT_XATTR_BYTES = 65535,        /* one value, as EROFS stores it */
 	LIMIT_XATTRS_BYTES = 262148 - 12, /* of one inode */
 	LIMIT_PAX_BYTES = 4 << 20,        /* one extended header */
+	LIMIT_SPARSE_SEGMENTS = 1 << 18,  /* of one sparse file in a tar */
 	LIMIT_INDEX_BYTES = 1 << 30,
 
 	/* chunks */
