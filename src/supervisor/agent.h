@@ -24,6 +24,10 @@ enum {
 struct agent *agent_new(int fd, struct err *e);
 void agent_free(struct agent *a);
 
+/* To watch (no events: the hang-up is enough): when the supervisor is gone the
+ * worker must end, its mounts have ended with the supervisor's descriptors. */
+int agent_fd(const struct agent *a);
+
 /* ---- descriptors that outlive the worker ---- */
 
 /* What the supervisor handed over at start, in the order in which it was first

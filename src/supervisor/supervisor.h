@@ -1,13 +1,15 @@
 /* The supervisor: a tiny root process beside the worker.  It mounts, holds
- *every descriptor that must outlive the worker, and starts the worker again
- *within 100 ms of its death.  It parses nothing from outside: fixed messages
- *from the worker (supervisor/message.h), nothing else.
+ * every descriptor that must outlive the worker, and starts the worker again
+ * within 100 ms of its death.  It parses nothing from outside: fixed messages
+ * from the worker (supervisor/message.h), nothing else.
  *
  *	started -> worker running <-> worker dead -> ... -> SIGTERM -> ended
  *
  * SIGTERM and SIGINT end it: the worker gets SIGTERM and 5 s, then what was
  * mounted is unmounted.  SIGHUP is passed on.  A worker that dies within 1 s of
- * its start is started again with back-off up to 5 s.
+ * its start is started again with back-off up to 5 s.  A worker that exits with
+ * 0 ends the supervisor, too; so does the first one when it exits before it has
+ * said a word (a bad configuration).
  */
 #ifndef SUPERVISOR_SUPERVISOR_H
 #define SUPERVISOR_SUPERVISOR_H

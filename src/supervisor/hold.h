@@ -1,0 +1,27 @@
+/* The descriptors that the supervisor holds for the worker's next life, in the
+ * order in which they were first held.  Owned by the supervisor's one thread.
+ */
+#ifndef SUPERVISOR_HOLD_H
+#define SUPERVISOR_HOLD_H
+
+#include "supervisor/agent.h"
+#include "base/list.h"
+
+struct held_fd {
+	struct list link;
+	struct held h;
+	uint32_t serial; /* from 1, rising along the list */
+	char *target;    /* "fuse:ID" mounted outside RUN/m, else NULL */
+};
+
+/* Takes fd.  Replaces what has the name; keeps its place and target. */
+int hold_put(struct list *holds, const char *name, int fd, const void *payload,
+    size_t payload_len, struct err *e);
+/* Closes; absent is fine. */
+void hold_drop(struct list *holds, const char *name);
+void hold_drop_all(struct list *holds);
+struct held_fd *hold_find(struct list *holds, const char *name);
+/* The first with a greater serial, or NULL. */
+struct held_fd *hold_after(struct list *holds, uint32_t serial);
+
+#endif

@@ -1,0 +1,32 @@
+/* One mount request, done by a child process of its own (supervisor/mounter.h):
+ * its answer comes over a socket and is read when that is readable.
+ */
+#ifndef SUPERVISOR_JOB_H
+#define SUPERVISOR_JOB_H
+
+#include <sys/types.h>
+
+#include "supervisor/message.h"
+#include "base/list.h"
+
+struct err;
+struct mounter;
+
+struct job {
+	struct list link;
+	pid_t pid;
+	int sock;
+	uint64_t life; /* the worker's that asked */
+	struct message request;
+};
+
+struct job *job_start(const struct mounter *m, const struct message *request,
+    const int *fds, unsigned n_fds, struct err *e);
+
+/* The answer, to be called when `sock` is readable; EIO where the child died
+ * without one.  The descriptors are the caller's. */
+void job_result(struct job *j, struct message *answer, int fds[MESSAGE_FDS_MAX],
+    unsigned *n_fds);
+void job_free(struct job *j);
+
+#endif

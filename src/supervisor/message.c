@@ -1,0 +1,179 @@
+#include "supervisor/message.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+union control {
+	struct cmsghdr align;
+	char room[CMSG_SPACE(MESSAGE_FDS_MAX * sizeof(int))];
+};
+
+int
+message_send(int sock, const struct message *m, const int *fds, unsigned n_fds,
+    int flags, struct err *e)
+{
+	union control control = { 0 };
+	struct iovec iov = { (void *)m, sizeof *m };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	if (n_fds > 0) {
+		h.msg_control = &control;
+		h.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
+	}
+	do
+		n = sendmsg(sock, &h, flags | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? err_sys(e, "send to the other process") : 0;
+}
+
+static unsigned
+take_descriptors(struct msghdr *h, int fds[MESSAGE_FDS_MAX])
+{
+	unsigned n = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+			if (n < MESSAGE_FDS_MAX)
+				fds[n++] = fd;
+			else
+				close(fd);
+		}
+	}
+	return n;
+}
+
+int
+message_receive(int sock, struct message *m, int fds[MESSAGE_FDS_MAX],
+    unsigned *n_fds, struct err *e)
+{
+	union control control = { 0 };
+	struct iovec iov = { m, sizeof *m };
+	struct msghdr h = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof control };
+	ssize_t n;
+
+	*n_fds = 0;
+	do
+		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(e, "receive from the other process");
+	if (n == 0)
+		return err_set(e, ECONNRESET, "the other process is gone");
+	*n_fds = take_descriptors(&h, fds);
+	if (n == sizeof *m && !(h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
+	    m->version == MESSAGE_VERSION)
+		return 0;
+	while (*n_fds > 0)
+		close(fds[--*n_fds]);
+	return err_set(e, EPROTO, "the other process speaks another version");
+}
+
+void
+message_set_error(struct message *m, const struct err *e)
+{
+	m->version = MESSAGE_VERSION;
+	m->code = e != NULL ? e->code : 0;
+	if (e != NULL)
+		snprintf(m->body.error, sizeof m->body.error, "%s", e->msg);
+}
+
+void
+message_answer(int sock, struct message *m, int fd, const struct err *e)
+{
+	struct err ignored;
+
+	message_set_error(m, e);
+	message_send(sock, m, &fd, fd >= 0, MSG_DONTWAIT, &ignored);
+}
+
+bool
+message_is_id(const char *id)
+{
+	size_t n = strnlen(id, AGENT_ID_MAX + 1);
+
+	return n >= 1 && n <= AGENT_ID_MAX &&
+	       strspn(id, "0123456789abcdef") == n;
+}
+
+static bool
+is_text(const char *s, size_t room)
+{
+	return memchr(s, '\0', room) != NULL;
+}
+
+static bool
+is_fuse(const struct message *m)
+{
+	const char *source = m->body.fuse.source;
+	const char *target = m->body.fuse.target;
+
+	return is_text(source, sizeof m->body.fuse.source) && *source != '\0' &&
+	       strpbrk(source, ",\\\n") == NULL &&
+	       is_text(target, sizeof m->body.fuse.target) &&
+	       (*target == '\0' || *target == '/');
+}
+
+static bool
+are_lowers(const struct message *m)
+{
+	if (m->number < 1 || m->number > AGENT_LOWERS_MAX)
+		return false;
+	for (uint32_t i = 0; i < m->number; i++)
+		if (!message_is_id(m->body.lowers[i]))
+			return false;
+	return true;
+}
+
+static bool
+is_meaningful(const struct message *m, unsigned n_fds)
+{
+	if (!is_text(m->name, sizeof m->name))
+		return false;
+	switch (m->kind) {
+	case MESSAGE_HELLO:
+	case MESSAGE_NEXT:
+		return n_fds == 0;
+	case MESSAGE_HOLD:
+		return n_fds == 1 && m->name[0] != '\0' &&
+		       m->body.payload.len <= AGENT_PAYLOAD_MAX;
+	case MESSAGE_DROP:
+		return n_fds == 0 && m->name[0] != '\0';
+	case MESSAGE_FUSE:
+		return n_fds == 0 && message_is_id(m->name) && is_fuse(m);
+	case MESSAGE_OVERLAY:
+		return n_fds != 1 && message_is_id(m->name) && are_lowers(m);
+	case MESSAGE_CLONE:
+	case MESSAGE_UNMOUNT:
+		return n_fds == 0 && message_is_id(m->name);
+	default:
+		return false;
+	}
+}
+
+int
+message_check(const struct message *m, unsigned n_fds, struct err *e)
+{
+	if (!is_meaningful(m, n_fds))
+		return err_set(
+		    e, EPROTO, "the worker's request makes no sense");
+	return 0;
+}

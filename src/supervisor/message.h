@@ -1,0 +1,92 @@
+/* What worker and supervisor say to each other: one struct a datagram over a
+ * SOCK_SEQPACKET pair, descriptors beside it (SCM_RIGHTS).  The worker asks,
+ * the supervisor answers each request once, in any order of its own time; the
+ * agent has one request open at a time.
+ *
+ *	 0  version   MESSAGE_VERSION
+ *	 4  kind      the request's; its answer repeats it
+ *	 8  code      answer: 0, or an errno whose text is body.error
+ *	12  number    see the table
+ *	16  name      64 B: a mount's id, or a held descriptor's name
+ *	80  body      4608 B, by kind
+ *
+ *	kind      number           name  body     fds   answer: number  body fds
+ *	HELLO     -                -     -        -     1: may mount    -     -
+ *	NEXT      the last serial  -     -        -     serial; ENOENT  payload
+ *1 (0 at first)                          at the end; name HOLD      - name
+ *payload  1     -               -     - DROP      -                name  - - -
+ *-     - FUSE      read_ahead_kb    id    fuse     -     -               - 1
+ *	OVERLAY   lowers           id    lowers   0, 2  -               -     -
+ *	CLONE     -                id    -        -     -               -     1
+ *	UNMOUNT   -                id    -        -     -               -     -
+ *
+ * Both ends are one binary's, so integers are the machine's own.  The worker
+ * reads hostile bytes and may be taken over: message_check() believes nothing.
+ */
+#ifndef SUPERVISOR_MESSAGE_H
+#define SUPERVISOR_MESSAGE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "supervisor/agent.h"
+
+enum { MESSAGE_VERSION = 1, MESSAGE_FDS_MAX = 2, MESSAGE_SOURCE_MAX = 200 };
+
+enum message_kind {
+	MESSAGE_HELLO,
+	MESSAGE_NEXT,
+	MESSAGE_HOLD,
+	MESSAGE_DROP,
+	MESSAGE_FUSE,
+	MESSAGE_OVERLAY,
+	MESSAGE_CLONE,
+	MESSAGE_UNMOUNT,
+	MESSAGE_KINDS
+};
+
+struct message {
+	uint32_t version;
+	uint32_t kind;
+	uint32_t code;
+	uint32_t number;
+	char name[AGENT_NAME_MAX + 1];
+	union {
+		struct {
+			char source[MESSAGE_SOURCE_MAX + 1];
+			char target[PATH_MAX]; /* "": RUN/m/ID */
+		} fuse;
+		char lowers[AGENT_LOWERS_MAX][AGENT_ID_MAX + 4];
+		struct {
+			uint32_t len;
+			uint8_t bytes[AGENT_PAYLOAD_MAX];
+		} payload;
+		char error[252];
+	} body;
+};
+_Static_assert(sizeof(struct message) == 80 + 4608, "message layout");
+
+/* Blocks unless `flags` has MSG_DONTWAIT. */
+int message_send(int sock, const struct message *m, const int *fds,
+    unsigned n_fds, int flags, struct err *e);
+
+/* ECONNRESET when the other end is gone; EPROTO when it was no message.  The
+ * descriptors are the caller's. */
+int message_receive(int sock, struct message *m, int fds[MESSAGE_FDS_MAX],
+    unsigned *n_fds, struct err *e);
+
+/* Makes m the answer that says so; e NULL: success. */
+void message_set_error(struct message *m, const struct err *e);
+
+/* Answers with the rest of *m, and fd unless it is -1.  Never blocks: who does
+ * not read its answers gets none. */
+void message_answer(int sock, struct message *m, int fd, const struct err *e);
+
+/* EPROTO unless it is a request that means something, with this many
+ * descriptors. */
+int message_check(const struct message *m, unsigned n_fds, struct err *e);
+
+bool message_is_id(const char *id);
+
+#endif

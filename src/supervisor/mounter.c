@@ -1,0 +1,259 @@
+#include "supervisor/mounter.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "supervisor/fusermount.h"
+#include "supervisor/message.h"
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+
+/* mount(2) copies one page of options. */
+enum { OPTIONS_MAX = 4096 };
+
+/* Whether something is mounted on RUN/m/ID, and its device. AT_STATX_DONT_SYNC:
+ * a FUSE mount is not asked, it may have nobody to answer. */
+static bool
+find_mount(const char *id, dev_t *dev)
+{
+	struct statx x;
+
+	if (statx(AT_FDCWD, id,
+		AT_STATX_DONT_SYNC | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0,
+		&x) != 0)
+		return false;
+	*dev = makedev(x.stx_dev_major, x.stx_dev_minor);
+	return (x.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+static int
+make_point(const char *id, struct err *e)
+{
+	dev_t dev;
+
+	if (find_mount(id, &dev))
+		return err_set(e, EEXIST, "%s is mounted already", id);
+	if (mkdir(id, 0755) != 0 && errno != EEXIST)
+		return err_sys(e, "make mount point %s", id);
+	return 0;
+}
+
+/* A hint: where it cannot be set, reads are smaller. */
+static void
+set_read_ahead(const char *id, uint32_t kb)
+{
+	AUTO_CLOSE int fd = -1;
+	char path[64], text[16];
+	dev_t dev;
+
+	if (kb == 0 || !find_mount(id, &dev))
+		return;
+	snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb",
+	    major(dev), minor(dev));
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	int n = snprintf(text, sizeof text, "%u", kb);
+	if (fd < 0 || write(fd, text, n) != n)
+		log_debug("%s: %s", path, strerror(errno));
+}
+
+static int
+mount_fuse(const char *id, const char *source, uint32_t kb, struct err *e)
+{
+	AUTO_CLOSE int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	char options[160];
+
+	if (fd < 0)
+		return err_sys(e, "open /dev/fuse");
+	if (make_point(id, e) != 0)
+		return -1;
+	snprintf(options, sizeof options,
+	    "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,"
+	    "default_permissions,max_read=1048576",
+	    fd);
+	if (mount(source, id, "fuse.layerfs", MS_RDONLY, options) != 0) {
+		err_sys(e, "mount fuse on %s", id);
+		rmdir(id);
+		return -1;
+	}
+	set_read_ahead(id, kb);
+	return take_fd(&fd);
+}
+
+static int
+start_fuse(const struct mounter *m, const struct message *q, struct err *e)
+{
+	const char *target = q->body.fuse.target;
+
+	if (m->is_root && *target != '\0')
+		return err_set(e, EINVAL,
+		    "the system's daemon mounts below its own folder only");
+	if (m->is_root)
+		return mount_fuse(q->name, q->body.fuse.source, q->number, e);
+	if (*target == '\0' && make_point(q->name, e) != 0)
+		return -1;
+	return fusermount_mount(
+	    *target != '\0' ? target : q->name, q->body.fuse.source, e);
+}
+
+/* ROOT/upper/ID/{upper,work}.  Whatever is there is no mount's: made anew. */
+static int
+make_upper(const struct mounter *m, const char *id, int pair[2], struct err *e)
+{
+	AUTO_CLOSE int dir = -1;
+
+	if (fs_remove_tree(m->uppers, id, e) != 0)
+		return -1;
+	if (mkdirat(m->uppers, id, 0700) != 0 ||
+	    (dir = openat(m->uppers, id, O_DIRECTORY | O_CLOEXEC)) < 0 ||
+	    mkdirat(dir, "upper", 0755) != 0 || mkdirat(dir, "work", 0700) != 0)
+		return err_sys(e, "make a temporary upper layer");
+	pair[0] = openat(dir, "upper", O_DIRECTORY | O_CLOEXEC);
+	pair[1] = openat(dir, "work", O_DIRECTORY | O_CLOEXEC);
+	if (pair[0] < 0 || pair[1] < 0)
+		return err_sys(e, "open a temporary upper layer");
+	return 0;
+}
+
+static int
+overlay_options(const struct mounter *m, const struct message *q,
+    const int pair[2], struct buf *out, struct err *e)
+{
+	const char *before = "lowerdir=";
+
+	for (uint32_t i = 0; i < q->number; i++, before = ":")
+		if (buf_printf(out, e, "%s%s", before, q->body.lowers[i]) != 0)
+			return err_wrap(e, "too many lower layers");
+	if (buf_printf(out, e,
+		",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d%s",
+		pair[0], pair[1], m->in_user_ns ? ",userxattr" : "") != 0)
+		return err_wrap(e, "too many lower layers");
+	return 0;
+}
+
+static int
+mount_overlay(const struct mounter *m, const struct message *q,
+    const int pair[2], struct err *e)
+{
+	AUTO_BUF struct buf options = BUF_INIT(OPTIONS_MAX - 1);
+
+	if (overlay_options(m, q, pair, &options, e) != 0 ||
+	    make_point(q->name, e) != 0)
+		return -1;
+	if (mount("layerfs", q->name, "overlay", 0, buf_str(&options)) == 0)
+		return 0;
+	if (errno == EINVAL)
+		err_set(e, EINVAL,
+		    "overlayfs refuses this upper layer: upper and work must "
+		    "be two folders beside each other, work empty, on one "
+		    "local file system with xattrs and file types in its "
+		    "folders (ext4, xfs, btrfs, tmpfs; not overlayfs or NFS)");
+	else
+		err_sys(e, "mount overlay on %s", q->name);
+	rmdir(q->name);
+	return -1;
+}
+
+static int
+start_overlay(const struct mounter *m, const struct message *q,
+    const int *given, unsigned n_given, struct err *e)
+{
+	struct err ignored;
+	int made[2];
+
+	if (!m->is_root)
+		return err_set(
+		    e, ENOTSUP, "a user's own daemon mounts no overlay");
+	if (n_given == 2)
+		return mount_overlay(m, q, given, e);
+	if (make_upper(m, q->name, made, e) == 0 &&
+	    mount_overlay(m, q, made, e) == 0)
+		return 0;
+	fs_remove_tree(m->uppers, q->name, &ignored);
+	return -1;
+}
+
+static int
+clone_mount(const struct mounter *m, const char *id, struct err *e)
+{
+	dev_t dev;
+	int fd;
+
+	if (!m->is_root)
+		return err_set(
+		    e, ENOTSUP, "a user's own daemon cannot copy mounts");
+	if (!find_mount(id, &dev))
+		return err_set(e, ENOENT, "%s is not mounted", id);
+	fd = open_tree(AT_FDCWD, id, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "copy mount %s", id);
+	return fd;
+}
+
+static int
+unmount(
+    const struct mounter *m, const char *id, const char *target, struct err *e)
+{
+	dev_t dev;
+
+	if (!m->is_root && *target != '\0')
+		return fusermount_unmount(target, e);
+	if (find_mount(id, &dev)) {
+		if (!m->is_root && fusermount_unmount(id, e) != 0)
+			return -1;
+		if (m->is_root &&
+		    umount2(id, MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
+			return err_sys(e, "unmount %s", id);
+	}
+	if (rmdir(id) != 0 && errno != ENOENT)
+		return err_sys(e, "remove mount point %s", id);
+	return m->uppers >= 0 ? fs_remove_tree(m->uppers, id, e) : 0;
+}
+
+int
+mounter_run(const struct mounter *m, const struct message *q, const int *fds,
+    unsigned n_fds, int *fd, struct err *e)
+{
+	*fd = -1;
+	if (fchdir(m->points) != 0)
+		return err_sys(e, "enter the mount points' folder");
+	switch (q->kind) {
+	case MESSAGE_FUSE:
+		*fd = start_fuse(m, q, e);
+		return *fd < 0 ? -1 : 0;
+	case MESSAGE_CLONE:
+		*fd = clone_mount(m, q->name, e);
+		return *fd < 0 ? -1 : 0;
+	case MESSAGE_OVERLAY:
+		return start_overlay(m, q, fds, n_fds, e);
+	default:
+		return unmount(m, q->name, q->body.fuse.target, e);
+	}
+}
+
+void
+mounter_clean(const struct mounter *m)
+{
+	AUTO_CLOSE int fd = openat(m->points, ".", O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	struct err e;
+
+	if (d == NULL || fchdir(m->points) != 0)
+		return;
+	take_fd(&fd);
+	while ((entry = readdir(d)) != NULL)
+		if (message_is_id(entry->d_name) &&
+		    unmount(m, entry->d_name, "", &e) != 0)
+			log_warn("left behind: %s", e.msg);
+	closedir(d);
+}

@@ -1,0 +1,35 @@
+/* The mount(2) side of the supervisor.  Every request runs in a child process
+ * of its own: overlayfs looks at its lower layers, which are FUSE and answered
+ * by the worker, and a supervisor that waits for a worker could not start it
+ * again.
+ *
+ * mounter_run() is what the child does; its current folder is RUN/m, so mounts
+ * are named by their ids and the options of 128 lower layers fit the one page
+ * that mount(2) takes.
+ */
+#ifndef SUPERVISOR_MOUNTER_H
+#define SUPERVISOR_MOUNTER_H
+
+#include <stdbool.h>
+
+struct err;
+struct message;
+
+struct mounter {
+	bool is_root;    /* mount(2); else fusermount3 */
+	bool in_user_ns; /* overlayfs keeps its marks in user.* there */
+	int points;      /* RUN/m */
+	int uppers;      /* ROOT/upper, root's own; -1 when not root */
+};
+
+/* Does a FUSE, OVERLAY, CLONE or UNMOUNT request.  fds are the request's, and
+ * *fd is what the answer carries (or -1).  An UNMOUNT of what was mounted
+ * elsewhere has that target in body.fuse.target. */
+int mounter_run(const struct mounter *m, const struct message *request,
+    const int *fds, unsigned n_fds, int *fd, struct err *e);
+
+/* Unmounts everything below RUN/m, and removes temporary uppers: what an
+ * earlier life left, or what this one has. */
+void mounter_clean(const struct mounter *m);
+
+#endif

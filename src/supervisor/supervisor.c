@@ -1,0 +1,467 @@
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "supervisor/drop.h"
+#include "supervisor/hold.h"
+#include "supervisor/job.h"
+#include "supervisor/message.h"
+#include "supervisor/mounter.h"
+#include "supervisor/rundir.h"
+#include "supervisor/worker.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+
+enum {
+	PATIENCE_MS = 5000, /* between SIGTERM and SIGKILL */
+	JOBS_MAX = 64,
+};
+
+struct supervisor {
+	const struct supervisor_options *options;
+	struct rundir run;
+	struct account account;
+	struct mounter mounter;
+	int signals;
+	struct list holds;
+	struct list jobs;
+	unsigned n_jobs;
+
+	struct worker worker;
+	bool has_spoken; /* some life of the worker said HELLO */
+
+	bool is_ending;
+	uint64_t kill_at_ns;
+	int ended_with; /* the first worker's exit status */
+};
+
+/* ---- the worker's life ---- */
+
+static void
+end(struct supervisor *s)
+{
+	if (s->is_ending)
+		return;
+	s->is_ending = true;
+	s->kill_at_ns = clock_now_ns() + PATIENCE_MS * NS_PER_MS;
+	worker_kill(&s->worker, SIGTERM);
+}
+
+/* A worker that exits 0 was asked to end; one that gives up before its first
+ * HELLO (bad configuration) would do so again. */
+static void
+on_worker_end(struct supervisor *s, int status)
+{
+	bool is_final =
+	    WIFEXITED(status) && (WEXITSTATUS(status) == 0 || !s->has_spoken);
+
+	worker_note_end(&s->worker, status, !s->is_ending && !is_final);
+	if (s->is_ending || !is_final)
+		return;
+	s->ended_with = WEXITSTATUS(status);
+	end(s);
+}
+
+/* ---- requests ---- */
+
+/* A worker that does not read its answers gets none. */
+static void
+answer(struct supervisor *s, struct message *m, int fd, const struct err *e)
+{
+	message_answer(s->worker.sock, m, fd, e);
+}
+
+static void
+answer_next(struct supervisor *s, struct message *m)
+{
+	struct held_fd *f = hold_after(&s->holds, m->number);
+	struct err e;
+
+	if (f == NULL) {
+		err_set(&e, ENOENT, "that was all");
+		answer(s, m, -1, &e);
+		return;
+	}
+	m->number = f->serial;
+	memcpy(m->name, f->h.name, sizeof m->name);
+	m->body.payload.len = f->h.payload_len;
+	memcpy(m->body.payload.bytes, f->h.payload, f->h.payload_len);
+	answer(s, m, f->h.fd, NULL);
+}
+
+static void
+answer_hold(struct supervisor *s, struct message *m, int *fd)
+{
+	struct err e;
+	int rc = hold_put(&s->holds, m->name, take_fd(fd),
+	    m->body.payload.bytes, m->body.payload.len, &e);
+
+	answer(s, m, -1, rc != 0 ? &e : NULL);
+}
+
+static void
+session_name(char name[AGENT_NAME_MAX + 1], const char *id)
+{
+	snprintf(name, AGENT_NAME_MAX + 1, "fuse:%.*s", AGENT_ID_MAX, id);
+}
+
+static struct held_fd *
+find_session(struct supervisor *s, const char *id)
+{
+	char name[AGENT_NAME_MAX + 1];
+
+	session_name(name, id);
+	return hold_find(&s->holds, name);
+}
+
+static int
+start_job(struct supervisor *s, const struct message *m, const int *fds,
+    unsigned n_fds, struct err *e)
+{
+	struct job *j;
+
+	if (s->n_jobs >= JOBS_MAX)
+		return err_set(e, EAGAIN, "too many mounts at once");
+	j = job_start(&s->mounter, m, fds, n_fds, e);
+	if (j == NULL)
+		return -1;
+	j->life = s->worker.life;
+	list_push_back(&s->jobs, &j->link);
+	s->n_jobs++;
+	return 0;
+}
+
+static void
+handle(struct supervisor *s, struct message *m, int *fds, unsigned n_fds)
+{
+	struct held_fd *f = NULL;
+	struct err e;
+
+	switch (m->kind) {
+	case MESSAGE_HELLO:
+		s->has_spoken = true;
+		m->number = s->account.is_root;
+		answer(s, m, -1, NULL);
+		return;
+	case MESSAGE_NEXT:
+		answer_next(s, m);
+		return;
+	case MESSAGE_HOLD:
+		answer_hold(s, m, &fds[0]);
+		return;
+	case MESSAGE_DROP:
+		hold_drop(&s->holds, m->name);
+		answer(s, m, -1, NULL);
+		return;
+	case MESSAGE_UNMOUNT: /* the supervisor knows where, not the worker */
+		f = find_session(s, m->name);
+		m->body.fuse.target[0] = '\0';
+		if (f != NULL && f->target != NULL)
+			strcpy(m->body.fuse.target, f->target);
+		break;
+	}
+	if (start_job(s, m, fds, n_fds, &e) != 0)
+		answer(s, m, -1, &e);
+}
+
+static void
+on_request(struct supervisor *s)
+{
+	int fds[MESSAGE_FDS_MAX] = { -1, -1 };
+	struct message m;
+	unsigned n;
+	struct err e;
+
+	if (message_receive(s->worker.sock, &m, fds, &n, &e) != 0 ||
+	    message_check(&m, n, &e) != 0) {
+		/* Its end is closed, or it talks nonsense: SIGCHLD follows. */
+		if (e.code != ECONNRESET)
+			log_error("%s", e.msg);
+		worker_kill(&s->worker, SIGKILL);
+		worker_hang_up(&s->worker);
+	} else {
+		handle(s, &m, fds, n);
+	}
+	cleanup_close(&fds[0]);
+	cleanup_close(&fds[1]);
+}
+
+/* ---- jobs that are done ---- */
+
+static int
+keep_session(struct supervisor *s, const struct job *j, int fd, struct err *e)
+{
+	const char *target = j->request.body.fuse.target;
+	char name[AGENT_NAME_MAX + 1];
+	struct held_fd *f;
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (own < 0)
+		return err_sys(e, "keep a session");
+	session_name(name, j->request.name);
+	if (hold_put(&s->holds, name, own, NULL, 0, e) != 0)
+		return -1;
+	f = hold_find(&s->holds, name);
+	if (*target != '\0')
+		f->target = strdup(target);
+	return 0;
+}
+
+static void
+note_result(
+    struct supervisor *s, const struct job *j, struct message *m, int fd)
+{
+	struct held_fd *f = find_session(s, j->request.name);
+	struct err e;
+
+	if (m->code != 0)
+		return;
+	if (j->request.kind == MESSAGE_FUSE && keep_session(s, j, fd, &e) != 0)
+		log_error("%s", e.msg);
+	if (j->request.kind == MESSAGE_UNMOUNT && f != NULL)
+		hold_drop(&s->holds, f->h.name);
+}
+
+/* The worker that asked may have died; what was mounted for it is held. */
+static void
+on_job_end(struct supervisor *s, struct job *j)
+{
+	int fds[MESSAGE_FDS_MAX] = { -1, -1 };
+	struct message m;
+	struct err e;
+	unsigned n;
+
+	job_result(j, &m, fds, &n);
+	note_result(s, j, &m, fds[0]);
+	if (j->life == s->worker.life && s->worker.sock >= 0)
+		message_send(s->worker.sock, &m, fds, n, MSG_DONTWAIT, &e);
+	cleanup_close(&fds[0]);
+	cleanup_close(&fds[1]);
+	list_remove(&j->link);
+	s->n_jobs--;
+	job_free(j);
+}
+
+/* ---- the loop ---- */
+
+static void
+reap(struct supervisor *s)
+{
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == s->worker.pid)
+			on_worker_end(s, status);
+}
+
+static void
+on_signal(struct supervisor *s)
+{
+	struct signalfd_siginfo i;
+
+	if (read(s->signals, &i, sizeof i) != sizeof i)
+		return;
+	if (i.ssi_signo == SIGCHLD)
+		reap(s);
+	else if (i.ssi_signo != SIGHUP)
+		end(s);
+	else
+		worker_kill(&s->worker, SIGHUP);
+}
+
+/* Milliseconds to the next thing that time brings, -1: nothing. */
+static int
+timeout_ms(const struct supervisor *s)
+{
+	uint64_t now = clock_now_ns(), at;
+
+	if (s->is_ending)
+		at = s->kill_at_ns;
+	else if (s->worker.pid == 0)
+		at = s->worker.start_at_ns;
+	else
+		return -1;
+	return at <= now ? 0 : (int)((at - now) / NS_PER_MS) + 1;
+}
+
+static void
+on_time(struct supervisor *s)
+{
+	uint64_t now = clock_now_ns();
+
+	if (s->is_ending && now >= s->kill_at_ns)
+		worker_kill(&s->worker, SIGKILL);
+	if (!s->is_ending && s->worker.pid == 0 && now >= s->worker.start_at_ns)
+		worker_start(&s->worker, s->options, &s->account);
+}
+
+static void
+loop(struct supervisor *s)
+{
+	struct pollfd p[2 + JOBS_MAX];
+
+	while (!s->is_ending || s->worker.pid > 0) {
+		nfds_t n = 2, k = 2;
+		p[0] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
+		p[1] =
+		    (struct pollfd){ .fd = s->worker.sock, .events = POLLIN };
+		list_for_each(l, &s->jobs) p[n++] =
+		    (struct pollfd){ .fd =
+					 list_entry(l, struct job, link)->sock,
+			    .events = POLLIN };
+		if (poll(p, n, timeout_ms(s)) < 0)
+			continue;
+		list_for_each_safe(l, &s->jobs) if (p[k++].revents != 0)
+		    on_job_end(s, list_entry(l, struct job, link));
+		if (p[1].revents != 0)
+			on_request(s);
+		if (p[0].revents != 0)
+			on_signal(s);
+		on_time(s);
+	}
+}
+
+/* ---- from start to end ---- */
+
+static int
+open_signals(struct err *e)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? err_sys(e, "signalfd") : fd;
+}
+
+/* ROOT/upper, where temporary uppers lie: root's, or the worker could lead the
+ * supervisor astray with a link. */
+static int
+open_uppers(int root, struct err *e)
+{
+	AUTO_CLOSE int fd = -1;
+	struct stat st;
+
+	if (mkdirat(root, "upper", 0700) != 0 && errno != EEXIST)
+		return err_sys(e, "make ROOT/upper");
+	fd = openat(
+	    root, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return err_sys(e, "open ROOT/upper");
+	if (st.st_uid != 0 || (st.st_mode & 077) != 0)
+		return err_set(
+		    e, EACCES, "ROOT/upper is not root's own folder");
+	return take_fd(&fd);
+}
+
+/* One descriptor a mount is held here, and again in the worker. */
+static void
+raise_limits(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+		return;
+	l.rlim_cur = l.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
+static int
+prepare(struct supervisor *s, struct err *e)
+{
+	AUTO_CLOSE int root = account_open_root(
+	    &s->account, s->options->root, s->options->user, e);
+	int control;
+
+	if (root < 0 || rundir_open(&s->run, s->options->run, e) != 0)
+		return -1;
+	s->mounter = (struct mounter){ .is_root = s->account.is_root,
+		.in_user_ns = s->account.in_user_ns,
+		.points = s->run.points,
+		.uppers = -1 };
+	if (s->account.is_root &&
+	    (s->mounter.uppers = open_uppers(root, e)) < 0)
+		return -1;
+	s->signals = open_signals(e);
+	control = fcntl(s->run.control, F_DUPFD_CLOEXEC, 0);
+	if (s->signals < 0)
+		return -1;
+	if (control < 0)
+		return err_sys(e, "hold the control socket");
+	mounter_clean(&s->mounter);
+	return hold_put(&s->holds, "control", control, NULL, 0, e);
+}
+
+static void
+unmount_all(struct supervisor *s)
+{
+	struct message m = { .kind = MESSAGE_UNMOUNT };
+	struct err e;
+	int fd;
+
+	list_for_each(l, &s->holds)
+	{
+		struct held_fd *f = list_entry(l, struct held_fd, link);
+		if (f->target == NULL)
+			continue;
+		strcpy(m.body.fuse.target, f->target);
+		if (mounter_run(&s->mounter, &m, NULL, 0, &fd, &e) != 0)
+			log_warn("left behind: %s", e.msg);
+	}
+	mounter_clean(&s->mounter);
+}
+
+static void
+release(struct supervisor *s)
+{
+	hold_drop_all(&s->holds);
+	cleanup_close(&s->signals);
+	cleanup_close(&s->mounter.uppers);
+	rundir_close(&s->run);
+}
+
+int
+supervisor_run(const struct supervisor_options *o, struct err *e)
+{
+	struct supervisor s = { .options = o,
+		.run = { -1, -1, -1, -1 },
+		.mounter = { .uppers = -1 },
+		.signals = -1,
+		.worker = { .sock = -1 } };
+	int rc = -1;
+
+	list_init(&s.holds);
+	list_init(&s.jobs);
+	raise_limits();
+	if (prepare(&s, e) == 0) {
+		worker_start(&s.worker, o, &s.account);
+		loop(&s);
+		unmount_all(&s);
+		rc = s.ended_with == 0
+			 ? 0
+			 : err_set(e, ECANCELED,
+			       "the worker ended at once, with status %d",
+			       s.ended_with);
+	}
+	release(&s);
+	return rc;
+}

@@ -1,0 +1,126 @@
+#include "supervisor/worker.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "supervisor/drop.h"
+#include "supervisor/supervisor.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+
+enum {
+	WORKER_FD = 3,
+	ARGUMENTS_MAX = 64,
+	YOUNG_MS = 1000, /* died before that: back off */
+	BACK_OFF_MS = 100,
+	BACK_OFF_MAX_MS = 5000,
+};
+
+/* In the child: everything but the socket and stdio is closed.  Only failures
+ * return. */
+static int
+become_worker(const struct supervisor_options *o, const struct account *a,
+    int sock, struct err *e)
+{
+	char *argv[ARGUMENTS_MAX + 2];
+	sigset_t none;
+	size_t n = 0;
+
+	for (; o->worker_argv[n] != NULL && n < ARGUMENTS_MAX; n++)
+		argv[n] = o->worker_argv[n];
+	argv[n++] = "--worker-fd=3";
+	argv[n] = NULL;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (sock != WORKER_FD && dup2(sock, WORKER_FD) < 0)
+		return err_sys(e, "pass the socket on");
+	if (fcntl(WORKER_FD, F_SETFD, 0) != 0 ||
+	    close_range(WORKER_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC) != 0)
+		return err_sys(e, "close the rest");
+	if (account_become(a, e) != 0)
+		return -1;
+	execv(o->worker_path, argv);
+	return err_sys(e, "start %s", o->worker_path);
+}
+
+static int
+try_start(struct worker *w, const struct supervisor_options *o,
+    const struct account *a, struct err *e)
+{
+	AUTO_CLOSE int theirs = -1;
+	AUTO_CLOSE int ours = -1;
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return err_sys(e, "socketpair");
+	ours = pair[0];
+	theirs = pair[1];
+	pid = fork();
+	if (pid < 0)
+		return err_sys(e, "fork");
+	if (pid == 0) {
+		become_worker(o, a, theirs, e);
+		log_error("%s", e->msg);
+		_exit(EXIT_FAILURE);
+	}
+	w->pid = pid;
+	w->sock = take_fd(&ours);
+	w->started_ns = clock_now_ns();
+	w->life++;
+	return 0;
+}
+
+void
+worker_start(struct worker *w, const struct supervisor_options *o,
+    const struct account *a)
+{
+	struct err e;
+
+	if (try_start(w, o, a, &e) == 0)
+		return;
+	log_error("the worker cannot be started: %s", e.msg);
+	w->start_at_ns = clock_now_ns() + BACK_OFF_MAX_MS * NS_PER_MS;
+}
+
+void
+worker_kill(const struct worker *w, int sig)
+{
+	if (w->pid > 0)
+		kill(w->pid, sig);
+}
+
+void
+worker_hang_up(struct worker *w)
+{
+	cleanup_close(&w->sock);
+	w->sock = -1;
+}
+
+void
+worker_note_end(struct worker *w, int status, bool is_unwanted)
+{
+	uint64_t now = clock_now_ns();
+
+	if (now - w->started_ns >= YOUNG_MS * NS_PER_MS)
+		w->delay_ms = 0;
+	else if (w->delay_ms == 0)
+		w->delay_ms = BACK_OFF_MS;
+	else if ((w->delay_ms *= 2) > BACK_OFF_MAX_MS)
+		w->delay_ms = BACK_OFF_MAX_MS;
+	w->start_at_ns = now + w->delay_ms * NS_PER_MS;
+	w->pid = 0;
+	worker_hang_up(w);
+	if (is_unwanted)
+		log_warn("the worker ended (%s %d); started again in %u ms",
+		    WIFSIGNALED(status) ? "signal" : "status",
+		    WIFSIGNALED(status) ? WTERMSIG(status)
+					: WEXITSTATUS(status),
+		    (unsigned)w->delay_ms);
+}

@@ -1,0 +1,35 @@
+/* The worker's process: started, ended, started again.
+ *
+ *	none (pid 0) -> running -> worker_note_end -> none until start_at_ns
+ */
+#ifndef SUPERVISOR_WORKER_H
+#define SUPERVISOR_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct account;
+struct supervisor_options;
+
+struct worker {
+	pid_t pid;     /* 0: none runs */
+	int sock;      /* ours; -1: none, or hung up on */
+	uint64_t life; /* counts starts */
+	uint64_t started_ns;
+	uint64_t start_at_ns; /* when to start the next */
+	uint64_t delay_ms;    /* back-off of workers that die young */
+};
+
+/* Failure is logged and tried again later. */
+void worker_start(struct worker *w, const struct supervisor_options *o,
+    const struct account *a);
+
+/* No worker: nothing. */
+void worker_kill(const struct worker *w, int sig);
+void worker_hang_up(struct worker *w);
+
+/* It was waited for; plans the next start. */
+void worker_note_end(struct worker *w, int status, bool is_unwanted);
+
+#endif
