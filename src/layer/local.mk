@@ -9,4 +9,4 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/open.c \
 	%D%/resolve.c \
 	%D%/sources.c %D%/sources.h \
-	%D%/view.h
+	%D%/view.c %D%/view.h

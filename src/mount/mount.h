@@ -71,6 +71,7 @@ struct mount_kind {
 	void (*remove)(struct mount *m);
 };
 
-extern const struct mount_kind *const mount_kinds[];
+extern const struct mount_kind mount_fuse;
+extern const struct mount_kind *const mount_kinds[]; /* ends with NULL */
 
 #endif

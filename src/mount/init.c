@@ -1,0 +1,74 @@
+/* INIT: what is asked of the kernel, and how a session outlives the worker.
+ *
+ * The first life saves the INIT request with the supervisor before it answers.
+ * A later life hands it to libfuse again, which answers it with its old number:
+ * the kernel knows no such request (ENOENT, dropped in silence), or, where the
+ * first life died before it had answered, takes the answer.  Then the kernel is
+ * told to send again what the first life had read and not answered:
+ * FUSE_NOTIFY_RESEND, Linux 6.9.  Older kernels refuse it (EINVAL), and such
+ * requests wait until their callers are killed.
+ */
+#include <errno.h>
+#include <linux/fuse.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mount/session.h"
+#include "base/err.h"
+#include "base/log.h"
+
+enum { NOTIFY_RESEND = 7 }; /* in linux/fuse.h since 6.9 */
+
+/* A parked read counts as "background" while it waits for the network: the
+ * kernel's default of 12 would make everybody wait for twelve misses.  The
+ * kernel lowers it where memory is small. */
+enum { MAX_BACKGROUND = 4096, MAX_READ = 1 << 20, MAX_READAHEAD = 64 << 20 };
+
+void
+init_choose(struct fuse_conn_info *c)
+{
+	c->want = c->capable &
+		  (FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO |
+		      FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_READDIRPLUS |
+		      FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_NO_OPEN_SUPPORT |
+		      FUSE_CAP_NO_OPENDIR_SUPPORT);
+	c->max_read = MAX_READ;
+	/* Not below the bdi's read_ahead_kb, whenever that is set. */
+	c->max_readahead = MAX_READAHEAD;
+	c->max_background = MAX_BACKGROUND;
+	c->congestion_threshold = MAX_BACKGROUND / 4 * 3;
+}
+
+void
+init_save(struct session *x, const void *request, size_t n)
+{
+	char name[AGENT_NAME_MAX + 1];
+	struct err e;
+
+	if (n > AGENT_PAYLOAD_MAX) {
+		log_warn("%s: INIT has %zu bytes: the mount will not outlive "
+			 "the worker",
+		    x->mount.id, n);
+		return;
+	}
+	snprintf(name, sizeof name, "fuse:%s", x->mount.id);
+	if (agent_hold(x->mount.server->agent, name, x->fd, request, n, &e) !=
+	    0)
+		log_warn("%s: the mount will not outlive the worker: %s",
+		    x->mount.id, e.msg);
+}
+
+void
+init_replay(struct session *x, const void *request, size_t n)
+{
+	const struct fuse_out_header resend = { .len = sizeof resend,
+		.error = NOTIFY_RESEND };
+	uint8_t copy[AGENT_PAYLOAD_MAX];
+	struct fuse_buf b = { .size = n, .mem = copy };
+
+	memcpy(copy, request, n);
+	fuse_session_process_buf(x->fuse, &b);
+	if (write(x->fd, &resend, sizeof resend) < 0 && errno != EINVAL)
+		log_debug("%s: resend: %s", x->mount.id, strerror(errno));
+}

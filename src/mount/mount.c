@@ -1,0 +1,59 @@
+#include "mount/mount.h"
+
+#include <assert.h>
+
+#include "mount/server.h"
+
+const struct mount_kind *const mount_kinds[] = { &mount_fuse, NULL };
+
+struct mount *
+mount_new(struct mount_server *s, const char *id, struct view *v,
+    const char *source, const char *target, struct err *e)
+{
+	return s->kind->mount(s, id, v, source, target, e);
+}
+
+struct mount *
+mount_resume(struct mount_server *s, const char *id, struct view *v,
+    struct held *h, struct err *e)
+{
+	return mount_fuse.resume(s, id, v, h, e);
+}
+
+void
+mount_remove(struct mount *m)
+{
+	{
+		LOCK_SCOPE(&m->server->lock);
+		assert(!m->is_removed);
+		m->is_removed = true;
+	}
+	m->kind->remove(m);
+}
+
+void
+mount_on_gone(
+    struct mount *m, void (*fn)(void *ctx, struct mount *m), void *ctx)
+{
+	LOCK_SCOPE(&m->server->lock);
+	m->on_gone = fn;
+	m->ctx = ctx;
+}
+
+const char *
+mount_id(const struct mount *m)
+{
+	return m->id;
+}
+
+const char *
+mount_kind_name(const struct mount *m)
+{
+	return m->kind->name;
+}
+
+struct view *
+mount_view(const struct mount *m)
+{
+	return m->view;
+}

@@ -1,0 +1,240 @@
+#include "mount/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "mount/session.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/thread.h"
+
+enum { STOP_SERIAL = 0, THREADS_MIN = 2, READ_AHEAD_KB = 1024 };
+
+static _Thread_local uint8_t *lent;
+
+void
+server_lend_buffer(uint8_t *buffer)
+{
+	lent = buffer;
+}
+
+uint8_t *
+server_buffer(void)
+{
+	return lent;
+}
+
+/* ---- sessions ---- */
+
+static struct session *
+find_session(struct mount_server *s, uint64_t serial)
+{
+	LOCK_SCOPE(&s->lock);
+	hmap_for_each_match(&s->sessions, serial, n) return session_ref(
+	    container_of(n, struct session, node));
+	return NULL;
+}
+
+int
+server_add(struct mount_server *s, struct session *x, struct err *e)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+
+	{
+		LOCK_SCOPE(&s->lock);
+		x->serial = ++s->last_serial;
+		x->is_listed = true;
+		hmap_insert(&s->sessions, &x->node, x->serial);
+		session_ref(x);
+	}
+	ev.data.u64 = x->serial;
+	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, x->fd, &ev) == 0)
+		return 0;
+	err_sys(e, "watch a FUSE descriptor");
+	server_take_out(s, x);
+	return -1;
+}
+
+bool
+server_take_out(struct mount_server *s, struct session *x)
+{
+	{
+		LOCK_SCOPE(&s->lock);
+		if (!x->is_listed)
+			return false;
+		x->is_listed = false;
+		hmap_remove(&s->sessions, &x->node);
+	}
+	epoll_ctl(s->epoll, EPOLL_CTL_DEL, x->fd, NULL);
+	session_unref(x);
+	return true;
+}
+
+static void
+tell_owner(struct mount_server *s, struct mount *m)
+{
+	void (*on_gone)(void *ctx, struct mount *m) = NULL;
+	void *ctx;
+
+	{
+		LOCK_SCOPE(&s->lock);
+		if (!m->is_removed)
+			on_gone = m->on_gone;
+		ctx = m->ctx;
+	}
+	if (on_gone != NULL)
+		on_gone(ctx, m);
+}
+
+static void
+serve(struct mount_server *s, uint64_t serial, uint8_t *requests)
+{
+	struct session *x = find_session(s, serial);
+
+	if (x == NULL)
+		return;
+	if (!session_serve(x, requests, SESSION_BUFFER) &&
+	    server_take_out(s, x))
+		tell_owner(s, &x->mount);
+	session_unref(x);
+}
+
+/* ---- threads ---- */
+
+static void *
+run(void *arg)
+{
+	struct mount_server *s = arg;
+	uint8_t *requests = malloc(SESSION_BUFFER);
+	uint8_t *answers = malloc(SERVER_BUFFER);
+	struct epoll_event ev;
+
+	if (requests == NULL || answers == NULL) {
+		log_error("fuse: no memory for a thread's buffers");
+		abort();
+	}
+	server_lend_buffer(answers);
+	for (;;) {
+		if (epoll_wait(s->epoll, &ev, 1, -1) != 1)
+			continue;
+		if (ev.data.u64 == STOP_SERIAL)
+			break;
+		serve(s, ev.data.u64, requests);
+	}
+	server_lend_buffer(NULL);
+	free(answers);
+	free(requests);
+	return NULL;
+}
+
+static unsigned
+choose_threads(unsigned wish)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (wish == 0)
+		wish = cores < THREADS_MIN ? THREADS_MIN : cores;
+	return wish > SERVER_THREADS_MAX ? SERVER_THREADS_MAX : wish;
+}
+
+static int
+open_epoll(struct mount_server *s, struct err *e)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = STOP_SERIAL };
+
+	s->epoll = epoll_create1(EPOLL_CLOEXEC);
+	s->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->epoll < 0 || s->stop < 0 ||
+	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->stop, &ev) != 0)
+		return err_sys(e, "epoll");
+	return 0;
+}
+
+static int
+start_threads(struct mount_server *s, struct err *e)
+{
+	unsigned n = choose_threads(s->options.threads);
+
+	for (; s->n_threads < n; s->n_threads++)
+		if (thread_start(
+			&s->threads[s->n_threads], "fuse", run, s, e) != 0)
+			return -1;
+	return 0;
+}
+
+static int
+choose_kind(struct mount_server *s, struct err *e)
+{
+	err_set(e, ENOTSUP, "nothing");
+	for (size_t i = 0; mount_kinds[i] != NULL; i++)
+		if (mount_kinds[i]->probe(s, e) == 0) {
+			s->kind = mount_kinds[i];
+			return 0;
+		}
+	return err_wrap(e, "no way to mount here");
+}
+
+struct mount_server *
+mount_server_new(
+    struct agent *a, const struct mount_server_options *o, struct err *e)
+{
+	struct mount_server *s = calloc(1, sizeof *s);
+
+	if (s == NULL) {
+		err_set(e, ENOMEM, "mount server");
+		return NULL;
+	}
+	s->agent = a;
+	s->options = *o;
+	if (s->options.read_ahead_kb == 0)
+		s->options.read_ahead_kb = READ_AHEAD_KB;
+	s->epoll = s->stop = -1;
+	atomic_init(&s->refs, 1);
+	lock_init(&s->lock, RANK_MOUNT);
+	if (choose_kind(s, e) == 0 && open_epoll(s, e) == 0 &&
+	    start_threads(s, e) == 0)
+		return s;
+	mount_server_free(s);
+	return NULL;
+}
+
+static void
+stop_threads(struct mount_server *s)
+{
+	uint64_t one = 1;
+
+	atomic_store(&s->is_stopping, true);
+	if (s->stop >= 0 && write(s->stop, &one, sizeof one) < 0)
+		log_error("fuse: the threads cannot be told to end");
+	while (s->n_threads > 0)
+		pthread_join(s->threads[--s->n_threads], NULL);
+}
+
+void
+mount_server_free(struct mount_server *s)
+{
+	struct hnode *n;
+
+	if (s == NULL)
+		return;
+	stop_threads(s);
+	while ((n = hmap_any(&s->sessions)) != NULL)
+		server_take_out(s, container_of(n, struct session, node));
+	server_unref(s);
+}
+
+void
+server_unref(struct mount_server *s)
+{
+	if (atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	cleanup_close(&s->epoll);
+	cleanup_close(&s->stop);
+	hmap_release(&s->sessions);
+	lock_destroy(&s->lock);
+	free(s);
+}

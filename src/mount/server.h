@@ -1,0 +1,69 @@
+/* The inside of mount/: what every kind's mount begins with, and the threads
+ * that serve the FUSE sessions.
+ *
+ * One epoll, edge triggered, over all sessions: an edge wakes one thread, which
+ * reads requests until there are none; a request that comes meanwhile is a new
+ * edge and wakes another.  An event carries the session's serial number, not a
+ * pointer: the session may be gone when the event is looked at.
+ */
+#ifndef MOUNT_SERVER_H
+#define MOUNT_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "mount/mount.h"
+#include "supervisor/agent.h"
+#include "base/hmap.h"
+#include "base/lock.h"
+
+struct session;
+
+enum { SERVER_THREADS_MAX = 4, SERVER_BUFFER = 1 << 20 };
+
+struct mount_server {
+	struct agent *agent;
+	struct mount_server_options options;
+	const struct mount_kind *kind; /* the best that works here */
+	int epoll;
+	int stop; /* eventfd, readable for ever once it is time to end */
+	pthread_t threads[SERVER_THREADS_MAX];
+	unsigned n_threads;
+	atomic_uint refs; /* the owner's, and one a mount */
+
+	/* Parked reads that fail from now on get no answer: the next worker
+	 * will be asked again. */
+	atomic_bool is_stopping;
+
+	struct lock lock; /* RANK_MOUNT; guards what is below */
+	struct hmap sessions;
+	uint64_t last_serial;
+};
+
+void server_unref(struct mount_server *s);
+
+/* Adds the session to those that are served; keeps a reference until the kernel
+ * ends the connection. */
+int server_add(struct mount_server *s, struct session *x, struct err *e);
+/* The kernel ended it.  False when another thread was first. */
+bool server_take_out(struct mount_server *s, struct session *x);
+
+/* The calling "fuse" thread's own SERVER_BUFFER bytes, for answers. */
+uint8_t *server_buffer(void);
+
+/* What a thread does; also for tests, which have no threads. */
+void server_lend_buffer(uint8_t *buffer);
+
+struct mount {
+	const struct mount_kind *kind;
+	struct mount_server *server;
+	struct view *view;
+	char id[AGENT_ID_MAX + 1];
+
+	/* server->lock */
+	bool is_removed;
+	void (*on_gone)(void *ctx, struct mount *m);
+	void *ctx;
+};
+
+#endif

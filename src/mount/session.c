@@ -1,0 +1,116 @@
+#include "mount/session.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "layer/view.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+static void
+log_for_libfuse(enum fuse_log_level level, const char *fmt, va_list args)
+{
+	char line[256];
+
+	vsnprintf(line, sizeof line, fmt, args);
+	line[strcspn(line, "\n")] = '\0';
+	log_line(level <= FUSE_LOG_ERR ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG,
+	    "libfuse: %s", line);
+}
+
+/* "/dev/fd/N" is how libfuse takes a descriptor that is mounted already. */
+static int
+attach(struct session *x, int fd, struct err *e)
+{
+	char *argv[] = { "layerfs", "-omax_read=1048576", NULL };
+	struct fuse_args args = FUSE_ARGS_INIT(2, argv);
+	char path[32];
+
+	fuse_set_log_func(log_for_libfuse);
+	x->fuse = fuse_session_new(&args, &session_ops, sizeof session_ops, x);
+	fuse_opt_free_args(&args);
+	if (x->fuse == NULL)
+		return err_set(e, ENOMEM, "libfuse makes no session");
+	snprintf(path, sizeof path, "/dev/fd/%d", fd);
+	if (fuse_session_mount(x->fuse, path) != 0)
+		return err_set(e, EBADF, "libfuse does not take %s", path);
+	x->fd = fd;
+	return 0;
+}
+
+struct session *
+session_new(struct mount_server *s, const char *id, struct view *v, int fd,
+    struct err *e)
+{
+	struct session *x = calloc(1, sizeof *x);
+
+	if (x == NULL) {
+		err_set(e, ENOMEM, "mount %s", id);
+		return NULL;
+	}
+	if (attach(x, fd, e) != 0) {
+		if (x->fuse != NULL)
+			fuse_session_destroy(x->fuse);
+		free(x);
+		return NULL;
+	}
+	x->mount = (struct mount){
+		.kind = &mount_fuse, .server = s, .view = view_ref(v)
+	};
+	snprintf(x->mount.id, sizeof x->mount.id, "%s", id);
+	atomic_fetch_add(&s->refs, 1);
+	atomic_init(&x->refs, 1);
+	failures_init(&x->failures);
+	return x;
+}
+
+struct session *
+session_ref(struct session *x)
+{
+	atomic_fetch_add(&x->refs, 1);
+	return x;
+}
+
+void
+session_unref(struct session *x)
+{
+	if (atomic_fetch_sub(&x->refs, 1) != 1)
+		return;
+	fuse_session_destroy(x->fuse);
+	view_unref(x->mount.view);
+	failures_release(&x->failures);
+	server_unref(x->mount.server);
+	free(x);
+}
+
+static void
+process(struct session *x, uint8_t *request, size_t n)
+{
+	struct fuse_buf b = { .size = n, .mem = request };
+	const struct fuse_in_header *h = (const void *)request;
+
+	if (h->opcode == FUSE_INIT)
+		init_save(x, request, n);
+	metric_add(METRIC_fuse_requests, 1);
+	fuse_session_process_buf(x->fuse, &b);
+}
+
+bool
+session_serve(struct session *x, uint8_t *buffer, size_t size)
+{
+	for (;;) {
+		ssize_t n = read(x->fd, buffer, size);
+		if (n >= (ssize_t)sizeof(struct fuse_in_header))
+			process(x, buffer, n);
+		else if (n < 0 && errno == EAGAIN)
+			return true;
+		/* ENOENT: a request that was interrupted before it was read */
+		else if (n >= 0 || (errno != EINTR && errno != ENOENT))
+			return false;
+	}
+}

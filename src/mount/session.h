@@ -1,0 +1,62 @@
+/* One FUSE mount as the daemon sees it: a libfuse session over the descriptor
+ * that the supervisor gave, answered from a view.
+ *
+ *	new -> [replay saved INIT] -> served -> the kernel ended it -> free
+ *
+ * libfuse is used as a codec: we read requests ourselves (non-blocking, any
+ * thread) and hand them to it.  Nothing depends on the order of requests, and
+ * node ids mean the same in every life of the worker: a session has no state
+ * but INIT's.
+ *
+ * References: the mount's owner, the server's table, each thread that serves,
+ * each parked read.
+ */
+#ifndef MOUNT_SESSION_H
+#define MOUNT_SESSION_H
+
+#define FUSE_USE_VERSION 314
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <fuse_lowlevel.h>
+
+#include "mount/failure.h"
+#include "mount/server.h"
+
+struct session {
+	struct mount mount;
+	struct fuse_session *fuse; /* owns fd */
+	int fd;
+	atomic_uint refs;
+	struct failures failures;
+	struct hnode node; /* in server->sessions by serial; server->lock */
+	uint64_t serial;
+	bool is_listed;
+};
+
+/* Takes fd on success, references view and server.  One reference. */
+struct session *session_new(struct mount_server *s, const char *id,
+    struct view *v, int fd, struct err *e);
+struct session *session_ref(struct session *x);
+void session_unref(struct session *x);
+
+/* Answers requests until there are none.  False when the kernel has ended the
+ * connection. */
+bool session_serve(struct session *x, uint8_t *buffer, size_t size);
+enum { SESSION_BUFFER = (1 << 20) + 4096 };
+
+/* init.c: INIT is the one request that a later life of the worker cannot ask
+ * for again, so the supervisor keeps it. */
+void init_choose(struct fuse_conn_info *c);
+void init_save(struct session *x, const void *request, size_t n);
+void init_replay(struct session *x, const void *request, size_t n);
+
+/* fuse_ops.c */
+extern const struct fuse_lowlevel_ops session_ops;
+#define SESSION_OF(req) ((struct session *)fuse_req_userdata(req))
+
+/* read.c */
+void read_answer(fuse_req_t req, uint64_t nid, size_t size, uint64_t off);
+
+#endif
