@@ -1,2 +1,14 @@
-# tests
-EXTRA_DIST += %D%/corpus
+# Behaviour tests are found by tests/run, not listed here.
+noinst_PROGRAMS += %D%/bench/netsim
+%C%_bench_netsim_SOURCES = %D%/bench/netsim.c
+
+EXTRA_DIST += %D%/run %D%/lib %D%/corpus \
+	$(wildcard $(srcdir)/%D%/[0-9][0-9]-*) \
+	$(wildcard $(srcdir)/%D%/bench/*.sh $(srcdir)/%D%/bench/*.py) \
+	%D%/bench/README.md
+
+# Not in `make check`: some need root, a registry or test images, and say so.
+# TESTS_ONLY="20-mount 30" chooses.
+check-tests: all
+	top_builddir='$(abs_top_builddir)' $(srcdir)/tests/run $(TESTS_ONLY)
+.PHONY: check-tests

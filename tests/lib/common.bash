@@ -1,0 +1,246 @@
+# What behaviour tests share; `load ../lib/common` at the top of a .bats file.
+#
+# Each test owns a folder ($T), ports and processes; whatever it started or
+# mounted is gone when it ends, also when it fails.  A file that needs setup()
+# or teardown() of its own calls setup_test and teardown_test from them.
+#
+# Processes are ended by the pid that start() wrote down, never by name.
+# shellcheck shell=bash
+
+top_srcdir=${top_srcdir:-$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)}
+top_builddir=${top_builddir:-$top_srcdir/build}
+LAYERFS_TEST_DATA=${LAYERFS_TEST_DATA:-/var/tmp/layerfs-test-data}
+
+setup() { setup_test; }
+teardown() { teardown_test; }
+
+setup_test() {
+	T=$BATS_TEST_TMPDIR # short: a socket's path has 107 bytes
+	STARTED=()
+	mkdir -p "$T/log" "$T/pid"
+	# Nothing of the user's own configuration decides a test.
+	export HOME=$T/home XDG_RUNTIME_DIR=$T/xdg XDG_CONFIG_HOME=$T/home/.config
+	mkdir -p "$HOME" "$XDG_RUNTIME_DIR"
+	unset DOCKER_CONFIG REGISTRY_AUTH_FILE http_proxy https_proxy all_proxy \
+		HTTP_PROXY HTTPS_PROXY ALL_PROXY
+}
+
+teardown_test() {
+	local i
+	unmount_under "$T"
+	for ((i = ${#STARTED[@]} - 1; i >= 0; i--)); do
+		stop "${STARTED[i]}" || true
+	done
+	unmount_under "$T"
+	# bats shows this only where the test failed
+	[ -n "${BATS_TEST_COMPLETED-}" ] || show_logs
+	# Whatever is still mounted must not be walked into by bats' clean-up.
+	[ -z "$(mounts_under "$T")" ]
+}
+
+show_logs() {
+	local f
+	for f in "$T"/log/*; do
+		[ ! -s "$f" ] || { echo "--- ${f##*/}"; tail -n 40 "$f"; }
+	done
+}
+
+# requires WORD...: skips the test, and says why, where one is not to be had.
+#   root           the superuser
+#   fuse           /dev/fuse can be opened
+#   image:NAME     the test image NAME (a layout and its registry's variants)
+#   ref:REPO:TAG   this reference in the test registry's storage
+#   kernel:X.Y     at least this kernel
+#   COMMAND        a command in $PATH
+requires() {
+	local word
+	for word; do
+		case $word in
+		root) [ "$(id -u)" = 0 ] || skip "requires root" ;;
+		fuse)
+			(: <>/dev/fuse) 2>/dev/null || skip "requires /dev/fuse" ;;
+		image:*)
+			[ -f "$LAYERFS_TEST_DATA/oci/${word#image:}/index.json" ] ||
+				skip "requires the test image ${word#image:} (tests/bench/mkimages.sh)" ;;
+		ref:*)
+			has_reference "${word#ref:}" ||
+				skip "requires ${word#ref:} in the test registry (tests/bench/variants.sh)" ;;
+		kernel:*)
+			printf '%s\n' "${word#kernel:}" "$(uname -r)" | sort -CV ||
+				skip "requires Linux ${word#kernel:}, this is $(uname -r)" ;;
+		*) command -v "$word" >/dev/null || skip "requires $word" ;;
+		esac
+	done
+}
+
+has_reference() {
+	[ -f "$LAYERFS_TEST_DATA/registry/docker/registry/v2/repositories/${1%:*}/_manifests/tags/${1##*:}/current/link" ]
+}
+
+# --- processes ---------------------------------------------------------------
+
+# start NAME COMMAND...: in the background, its output in $T/log/NAME.
+start() {
+	local name=$1
+	shift
+	# bats waits for whoever holds its descriptor 3
+	setsid "$@" </dev/null >>"$T/log/$name" 2>&1 3>&- &
+	echo $! >"$T/pid/$name"
+	STARTED+=("$name")
+}
+
+pid_of() { cat "$T/pid/$1"; }
+is_running() { kill -0 "$(pid_of "$1")" 2>/dev/null; }
+
+# stop NAME [SIGNAL]: ends what start() started and gives its exit status.
+stop() {
+	local pid status=0 i
+	[ -f "$T/pid/$1" ] || return 0
+	pid=$(pid_of "$1")
+	rm -f "$T/pid/$1"
+	kill -"${2:-TERM}" "$pid" 2>/dev/null
+	for ((i = 0; i < 200; i++)); do
+		kill -0 "$pid" 2>/dev/null || break
+		sleep 0.05
+	done
+	if kill -0 "$pid" 2>/dev/null; then
+		echo "# $1 ($pid) did not end within 10 s: killed" >&2
+		kill -KILL "$pid"
+	fi
+	wait "$pid" 2>/dev/null || status=$?
+	return $status
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		if [ $SECONDS -ge $deadline ]; then
+			echo "waited in vain for: $*" >&2
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
+is_listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+wait_port() { wait_for 20 is_listening "$1"; }
+wait_socket() { wait_for 20 test -S "$1"; }
+
+# A TCP port of loopback that nobody listens on now.
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# --- mounts ------------------------------------------------------------------
+
+# Mount points below a folder, deepest first.
+mounts_under() {
+	awk -v d="$1/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo |
+		sort -r | while read -r m; do printf '%b\n' "$m"; done
+}
+
+unmount_under() {
+	local m
+	mounts_under "$1" | while read -r m; do
+		umount "$m" 2>/dev/null || fusermount3 -u "$m" 2>/dev/null ||
+			umount -l "$m" 2>/dev/null || fusermount3 -uz "$m" || true
+	done
+}
+
+is_mounted() { mountpoint -q "$1"; }
+
+# Two trees agree in everything a program can see: types, modes, owners, sizes,
+# times, devices, links, extended attributes, contents.
+same_tree() {
+	"$top_srcdir/tests/bench/treedump.py" -c "$1" >"$T/tree.1" &&
+		"$top_srcdir/tests/bench/treedump.py" -c "$2" >"$T/tree.2" &&
+		diff -u "$T/tree.1" "$T/tree.2" >"$T/tree.diff" ||
+		{ head -n 40 "$T/tree.diff"; return 1; }
+}
+
+# --- registry ----------------------------------------------------------------
+
+# start_registry [STORAGE]: docker-registry on a folder; its host and port in
+# $REGISTRY.  Without a folder: the test images, read-only.
+start_registry() {
+	local storage=${1:-$LAYERFS_TEST_DATA/registry} read_only=false port
+	[ $# -gt 0 ] || read_only=true
+	port=$(free_port)
+	REGISTRY=127.0.0.1:$port
+	cat >"$T/registry.yml" <<-YML
+		version: 0.1
+		log: {level: warn, accesslog: {disabled: true}}
+		storage:
+		  filesystem: {rootdirectory: $storage}
+		  delete: {enabled: true}
+		  maintenance: {readonly: {enabled: $read_only}}
+		http: {addr: "$REGISTRY", secret: test}
+	YML
+	start registry docker-registry serve "$T/registry.yml"
+	wait_port "$port"
+}
+
+# start_meter [HOST:PORT] [NETSIM OPTION...]: a forwarder in front of the
+# registry that counts; go through $METERED.  -d MS adds one-way latency, -b MBIT
+# limits the bandwidth.
+start_meter() {
+	local target=${1:-$REGISTRY} port
+	[ $# -eq 0 ] || shift
+	port=$(free_port)
+	METERED=127.0.0.1:$port
+	start meter "$top_builddir/tests/bench/netsim" -l "$METERED" -t "$target" \
+		-s "$T/meter.json" -L "$T/log/requests" "$@"
+	wait_port "$port"
+	meter_reset
+}
+
+meter_reset() {
+	kill -USR2 "$(pid_of meter)"
+	wait_for 5 meter_is_zero
+}
+meter_is_zero() { [ "$(meter connections)" = 0 ]; }
+
+# meter FIELD: bytes_down, bytes_up, requests, connections since the reset.
+meter() {
+	rm -f "$T/meter.json"
+	kill -USR1 "$(pid_of meter)"
+	wait_for 5 test -s "$T/meter.json"
+	jq ".$1" "$T/meter.json"
+}
+meter_bytes() { meter bytes_down; }
+meter_requests() { meter requests; }
+
+# --- layerfs -----------------------------------------------------------------
+
+# The program of that name in the build folder.
+program() {
+	local p
+	for p in "$top_builddir/$1" "$top_builddir"/src/*/"$1"; do
+		[ ! -x "$p" ] || { echo "$p"; return; }
+	done
+	echo "no program $1 in $top_builddir" >&2
+	return 1
+}
+
+# start_daemon [OPTION...]: a layerfsd of the test's own; speak to it with
+# `layerfs`.  $ROOT and $RUN are its folders.
+start_daemon() {
+	local daemon
+	daemon=$(program layerfsd) || return
+	ROOT=$T/root RUN=$T/run
+	start layerfsd "$daemon" --root "$ROOT" --run "$RUN" "$@"
+	wait_socket "$RUN/control.sock"
+}
+
+layerfs() { "$(program layerfs)" --run "${RUN:-$T/run}" "$@"; }
+
+# fails_with TEXT COMMAND...: it fails, by itself, and says TEXT.
+fails_with() {
+	local text=$1 status=0 output
+	shift
+	output=$("$@" 2>&1) || status=$?
+	echo "$output"
+	[ $status -gt 0 ] && [ $status -lt 124 ] && [[ $output == *"$text"* ]]
+}
