@@ -39,9 +39,9 @@ index_cleanup(struct index **x)
 
 struct index_totals {
 	uint64_t inodes;
-	uint64_t bytes;	     /* sum of regular files' sizes, each inode once */
+	uint64_t bytes; /* sum of regular files' sizes, each inode once */
 	uint64_t index_bytes;
-	bool has_xattrs;     /* false: getxattr may be answered ENOSYS */
+	bool has_xattrs; /* false: getxattr may be answered ENOSYS */
 };
 void index_totals(const struct index *x, struct index_totals *out);
 
@@ -56,8 +56,8 @@ uint64_t index_lookup(
     const struct index *x, uint64_t dir, const char *name, size_t len);
 
 /* One entry at a time, "." and ".." included, in byte order.  *cookie is 0 at
- * the start and opaque then; it stays valid for ever, across restarts.  False at
- * the end.  The name is not ended by a NUL. */
+ * the start and opaque then; it stays valid for ever, across restarts.  False
+ * at the end.  The name is not ended by a NUL. */
 struct index_entry {
 	const char *name;
 	size_t name_len;

@@ -1,6 +1,6 @@
-/* The tree of a whole image: its layers' indexes applied in order, whiteouts and
- * opaque folders resolved, none of them left.  What overlayfs would show of the
- * same layers, as one tree:
+/* The tree of a whole image: its layers' indexes applied in order, whiteouts
+ * and opaque folders resolved, none of them left.  What overlayfs would show of
+ * the same layers, as one tree:
  *
  * - an implied folder keeps the attributes of the one below it, and is looked
  *   for through a symbolic link below it, as unpacking would have done;
@@ -19,7 +19,6 @@ struct tree;
 
 /* layers[0] is the bottom.  A finished tree, `content` being the position in
  * `data`: index_write() with data_off NULL. */
-struct tree *index_merge(
-    struct index *const *layers, size_t n, struct err *e);
+struct tree *index_merge(struct index *const *layers, size_t n, struct err *e);
 
 #endif

@@ -3,20 +3,20 @@
  *
  * Life: tree_new, any number of tree_add_*, tree_finish once, then
  * index_write() (index/writer.h) and tree_free.  Nothing may be added after
- * tree_finish.  One thread at a time.  Memory comes from an arena: nodes live as
- * long as the tree.
+ * tree_finish.  One thread at a time.  Memory comes from an arena: nodes live
+ * as long as the tree.
  *
  * Paths are bytes, not text: any byte but NUL, '/' separates.  Leading "/" and
  * "./", doubled and trailing slashes and "." components are dropped; a ".."
  * component, a name over LIMIT_NAME_BYTES, a path over LIMIT_PATH_BYTES or
  * deeper than LIMIT_DEPTH is EBADMSG.  "" is the root.  A parent that is
- * missing is made as a folder 0755 root:root, mtime 0, and is "implied" until an
- * entry of its own comes.  A parent that is a symbolic link is followed inside
- * the tree (40 links at most, never above the root), as containerd's unpacking
- * does.
+ * missing is made as a folder 0755 root:root, mtime 0, and is "implied" until
+ * an entry of its own comes.  A parent that is a symbolic link is followed
+ * inside the tree (40 links at most, never above the root), as containerd's
+ * unpacking does.
  *
- * An entry that is there already is replaced, the last one wins; a folder over a
- * folder keeps its children and takes the new attributes.
+ * An entry that is there already is replaced, the last one wins; a folder over
+ * a folder keeps its children and takes the new attributes.
  */
 #ifndef INDEX_TREE_H
 #define INDEX_TREE_H
@@ -42,8 +42,8 @@ struct node_attr {
 	uint32_t uid, gid;
 	int64_t mtime_s;
 	uint32_t mtime_ns;
-	dev_t rdev;	  /* devices */
-	uint64_t size;	  /* regular files, bytes, <= LIMIT_FILE_BYTES */
+	dev_t rdev;       /* devices */
+	uint64_t size;    /* regular files, bytes, <= LIMIT_FILE_BYTES */
 	uint64_t content; /* regular files */
 };
 
@@ -66,9 +66,9 @@ int tree_set_target(struct tree *t, struct node *n, const char *target,
     size_t len, struct err *e);
 
 /* name with its prefix ("user.x", "security.capability",
- * "system.posix_acl_access").  Replaces a value of the same name.  ENOTSUP for a
- * prefix EROFS cannot store (the caller decides whether to drop it), E2BIG past
- * LIMIT_XATTR_BYTES and LIMIT_XATTRS_BYTES. */
+ * "system.posix_acl_access").  Replaces a value of the same name.  ENOTSUP for
+ * a prefix EROFS cannot store (the caller decides whether to drop it), E2BIG
+ * past LIMIT_XATTR_BYTES and LIMIT_XATTRS_BYTES. */
 int tree_set_xattr(struct tree *t, struct node *n, const char *name,
     const void *value, size_t value_len, struct err *e);
 
@@ -78,8 +78,8 @@ int tree_set_xattr(struct tree *t, struct node *n, const char *name,
 int tree_add_hardlink(struct tree *t, const char *path, size_t path_len,
     const char *target, size_t target_len, struct err *e);
 
-/* OCI whiteouts as overlayfs shows them: a character device 0:0 in path's place;
- * the xattr trusted.overlay.opaque=y on the folder. */
+/* OCI whiteouts as overlayfs shows them: a character device 0:0 in path's
+ * place; the xattr trusted.overlay.opaque=y on the folder. */
 int tree_add_whiteout(
     struct tree *t, const char *path, size_t path_len, struct err *e);
 int tree_add_opaque(

@@ -20,8 +20,8 @@ struct index_options {
 };
 
 /* To fd's start; no fsync.  EFBIG past LIMIT_INDEX_BYTES. */
-int index_write(const struct tree *t, const struct index_options *o, int fd,
-    struct err *e);
+int index_write(
+    const struct tree *t, const struct index_options *o, int fd, struct err *e);
 
 /* Rewrites every regular file's place in an image that travelled: `move` maps
  * the old position in `data` to the new one.  The image is checked first, as
