@@ -54,10 +54,12 @@ enum {
 	LIMIT_CHUNK_BYTES = 64 << 20,      /* decoded */
 	LIMIT_CHUNK_BLOB_BYTES = 65 << 20, /* as it lies in the blob */
 	LIMIT_SEEK_FRAMES = 1 << 22,
+	LIMIT_HELD_BYTES = 16 << 20, /* of a frame whose end is not seen */
 };
 
 #define LIMIT_FILE_BYTES TIB(8)
 #define LIMIT_BLOB_BYTES TIB(1)
+#define LIMIT_HOLES_BYTES GIB(64) /* of one layer's sparse files */
 #define LIMIT_DATA_BYTES TIB(16) /* ext4's file size; 32-bit EROFS blocks */
 
 #endif

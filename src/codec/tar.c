@@ -297,6 +297,7 @@ begin_entry(struct tar *t, struct tar_sink *sink, struct err *e)
 {
 	if (tar_sparse_check(&t->sparse, t->stored, t->entry.size, e) < 0)
 		return -1;
+	t->entry.is_sparse = t->sparse.is_sparse;
 	t->stored_left = t->stored;
 	t->at = 0;
 	t->segment = 0;

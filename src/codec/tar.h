@@ -64,6 +64,7 @@ struct tar_entry {
 	uint32_t mtime_ns;
 	uint32_t major, minor; /* devices */
 	uint64_t size;         /* files; holes included */
+	bool is_sparse;        /* hole() may be called */
 	const struct tar_xattr *xattrs;
 	size_t n_xattrs;
 };

@@ -24,6 +24,7 @@
 struct descriptor;
 struct err;
 struct chunk;
+struct decoder;
 struct map_builder;
 struct stream;
 struct tree;
@@ -33,6 +34,7 @@ struct tree;
 struct contents {
 	struct tree *tree;
 	struct map_builder *map;
+	uint64_t dropped_xattrs; /* attributes that an index cannot hold */
 };
 
 void contents_release(struct contents *c);
@@ -63,13 +65,17 @@ struct format {
 	/* From the manifest's annotations alone. */
 	enum locate_result (*locate)(const struct descriptor *layer,
 	    struct toc_place *out, struct err *e);
-	/* out is what locate() left.  EBADMSG when no footer is there. */
+	/* The blob's last bytes, all of a shorter blob: enough for the footer,
+	 * and as a rule for the table of contents itself, which saves a round
+	 * trip.  out is what locate() left.  EBADMSG when no footer is there;
+	 * ENOTSUP when the table lies elsewhere (another image). */
 	size_t tail_bytes;
 	int (*locate_in_tail)(const struct descriptor *layer,
 	    const uint8_t *tail, size_t n, struct toc_place *out,
 	    struct err *e);
 	/* Verifies the digest first, then parses.  EBADMSG for everything that
-	 * is wrong with it, naming the entry. */
+	 * is wrong with it, naming the entry; ENOTSUP for what is right but
+	 * cannot be read lazily (a chunk over LIMIT_CHUNK_BYTES): stream it. */
 	int (*parse)(const struct descriptor *layer,
 	    const struct toc_place *place, const uint8_t *p, size_t n,
 	    struct contents *out, struct err *e);
@@ -80,6 +86,8 @@ struct format {
 	 * it?  Media types lie often enough that bytes decide. */
 	bool (*matches)(const uint8_t *head, size_t n);
 	struct stream *(*stream_new)(uint64_t blob_size, struct err *e);
+	/* What turns the blob into a tar; NULL: it is one. */
+	struct decoder *(*decoder_new)(struct err *e);
 };
 
 extern const struct format *const formats[]; /* NULL ends; lazy ones first */
@@ -99,13 +107,13 @@ const struct format *format_match(const uint8_t *head, size_t n, struct err *e);
  * stream. */
 struct content_sink {
 	/* A regular file of size > 0 begins; bytes follow by write() until all
-	 * are given. */
+	 * are given.  p NULL: n zeros, a hole of a sparse file. */
 	int (*begin)(struct content_sink *s, uint64_t size, struct err *e);
 	int (*write)(
 	    struct content_sink *s, const void *p, size_t n, struct err *e);
 	/* The whole file was given; its digest.  Returns through *ordinal the
-	 * object that the tree shall point at.  Cuts: where chunks of the
-	 * object begin and what vouches for each. */
+	 * object that the tree shall point at.  `chunks` cover the file and are
+	 * the stream's again after the call. */
 	int (*end)(struct content_sink *s, const struct digest *digest,
 	    const struct chunk *chunks, uint32_t n_chunks, uint32_t *ordinal,
 	    struct err *e);
@@ -122,6 +130,9 @@ void stream_free(struct stream *s);
  * the layer's diff_id. */
 uint64_t stream_position(const struct stream *s);
 void stream_diff_id(struct stream *s, struct digest *out);
+/* Extended attributes that the tree does not have because an index cannot hold
+ * them. */
+uint64_t stream_dropped_xattrs(const struct stream *s);
 
 /* ---- reading parts of a streamed blob again (CHUNK_STREAM) ---- */
 

@@ -1,0 +1,13 @@
+/* Base 64 (RFC 4648, with padding), as JSON carries bytes. */
+#ifndef FORMAT_BASE64_H
+#define FORMAT_BASE64_H
+
+#include <stddef.h>
+
+struct buf;
+struct err;
+
+/* Appends the bytes; EBADMSG when the text is no base 64. */
+int base64_decode(struct buf *out, const char *text, size_t n, struct err *e);
+
+#endif

@@ -1,0 +1,30 @@
+/* From an entry of a tar, or of a table of contents, which says the same in
+ * JSON, to a node of the tree: what a runtime would have unpacked.
+ *
+ * Names that begin with ".wh." are no files (OCI image-spec layer.md):
+ * ".wh..wh..opq" makes its folder opaque, ".wh.NAME" hides NAME, other
+ * ".wh..wh." names are AUFS's own and ignored.
+ */
+#ifndef FORMAT_ENTRY_H
+#define FORMAT_ENTRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "codec/tar.h"
+
+struct err;
+struct tree;
+
+/* A file whose bytes somebody will want: not empty, no whiteout. */
+bool entry_has_contents(const struct tar_entry *x);
+
+/* `content`: node_attr.content.  Attributes that the tree cannot hold are left
+ * out and counted.  EBADMSG names the entry. */
+int entry_add(struct tree *t, const struct tar_entry *x, uint64_t content,
+    uint64_t *dropped_xattrs, struct err *e);
+
+/* Wraps *e with the entry's name, what is not printable escaped. */
+int entry_wrap(struct err *e, const char *path, size_t len);
+
+#endif

@@ -1,0 +1,24 @@
+/* The formats, for formats[].  Private to this folder. */
+#ifndef FORMAT_FORMATS_H
+#define FORMAT_FORMATS_H
+
+#include <stdbool.h>
+
+struct descriptor;
+struct format;
+
+extern const struct format format_zstd_chunked;
+extern const struct format format_estargz;
+extern const struct format format_tar_zstd;
+extern const struct format format_tar_gzip;
+extern const struct format format_tar;
+
+/* The last 512 KiB: a footer, and as a rule the table of contents before it. */
+enum { FORMAT_TAIL_BYTES = 512 << 10 };
+
+#define STARGZ_TOC_DIGEST "containerd.io/snapshot/stargz/toc.digest"
+
+/* "...+zstd", "...+gzip" */
+bool format_media_type_ends(const struct descriptor *layer, const char *with);
+
+#endif

@@ -1,0 +1,25 @@
+/* tar.gz.  Usually one member, which only its start gives again; tools that
+ * write many (eStargz, pigz -i, bgzip) make ranges of them. */
+#include "format/format.h"
+#include "format/formats.h"
+#include "format/stream.h"
+#include "codec/gzip.h"
+
+static bool
+matches(const uint8_t *head, size_t n)
+{
+	return n >= 2 && head[0] == 0x1f && head[1] == 0x8b;
+}
+
+static struct stream *
+new_stream(uint64_t blob_size, struct err *e)
+{
+	return stream_new(&format_tar_gzip, CHUNK_GZIP, blob_size, e);
+}
+
+const struct format format_tar_gzip = {
+	.name = "tar+gzip",
+	.matches = matches,
+	.stream_new = new_stream,
+	.decoder_new = gzip_decoder_new,
+};
