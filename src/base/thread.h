@@ -3,10 +3,10 @@
  *  name     how many      does                       may block on
  *  main     1             event loop, control socket epoll only
  *  http     1             curl multi                 sockets (poll), never disk
+ *  fetch    1             starts requests, times     a layout folder's disk
  *  decode   cores, max 4  decode, verify, write      data file's disk
  *  fuse     2..4          FUSE requests              epoll, local disk reads
- *  job      0..8          mounts, pulls, resolves    network, disk, other jobs'
- * results
+ *  job      0..8          mounts, pulls, resolves    network, disk, other jobs
  *
  * Signals are blocked in all but main.
  */

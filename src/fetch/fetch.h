@@ -6,12 +6,12 @@
  * request, decodes and verifies on its decode threads, writes to the store, and
  * tells everyone who waited.
  *
- *	want -> chunks -> runs (one range request each) -> decode -> store ->
- *on_done
+ *	want -> chunks -> runs (one range request each) -> decode -> store
+ *	     -> on_done
  *
  * Order: NOW (a reader waits) before SOON (readahead, landmarks, profile)
- *before IDLE (background fill, within a bandwidth budget); a chunk that is
- *wanted more urgently while it is queued moves up.
+ * before IDLE (background fill, within a bandwidth budget); a chunk that is
+ * wanted more urgently while it is queued moves up.
  *
  * Failure: a chunk whose digest is wrong is dropped, counted and fetched again,
  * from another source where there is one, three times in all; what cannot be
@@ -19,7 +19,8 @@
  * Bytes that arrived and verified stay, whatever happened to their neighbours.
  *
  * Any thread may call.  Callbacks come on any thread, possibly before the call
- * returns, never under a lock of the fetcher; they must not block.
+ * returns, never under a lock of the fetcher or inside a source; they must not
+ * block.
  */
 #ifndef FETCH_FETCH_H
 #define FETCH_FETCH_H
@@ -46,10 +47,13 @@ struct fetcher_options {
 /* The store must outlive it. */
 struct fetcher *fetcher_new(
     struct store *s, const struct fetcher_options *o, struct err *e);
-/* Every want has had its on_done (waits for those on their way, cancelled). */
+/* Every blob has been unref'ed before.  Every want has had its on_done when it
+ * returns. */
 void fetcher_free(struct fetcher *f);
 
-/* The map is borrowed and must outlive the blob. */
+/* The map is borrowed until the last blob_unref() has returned.  That closes
+ * the blob: what is wanted of it ends with ECANCELED, nothing more of it is
+ * written. It may wait for a write that is under way. */
 struct blob *blob_new(struct fetcher *f, const struct map *m, struct err *e);
 struct blob *blob_ref(struct blob *b);
 void blob_unref(struct blob *b);
@@ -65,25 +69,22 @@ struct want {
 	/* set by the caller; the range lies in one object of the blob's map */
 	uint64_t data_off;
 	uint64_t len;
-	enum source_priority priority;
+	enum source_priority priority; /* IDLE without a budget: ENOTSUP */
 	uint32_t patience_ms; /* how long to try; 0: once at every source */
 
 	/* failure NULL: every block that the range touches is present.
 	 * EBADMSG: stayed corrupt; ETIMEDOUT, EAGAIN, ENOENT, EACCES: as the
 	 * last source said, naming layer and chunk. */
 	void (*on_done)(struct want *w, const struct err *failure);
-
-	/* private to the fetcher from blob_want() until on_done */
-	struct list link;
-	unsigned missing;
-	uint64_t until_ns;
 };
 
 /* Exactly one on_done follows. */
 void blob_want(struct blob *b, struct want *w);
 
 /* Fetches what is missing of the blob's range [blob_off, blob_end), in the
- * order of the blob. */
+ * order of the blob; each chunk once at every source.  Chunks of a stream have
+ * no place in the blob: they are part of the whole range only.  Without a
+ * bandwidth budget an IDLE fill is ENOTSUP. */
 struct fill {
 	uint64_t blob_off, blob_end;
 	enum source_priority priority;

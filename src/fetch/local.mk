@@ -1,1 +1,26 @@
-# sources of src/fetch
+noinst_LIBRARIES += %D%/libfetch.a
+%C%_libfetch_a_SOURCES = \
+	%D%/blob.c \
+	%D%/demand.c %D%/demand.h \
+	%D%/fetch.h \
+	%D%/fetcher.c %D%/fetcher.h \
+	%D%/fill.c %D%/fill.h \
+	%D%/guard.c %D%/guard.h \
+	%D%/head.c %D%/head.h \
+	%D%/inflight.c %D%/inflight.h \
+	%D%/intake.c %D%/intake.h \
+	%D%/piece.c %D%/piece.h \
+	%D%/plan.c %D%/plan.h \
+	%D%/replay.c %D%/replay.h \
+	%D%/run.c %D%/run.h \
+	%D%/sink.c %D%/sink.h \
+	%D%/stream.c \
+	%D%/transfer.c %D%/transfer.h \
+	%D%/want.c
+
+if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_plan
+
+%C%_test_plan_SOURCES = %D%/test_plan.c
+%C%_test_plan_LDADD = src/fetch/libfetch.a $(BASE_LIBS) $(CMOCKA_LIBS)
+endif

@@ -1,0 +1,248 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fetch/demand.h"
+#include "fetch/fetcher.h"
+#include "fetch/inflight.h"
+#include "fetch/transfer.h"
+#include "store/map.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+uint64_t
+backoff_ns(unsigned failures, uint64_t seed)
+{
+	uint64_t ns = 100 * NS_PER_MS;
+
+	for (unsigned n = 1; n < failures && ns < 5 * NS_PER_S; n++)
+		ns *= 2;
+	ns = min_u64(ns, 5 * NS_PER_S);
+	return ns - ns / 4 + hash_u64(clock_now_ns() ^ seed) % (ns / 2);
+}
+
+struct blob *
+blob_new(struct fetcher *f, const struct map *m, struct err *e)
+{
+	struct blob *b = calloc(1, sizeof *b);
+
+	if (b == NULL) {
+		err_set(e, ENOMEM, "blob");
+		return NULL;
+	}
+	b->fetcher = f;
+	b->digest = *map_blob(m, &b->size);
+	b->refs = 1;
+	b->map = m;
+	LOCK_SCOPE(&f->lock);
+	list_push_back(&f->blobs, &b->link);
+	return b;
+}
+
+struct blob *
+blob_ref(struct blob *b)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+
+	b->refs++;
+	return b;
+}
+
+static void
+blob_free_if_unused(struct blob *b)
+{
+	if (b->refs > 0 || b->holds > 0)
+		return;
+	hmap_release(&b->inflight);
+	free(b);
+}
+
+void
+blob_hold(struct blob *b)
+{
+	b->holds++;
+}
+
+void
+blob_drop(struct blob *b)
+{
+	b->holds--;
+	blob_free_if_unused(b);
+}
+
+static void
+drop_records(struct blob *b, struct list *records, const struct err *why,
+    struct list *done)
+{
+	list_for_each_safe(l, records)
+	{
+		struct inflight *i = list_entry(l, struct inflight, link);
+
+		if (i->blob == b)
+			inflight_end(i, why, done);
+	}
+}
+
+/* Lock held.  From here on nothing looks at the map, and nothing new is
+ * written; what waits hears ECANCELED. */
+static void
+blob_close(struct blob *b, struct list *done)
+{
+	struct fetcher *f = b->fetcher;
+	struct err e = ERR_INIT;
+
+	err_set(&e, ECANCELED, "layer %s was closed", DIGEST_TEXT(&b->digest));
+	b->map = NULL;
+	list_remove(&b->link);
+	list_for_each_safe(l, &f->demands)
+	{
+		struct demand *d = list_entry(l, struct demand, link);
+
+		if (d->blob == b)
+			demand_end(d, &e, done);
+	}
+	for (int p = 0; p < PRIORITIES; p++)
+		drop_records(b, &f->queue[p], &e, done);
+	drop_records(b, &f->resting, &e, done);
+	while (b->writing > 0)
+		cond_wait(&f->quiet, &f->lock);
+}
+
+void
+blob_unref(struct blob *b)
+{
+	struct source *sources[MAX_SOURCES];
+	struct fetcher *f;
+	struct list done;
+	unsigned n = 0;
+
+	if (b == NULL)
+		return;
+	f = b->fetcher;
+	list_init(&done);
+	lock_acquire(&f->lock);
+	if (b->refs == 1) {
+		blob_hold(b);
+		blob_close(b, &done);
+		for (; n < b->n_origins; n++)
+			sources[n] = b->origins[n].source;
+		b->n_origins = 0;
+		b->holds--;
+	}
+	b->refs--;
+	blob_free_if_unused(b);
+	lock_release(&f->lock);
+	transfers_cancel(f);
+	for (unsigned i = 0; i < n; i++)
+		source_unref(sources[i]);
+	demands_finish(&done);
+}
+
+bool
+blob_begin_write(struct blob *b)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+
+	if (b->map == NULL)
+		return false;
+	b->writing++;
+	return true;
+}
+
+void
+blob_end_write(struct blob *b)
+{
+	if (--b->writing == 0)
+		cond_broadcast(&b->fetcher->quiet);
+}
+
+/* ---- sources ---- */
+
+/* Lock held.  *old: the one that was replaced, or NULL. */
+static int
+set_source(struct blob *b, struct source *s, struct source **old, struct err *e)
+{
+	unsigned i = 0;
+
+	while (i < b->n_origins &&
+	       strcmp(source_name(b->origins[i].source), source_name(s)) != 0)
+		i++;
+	if (i == MAX_SOURCES)
+		return err_set(
+		    e, E2BIG, "more than %d sources for a blob", MAX_SOURCES);
+	if (i == b->n_origins)
+		b->n_origins++;
+	*old = b->origins[i].source;
+	b->origins[i] = (struct origin){ .source = source_ref(s) };
+	return 0;
+}
+
+int
+blob_add_source(struct blob *b, struct source *s, struct err *e)
+{
+	struct fetcher *f = b->fetcher;
+	struct source *old = NULL;
+	int rc;
+
+	lock_acquire(&f->lock);
+	rc = set_source(b, s, &old, e);
+	list_for_each_safe(l, &f->resting)
+	{
+		struct inflight *i = list_entry(l, struct inflight, link);
+
+		if (i->blob == b)
+			inflight_requeue(i);
+	}
+	lock_release(&f->lock);
+	if (old != NULL)
+		source_unref(old);
+	return rc;
+}
+
+unsigned
+blob_n_sources(struct blob *b)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+
+	return b->n_origins;
+}
+
+bool
+blob_has_untried(const struct blob *b, uint32_t tried)
+{
+	for (unsigned i = 0; i < b->n_origins; i++)
+		if ((tried & 1u << i) == 0)
+			return true;
+	return false;
+}
+
+int
+blob_pick_origin(const struct blob *b, uint32_t tried, uint64_t now_ns)
+{
+	uint64_t best_rest = UINT64_MAX;
+	int best = -1;
+
+	for (unsigned i = 0; i < b->n_origins; i++) {
+		const struct origin *o = &b->origins[i];
+		uint64_t rest =
+		    o->rest_until_ns > now_ns ? o->rest_until_ns : 0;
+
+		if ((tried & 1u << i) == 0 && rest < best_rest) {
+			best = (int)i;
+			best_rest = rest;
+		}
+	}
+	return best;
+}
+
+void
+blob_origin_answered(
+    struct blob *b, unsigned origin, bool is_good, uint64_t now_ns)
+{
+	struct origin *o = &b->origins[origin];
+
+	o->failures = is_good ? 0 : o->failures + 1;
+	o->rest_until_ns =
+	    is_good ? 0 : now_ns + backoff_ns(o->failures, origin);
+}

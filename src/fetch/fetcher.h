@@ -1,0 +1,114 @@
+/* The insides that the files of fetch/ share.
+ *
+ * One lock, fetcher.lock, guards everything below it here, every blob, every
+ * in-flight record and every demand.  Nothing blocks under it, no callback is
+ * called under it: what is finished is collected in a list and finished after
+ * it was released (demand.h).
+ *
+ *	chunk record   QUEUED -> RUNNING -> gone
+ *	(inflight.h)      ^         |
+ *	                  +- RESTING+        every source failed: back-off
+ *
+ * One thread, `fetch`, starts every transfer and keeps every time: that way no
+ * source's callback nests in another's, and no reader's thread ever waits in a
+ * source.  Nor does anybody's on_done run inside a source's callback: what
+ * ends there is finished by the fetch thread (fetcher.done).
+ */
+#ifndef FETCH_FETCHER_H
+#define FETCH_FETCHER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fetch/fetch.h"
+#include "base/digest.h"
+#include "base/hmap.h"
+#include "base/list.h"
+#include "base/lock.h"
+
+struct pool;
+struct replaying;
+
+enum { PRIORITIES = SOURCE_IDLE + 1 };
+
+/* A bit each in inflight.tried. */
+enum { MAX_SOURCES = 32 };
+
+struct fetcher {
+	struct store *store;
+	struct pool *decoders;
+	unsigned max_requests;
+	uint64_t idle_bytes_per_s;
+	pthread_t thread;
+
+	struct lock lock;  /* guards what follows */
+	struct cond work;  /* something for the fetch thread */
+	struct cond quiet; /* the last write of a blob, the last transfer */
+	struct list queue[PRIORITIES]; /* inflight.link, QUEUED */
+	struct list resting;           /* inflight.link, RESTING */
+	struct list transfers;         /* transfer.link */
+	struct list ended;             /* transfer.link, to be buried */
+	struct list demands;
+	struct list done; /* demands that the fetch thread shall finish */
+	struct list fills;
+	struct list blobs;
+	unsigned running[PRIORITIES]; /* transfers */
+	uint64_t reserved_bytes;      /* buffers of runs and pieces */
+	uint64_t idle_not_before_ns;  /* the background budget */
+	bool is_closing;
+};
+
+/* A source of a blob and how it has behaved. */
+struct origin {
+	struct source *source;
+	unsigned failures; /* in a row */
+	uint64_t rest_until_ns;
+};
+
+struct blob {
+	struct fetcher *fetcher;
+	struct digest digest;
+	uint64_t size;
+
+	/* guarded by fetcher->lock */
+	struct list link;
+	unsigned refs;         /* the users'; the last closes it */
+	unsigned holds;        /* records, transfers, pieces: memory only */
+	unsigned writing;      /* decoders that write to the store right now */
+	unsigned fills;        /* that run */
+	const struct map *map; /* NULL once closed */
+	struct hmap inflight;  /* inflight.node, by chunk */
+	struct origin origins[MAX_SOURCES];
+	unsigned n_origins;
+	struct replaying *replay; /* the one at a time, or NULL */
+};
+
+/* The fetch thread looks again.  Lock held. */
+static inline void
+fetcher_wake(struct fetcher *f)
+{
+	cond_signal(&f->work);
+}
+
+/* All with the lock held. */
+void blob_hold(struct blob *b);
+void blob_drop(struct blob *b);
+
+/* The best source that `tried` does not name; -1 when there is none. */
+int blob_pick_origin(const struct blob *b, uint32_t tried, uint64_t now_ns);
+bool blob_has_untried(const struct blob *b, uint32_t tried);
+void blob_origin_answered(
+    struct blob *b, unsigned origin, bool is_good, uint64_t now_ns);
+
+/* Gate around writes of the blob's chunks: false once the blob is closed, when
+ * its places may be somebody else's.  Takes the lock. */
+bool blob_begin_write(struct blob *b);
+/* Lock held. */
+void blob_end_write(struct blob *b);
+
+/* The pause after the n-th failure in a row: 100 ms doubling to 5 s, a quarter
+ * more or less so that many do not come back at once. */
+uint64_t backoff_ns(unsigned failures, uint64_t seed);
+
+#endif

@@ -1,0 +1,289 @@
+/* fetch_stream(): the first pull of a blob without a table of contents.
+ *
+ *	source callbacks -> intake -> the calling thread: digest, decompress,
+ *	                              cut into files -> sink -> store
+ *
+ * A read that breaks goes on where it broke, at the next source: what the blob
+ * is in the end is decided by its digest.  When that is wrong it starts again
+ * with the next source first, until each was.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "fetch/fetcher.h"
+#include "fetch/guard.h"
+#include "fetch/head.h"
+#include "fetch/intake.h"
+#include "fetch/sink.h"
+#include "format/format.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/err.h"
+
+struct pull {
+	const struct stream_pull *order;
+	struct sink sink;
+	struct head head;
+	struct stream *stream;
+	struct hasher *hasher;
+	uint64_t blob_at;      /* bytes of the blob so far */
+	uint64_t progress_ns;  /* when the last came */
+	unsigned failures;     /* of sources, since then */
+	bool is_unsalvageable; /* our side failed, not a source */
+};
+
+/* ---- one read ---- */
+
+struct reading {
+	struct source_read read;
+	struct guard guard;
+	struct intake intake;
+	struct source *source;
+};
+
+static enum source_verdict
+on_bytes(struct source_read *sr, const void *p, size_t n)
+{
+	struct reading *r = container_of(sr, struct reading, read);
+	bool is_first;
+
+	return intake_put(&r->intake, p, n, &is_first);
+}
+
+/* intake_end() is the last that touches r: its reader may be gone after. */
+static void
+on_done(struct source_read *sr, const struct err *failure)
+{
+	struct reading *r = container_of(sr, struct reading, read);
+
+	guard_end(&r->guard);
+	intake_end(&r->intake, failure);
+}
+
+static void
+resume(struct reading *r)
+{
+	if (guard_enter(&r->guard)) {
+		source_resume(r->source, &r->read);
+		guard_leave(&r->guard);
+	}
+}
+
+/* We want no more; waits for its on_done. */
+static void
+abandon(struct reading *r)
+{
+	struct parcel *p;
+	bool again;
+
+	intake_close(&r->intake);
+	if (guard_enter(&r->guard)) {
+		source_cancel(r->source, &r->read);
+		guard_leave(&r->guard);
+	}
+	while ((p = intake_wait(&r->intake, &again)) != NULL)
+		free(p);
+}
+
+static int
+feed(void *ctx, const struct format *f, const void *p, size_t n, struct err *e)
+{
+	struct pull *pull = ctx;
+
+	if (pull->stream == NULL &&
+	    (pull->stream = f->stream_new(pull->order->layer->size, e)) == NULL)
+		return -1;
+	return stream_feed(pull->stream, p, n, &pull->sink.content, e);
+}
+
+static int
+consume(struct pull *pull, const struct parcel *p, struct err *e)
+{
+	const struct stream_pull *o = pull->order;
+
+	hasher_update(pull->hasher, p->bytes, p->len);
+	pull->blob_at += p->len;
+	pull->progress_ns = clock_now_ns();
+	pull->failures = 0;
+	if (o->on_progress != NULL)
+		o->on_progress(o->ctx, pull->blob_at);
+	return head_feed(&pull->head, p->bytes, p->len, feed, pull, e);
+}
+
+static void
+reading_start(struct reading *r, const struct pull *pull, struct source *s)
+{
+	const struct descriptor *layer = pull->order->layer;
+
+	r->source = s;
+	r->read = (struct source_read){
+		.blob = layer->digest,
+		.blob_size = layer->size,
+		.off = pull->blob_at,
+		.len = layer->size - pull->blob_at,
+		.priority = SOURCE_SOON,
+		.on_bytes = on_bytes,
+		.on_done = on_done,
+	};
+	guard_init(&r->guard);
+	intake_init(&r->intake);
+	source_read(s, &r->read);
+	guard_leave(&r->guard);
+}
+
+/* Reads on from one source as far as it goes. */
+static int
+read_from(struct pull *pull, struct source *s, struct err *e)
+{
+	struct reading r;
+	struct parcel *p;
+	bool again;
+	int rc = 0;
+
+	reading_start(&r, pull, s);
+	while (rc == 0 && (p = intake_wait(&r.intake, &again)) != NULL) {
+		if (again)
+			resume(&r);
+		rc = consume(pull, p, e);
+		free(p);
+	}
+	if (rc < 0) {
+		pull->is_unsalvageable = true;
+		abandon(&r);
+	} else if (r.intake.failure.code != 0) {
+		*e = r.intake.failure;
+		rc = -1;
+	} else if (pull->blob_at < pull->order->layer->size) {
+		rc = err_set(e, EAGAIN, "%s: ended early", source_name(s));
+	}
+	intake_release(&r.intake);
+	guard_release(&r.guard);
+	return rc;
+}
+
+/* ---- the whole blob ---- */
+
+static void
+rest(unsigned failures, uint64_t until_ns)
+{
+	uint64_t ns =
+	    min_u64(clock_now_ns() + backoff_ns(failures, failures), until_ns);
+	struct timespec t = { ns / NS_PER_S, ns % NS_PER_S };
+
+	while (
+	    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+		;
+}
+
+/* The n-th failure in a row: is there time to go on? */
+static bool
+may_go_on(const struct pull *pull)
+{
+	const struct stream_pull *o = pull->order;
+	uint64_t until_ns =
+	    o->patience_ms == WANT_FOREVER
+		? UINT64_MAX
+		: pull->progress_ns + o->patience_ms * NS_PER_MS;
+
+	if (pull->is_unsalvageable)
+		return false;
+	if (pull->failures % o->n_sources != 0)
+		return true;
+	if (clock_now_ns() >= until_ns)
+		return false;
+	rest(pull->failures / o->n_sources, until_ns);
+	return true;
+}
+
+static int
+read_blob(struct pull *pull, unsigned first, struct err *e)
+{
+	const struct stream_pull *o = pull->order;
+	unsigned next = first;
+
+	while (pull->blob_at < o->layer->size) {
+		struct source *s = o->sources[next++ % o->n_sources];
+
+		if (read_from(pull, s, e) == 0)
+			break;
+		pull->failures++;
+		if (!may_go_on(pull))
+			return -1;
+	}
+	return head_end(&pull->head, feed, pull, e);
+}
+
+static int
+check(struct pull *pull, struct err *e)
+{
+	const struct stream_pull *o = pull->order;
+	struct digest d;
+
+	hasher_end(pull->hasher, &d);
+	if (!digest_equal(&d, &o->layer->digest))
+		return err_set(e, EBADMSG, "its digest is %s", DIGEST_TEXT(&d));
+	if (o->diff_id == NULL)
+		return 0;
+	stream_diff_id(pull->stream, &d);
+	if (!digest_equal(&d, o->diff_id))
+		return err_set(
+		    e, EBADMSG, "its diff_id is %s", DIGEST_TEXT(&d));
+	return 0;
+}
+
+static int
+pull_blob(
+    struct pull *pull, unsigned first, struct contents *out, struct err *e)
+{
+	struct contents got = { 0 };
+
+	if (sink_init(&pull->sink, pull->order->fetcher->store, e) < 0 ||
+	    read_blob(pull, first, e) < 0 ||
+	    stream_end(pull->stream, &got.tree, e) < 0)
+		return -1;
+	if (check(pull, e) < 0) {
+		contents_release(&got);
+		return -1;
+	}
+	got.map = sink_keep(&pull->sink);
+	*out = got;
+	return 0;
+}
+
+static int
+pull_once(const struct stream_pull *o, unsigned first, struct contents *out,
+    const char **format_name, struct err *e)
+{
+	struct pull pull = {
+		.order = o,
+		.hasher = hasher_new(),
+		.progress_ns = clock_now_ns(),
+	};
+	int rc = pull_blob(&pull, first, out, e);
+
+	if (rc == 0)
+		*format_name = pull.head.format->name;
+	stream_free(pull.stream);
+	sink_release(&pull.sink);
+	hasher_free(pull.hasher);
+	return rc;
+}
+
+int
+fetch_stream(const struct stream_pull *p, struct contents *out,
+    const char **format_name, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	err_set(&why, ENOENT, "no source");
+	for (unsigned first = 0; first < p->n_sources; first++) {
+		if (pull_once(p, first, out, format_name, &why) == 0)
+			return 0;
+		if (why.code != EBADMSG)
+			break;
+	}
+	*e = why;
+	return err_wrap(e, "layer %s", DIGEST_TEXT(&p->layer->digest));
+}

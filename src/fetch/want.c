@@ -1,0 +1,205 @@
+/* A want: the chunks that cover it, and what a reader will ask for next. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fetch/demand.h"
+#include "fetch/fetcher.h"
+#include "fetch/inflight.h"
+#include "fetch/plan.h"
+#include "store/store.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+
+/* A want on its way. */
+struct wait {
+	struct demand demand;
+	struct want *want;
+};
+
+/* The range in its object, in whole blocks: a block that two chunks share needs
+ * both. */
+struct extent {
+	struct object object;
+	uint64_t from, to;
+	uint32_t first, last; /* chunks */
+};
+
+static int
+extent_of(
+    const struct blob *b, const struct want *w, struct extent *x, struct err *e)
+{
+	const struct map *m = b->map;
+	uint64_t end = align_up(w->data_off + w->len, STORE_BLOCK);
+	uint32_t n;
+
+	if (m == NULL)
+		return err_set(e, ECANCELED, "layer %s was closed",
+		    DIGEST_TEXT(&b->digest));
+	if (w->priority == SOURCE_IDLE && b->fetcher->idle_bytes_per_s == 0)
+		return err_set(
+		    e, ENOTSUP, "no bandwidth is set for the background");
+	if (!map_find_object(m, w->data_off, &n))
+		return err_set(e, EINVAL, "position %llu is not of this layer",
+		    (unsigned long long)w->data_off);
+	map_object(m, n, &x->object);
+	x->from = align_down(w->data_off, STORE_BLOCK) - x->object.data_off;
+	x->to = min_u64(end - x->object.data_off, x->object.size);
+	map_object_chunks(m, &x->object, x->from, x->to, &x->first, &x->last);
+	return 0;
+}
+
+static void
+wait_for_chunk(struct demand *d, uint32_t chunk)
+{
+	struct inflight *i = inflight_find(d->blob, chunk);
+	struct err e = ERR_INIT;
+
+	if (i != NULL)
+		metric_add(METRIC_fetch_joined, 1);
+	i = inflight_queue(d->blob, chunk, d->priority, &e);
+	if (e.code != 0)
+		demand_fail(d, &e);
+	else if (i != NULL)
+		demand_wait_for(d, i);
+}
+
+/* ---- what a reader will ask for next ---- */
+
+/* How many bytes up to the extent are present or on their way, without a gap;
+ * looks no further back than the window can grow. */
+static uint64_t
+bytes_before(const struct blob *b, const struct extent *x)
+{
+	uint64_t before = 0;
+	struct chunk c;
+
+	for (uint32_t n = x->first; n-- > x->object.first_chunk;) {
+		if (inflight_is_absent(b, n) || before > plan_readahead(before))
+			break;
+		map_chunk(b->map, n, &c);
+		before += c.len;
+	}
+	return before;
+}
+
+static void
+read_ahead(struct blob *b, const struct extent *x)
+{
+	uint64_t ahead = plan_readahead(bytes_before(b, x));
+	uint32_t end = x->object.first_chunk + x->object.n_chunks;
+	struct err e = ERR_INIT;
+	struct chunk c;
+
+	for (uint32_t n = x->last + 1; n < end; n++) {
+		map_chunk(b->map, n, &c);
+		if (c.object_off + c.len > x->to + ahead)
+			break;
+		inflight_queue(b, n, SOURCE_SOON, &e);
+	}
+}
+
+static void
+look(void *ctx, uint32_t rank, struct plan_chunk *out)
+{
+	const struct map *m = ctx;
+	uint32_t number = map_chunk_in_blob_order(m, rank);
+	struct object o;
+	struct chunk c;
+
+	map_chunk(m, number, &c);
+	map_chunk_object(m, number, &o);
+	*out = (struct plan_chunk){
+		.blob_off = c.blob_off,
+		.blob_len = c.blob_len,
+		.object_size = o.size,
+		.state = PLAN_ABSENT,
+	};
+}
+
+static void
+fetch_neighbours(struct blob *b, const struct extent *x)
+{
+	struct plan_view v = { map_n_chunks(b->map), look, (void *)b->map };
+	uint32_t rank = map_blob_rank(b->map, x->last);
+	uint32_t last = plan_neighbours(&v, rank);
+	struct err e = ERR_INIT;
+
+	while (++rank <= last)
+		inflight_queue(
+		    b, map_chunk_in_blob_order(b->map, rank), SOURCE_SOON, &e);
+}
+
+/* ---- the want ---- */
+
+static void
+wait_finish(struct demand *d)
+{
+	struct wait *wait = container_of(d, struct wait, demand);
+	struct want *w = wait->want;
+	struct err failure = d->failure;
+
+	free(wait);
+	w->on_done(w, failure.code == 0 ? NULL : &failure);
+}
+
+static uint64_t
+until(uint32_t patience_ms)
+{
+	if (patience_ms == WANT_FOREVER)
+		return UNTIL_FOREVER;
+	if (patience_ms == 0)
+		return UNTIL_ONE_ROUND;
+	return clock_now_ns() + patience_ms * NS_PER_MS;
+}
+
+/* Lock held.  Chunks that the reader did not ask for go after those it did. */
+static void
+want_chunks(struct demand *d, const struct want *w)
+{
+	struct blob *b = d->blob;
+	struct extent x;
+	struct err e = ERR_INIT;
+
+	if (extent_of(b, w, &x, &e) < 0) {
+		demand_fail(d, &e);
+		return;
+	}
+	for (uint32_t n = x.first; n <= x.last; n++)
+		wait_for_chunk(d, n);
+	if (d->missing == 1 || w->priority != SOURCE_NOW)
+		return;
+	if (plan_is_small(x.object.size))
+		fetch_neighbours(b, &x);
+	else
+		read_ahead(b, &x);
+}
+
+void
+blob_want(struct blob *b, struct want *w)
+{
+	struct wait *wait;
+	struct list done;
+	struct err e = ERR_INIT;
+
+	if (store_has(b->fetcher->store, w->data_off, w->len)) {
+		w->on_done(w, NULL);
+		return;
+	}
+	if ((wait = calloc(1, sizeof *wait)) == NULL) {
+		err_set(&e, ENOMEM, "fetching");
+		w->on_done(w, &e);
+		return;
+	}
+	wait->want = w;
+	wait->demand.finish = wait_finish;
+	wait->demand.priority = w->priority;
+	wait->demand.until_ns = until(w->patience_ms);
+	list_init(&done);
+	lock_acquire(&b->fetcher->lock);
+	demand_init(&wait->demand, b);
+	want_chunks(&wait->demand, w);
+	demand_ready(&wait->demand, &done);
+	lock_release(&b->fetcher->lock);
+	demands_finish(&done);
+}
