@@ -82,7 +82,7 @@ hide(struct merge *m, struct node *folder, uint64_t dir)
 	uint64_t cookie = 0;
 
 	if (is_opaque(m, dir)) {
-		tree_empty_folder(folder);
+		tree_empty_folder(m->t, folder);
 		return;
 	}
 	while (next_entry(m, dir, &cookie, &n)) {

@@ -191,7 +191,7 @@ a_bad_place_in_data_is_refused(void **state)
 }
 
 static void
-sizes_that_overflow_together_are_refused(void **state)
+sizes_past_every_limit_are_refused(void **state)
 {
 	(void)state;
 	DAMAGED(m.f->size = UINT64_MAX);
@@ -427,7 +427,7 @@ main(void)
 		cmocka_unit_test(a_wrong_checksum_is_refused),
 		cmocka_unit_test(a_bad_core_is_refused),
 		cmocka_unit_test(a_bad_place_in_data_is_refused),
-		cmocka_unit_test(sizes_that_overflow_together_are_refused),
+		cmocka_unit_test(sizes_past_every_limit_are_refused),
 		cmocka_unit_test(a_bad_link_is_refused),
 		cmocka_unit_test(bad_attributes_are_refused),
 		cmocka_unit_test(a_bad_entry_is_refused),

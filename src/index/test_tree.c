@@ -240,6 +240,29 @@ a_parent_that_is_a_file_is_refused(void **state)
 	assert_fails(tree_add_opaque(t, "f", 1, &e), e, EBADMSG);
 }
 
+static void
+a_parent_that_changes_is_looked_up_again(void **state)
+{
+	struct tree *t = new_tree();
+	struct node *link;
+	struct err e;
+
+	(void)state;
+	add_file(t, "d/one", 1);
+	link = add_link(t, "d", "e");
+	add_file(t, "d/two", 2);
+	assert_int_equal(tree_set_target(t, link, "f", 1, &e), 0);
+	add_file(t, "d/three", 3);
+	add_hard(t, "d", "e/two");
+	add_dir(t, "d", 0755);
+	add_file(t, "d/four", 4);
+
+	AUTO_INDEX struct index *x = open_tree(t);
+
+	assert_false(has(x, "d/one"));
+	assert_true(has(x, "e/two") && has(x, "f/three") && has(x, "d/four"));
+}
+
 /* ---- replacement ---- */
 
 static void
@@ -654,6 +677,7 @@ main(void)
 		cmocka_unit_test(links_in_a_circle_are_refused),
 		cmocka_unit_test(forty_links_are_followed_and_no_more),
 		cmocka_unit_test(a_parent_that_is_a_file_is_refused),
+		cmocka_unit_test(a_parent_that_changes_is_looked_up_again),
 		cmocka_unit_test(the_last_entry_wins),
 		cmocka_unit_test(a_folder_over_a_folder_keeps_the_children),
 		cmocka_unit_test(a_file_over_a_folder_drops_what_was_in_it),

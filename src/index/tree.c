@@ -157,6 +157,14 @@ name_get(struct tree *t, struct node *folder, const char *name, size_t len,
 	return n;
 }
 
+static void
+name_set(struct tree *t, struct name *name, struct node *n)
+{
+	if (name->node != NULL)
+		t->last_folder = NULL;
+	name->node = n;
+}
+
 /* Puts a node of that mode in the name's place. */
 static struct node *
 name_replace(struct tree *t, struct name *name, mode_t mode, struct err *e)
@@ -172,7 +180,7 @@ name_replace(struct tree *t, struct name *name, mode_t mode, struct err *e)
 		if (name->node != NULL && node_is_whiteout(name->node))
 			n->flags |= NODE_OPAQUE;
 	}
-	name->node = n;
+	name_set(t, name, n);
 	return n;
 }
 
@@ -184,7 +192,14 @@ tree_remove(
 	struct name *n = name_find(t, folder, name, len, hash);
 
 	if (n != NULL)
-		n->node = NULL;
+		name_set(t, n, NULL);
+}
+
+void
+tree_empty_folder(struct tree *t, struct node *folder)
+{
+	t->last_folder = NULL;
+	folder->epoch++;
 }
 
 /* ---- attributes ---- */
@@ -283,7 +298,7 @@ tree_link(struct tree *t, struct node *folder, const char *name, size_t len,
 
 	if (at == NULL)
 		return -1;
-	at->node = n;
+	name_set(t, at, n);
 	return 0;
 }
 
@@ -318,6 +333,7 @@ tree_set_target(struct tree *t, struct node *n, const char *target, size_t len,
 	    memchr(target, 0, len) != NULL)
 		return err_set(
 		    e, EBADMSG, "a symbolic link's target of %zu bytes", len);
+	t->last_folder = NULL;
 	n->target = tree_copy(t, target, len, e);
 	if (n->target == NULL)
 		return -1;

@@ -67,14 +67,16 @@ int tree_set_target(struct tree *t, struct node *n, const char *target,
 
 /* name with its prefix ("user.x", "security.capability",
  * "system.posix_acl_access").  Replaces a value of the same name.  ENOTSUP for
- * a prefix EROFS cannot store (the caller decides whether to drop it), E2BIG
- * past LIMIT_XATTR_BYTES and LIMIT_XATTRS_BYTES. */
+ * a prefix EROFS cannot store and for overlayfs's own (trusted.overlay.*,
+ * user.overlay.*): the caller decides whether to drop it.  E2BIG past
+ * LIMIT_XATTR_BYTES and LIMIT_XATTRS_BYTES. */
 int tree_set_xattr(struct tree *t, struct node *n, const char *name,
     const void *value, size_t value_len, struct err *e);
 
 /* path becomes another name of target, which may come later and may itself be a
  * hard link; resolved by tree_finish, where a missing target, a folder as
- * target, or a cycle is EBADMSG naming both. */
+ * target, or a cycle is EBADMSG naming both.  A target that is there already is
+ * linked at once: replacing that name later does not change this one. */
 int tree_add_hardlink(struct tree *t, const char *path, size_t path_len,
     const char *target, size_t target_len, struct err *e);
 

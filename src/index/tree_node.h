@@ -20,6 +20,7 @@
 #include "index/arena.h"
 #include "index/tree.h"
 #include "base/hmap.h"
+#include "base/limits.h"
 
 #define XATTR_OPAQUE "trusted.overlay.opaque"
 
@@ -99,6 +100,12 @@ struct tree {
 	uint64_t n_inodes;
 	uint64_t followed_bytes; /* of links: bounds the work of walking */
 	bool is_finished;
+
+	/* Where the last path's parents led: entries come folder by folder.
+	 * NULL as soon as a name leads elsewhere than it did. */
+	struct node *last_folder;
+	size_t last_parents_len;
+	char last_parents[LIMIT_PATH_BYTES];
 };
 
 static inline bool
@@ -142,13 +149,9 @@ int tree_link(struct tree *t, struct node *folder, const char *name, size_t len,
 void tree_remove(
     struct tree *t, const struct node *folder, const char *name, size_t len);
 
-static inline void
-tree_empty_folder(struct node *folder)
-{
-	folder->epoch++;
-}
+void tree_empty_folder(struct tree *t, struct node *folder);
 
-/* A folder's new attributes; its attributes' xattrs go, its children stay. */
+/* A folder's new attributes; its xattrs go, its children stay. */
 int tree_set_folder(struct tree *t, struct node *folder,
     const struct node_attr *a, struct err *e);
 

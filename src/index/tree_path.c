@@ -143,13 +143,32 @@ walk(struct walk *w, struct node *at, const char *path, size_t len)
 	return at;
 }
 
+static bool
+is_last_parents(const struct tree *t, const struct tree_path *p)
+{
+	return t->last_folder != NULL &&
+	       t->last_parents_len == p->parents_len &&
+	       memcmp(t->last_parents, p->parents, p->parents_len) == 0;
+}
+
 struct node *
 tree_walk_parents(
     struct tree *t, const struct tree_path *p, bool make, struct err *e)
 {
 	struct walk w = { .t = t, .make = make, .e = e };
+	struct node *folder;
 
-	return walk(&w, t->root, p->parents, p->parents_len);
+	if (p->parents_len == 0)
+		return t->root;
+	if (is_last_parents(t, p))
+		return t->last_folder;
+	folder = walk(&w, t->root, p->parents, p->parents_len);
+	t->last_folder = folder;
+	if (folder != NULL) {
+		t->last_parents_len = p->parents_len;
+		memcpy(t->last_parents, p->parents, p->parents_len);
+	}
+	return folder;
 }
 
 struct node *

@@ -25,7 +25,9 @@ int index_write(
 
 /* Rewrites every regular file's place in an image that travelled: `move` maps
  * the old position in `data` to the new one.  The image is checked first, as
- * index_open() does; the checksum is made anew. */
+ * index_open() does, EBADMSG.  EFBIG when a file is moved to no place in
+ * `data`: the image is then half done.  The checksum covers block 0 alone,
+ * where no place is, and stays right. */
 int index_relocate(uint8_t *image, uint64_t size,
     uint64_t (*move)(void *ctx, uint64_t data_off, uint64_t file_size),
     void *ctx, struct err *e);
