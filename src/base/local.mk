@@ -19,6 +19,7 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/pool.c %D%/pool.h \
 	%D%/thread.c %D%/thread.h \
 	%D%/toml.c %D%/toml.h \
+	%D%/toml_text.c %D%/toml_text.h \
 	%D%/utf8.c %D%/utf8.h
 
 # A fuzz target replays tests/corpus/<noun>/ in `make check`.
