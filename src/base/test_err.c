@@ -44,10 +44,26 @@ a_long_message_is_cut_and_stays_terminated(void **s)
 	assert_int_equal(strlen(e.msg), sizeof e.msg - 1);
 }
 
+static void
+codes_travel_by_name(void **s)
+{
+	static const int codes[] = { ENOENT, EACCES, EBADMSG, EAGAIN, ETIMEDOUT,
+		ENOSPC, EPROTO, ENOTSUP, ECANCELED, EINVAL };
+
+	(void)s;
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+		assert_int_equal(
+		    err_code_from_name(err_code_name(codes[i])), codes[i]);
+	assert_string_equal(err_code_name(ENOENT), "ENOENT");
+	assert_string_equal(err_code_name(99999), "EIO");
+	assert_int_equal(err_code_from_name("ENONSENSE"), EIO);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(codes_travel_by_name),
 		cmocka_unit_test(contexts_read_from_the_outermost_in),
 		cmocka_unit_test(a_system_error_carries_errno_and_its_text),
 		cmocka_unit_test(a_long_message_is_cut_and_stays_terminated),
