@@ -11,12 +11,14 @@
  * On disk (little endian):
  *
  *	header   128 B   magic "lfsmap1\0", version, counts, section offsets,
- *	                 blob digest and size, prefetch range
+ *	                 blob digest and size, prefetch range, checksum
  *	objects   56 B   digest, data_off, size, first chunk, count
  *	                 sorted by data_off; zero-sized files have none
  *	chunks    64 B   in the order of their objects, then of object_off
+ *	order      4 B   the chunks' numbers in the order of the blob
  *
- * map_open() checks magic, version, every count and range once.
+ * map_open() checks magic, version, every count and range and the checksum
+ * once; after that every accessor stays in bounds.
  */
 #ifndef STORE_MAP_H
 #define STORE_MAP_H
@@ -47,12 +49,13 @@ enum chunk_codec {
 };
 
 /* One chunk.  With ZSTD and GZIP the decoded range may hold several chunks;
- * inner_off is where this one starts in it. */
+ * inner_off is where this one starts in it; inner_off + len is at most
+ * LIMIT_CHUNK_BYTES.  What no digest vouches for is not lazy: EBADMSG. */
 struct chunk {
 	uint64_t blob_off;
 	uint64_t object_off;
 	uint32_t blob_len; /* bytes of the blob; 0 for ZEROS and STREAM */
-	uint32_t len;	   /* decoded, 1..LIMIT_CHUNK_BYTES */
+	uint32_t len;      /* decoded, 1..LIMIT_CHUNK_BYTES */
 	uint32_t inner_off;
 	enum chunk_codec codec;
 	bool has_digest;      /* ZEROS needs none */
@@ -62,7 +65,7 @@ struct chunk {
 struct object {
 	struct digest digest; /* of the whole content; zero: not known, the
 				 object is never shared */
-	uint64_t size;	      /* > 0 */
+	uint64_t size;        /* > 0 */
 	uint64_t data_off;    /* MAP_NOWHERE until placed */
 	uint32_t first_chunk;
 	uint32_t n_chunks; /* they cover [0, size) without gap or overlap */
@@ -92,7 +95,7 @@ struct object *map_builder_objects(struct map_builder *b, uint32_t *n);
 const struct chunk *map_builder_chunks(
     const struct map_builder *b, uint32_t *n);
 
-/* The blob's first bytes that a start wants, [0, blob_end): from a landmark.  0:
+/* The blob's first bytes that a start wants, [0, blob_end): from a landmark. 0:
  * no hint. */
 void map_builder_set_prefetch(struct map_builder *b, uint64_t blob_end);
 
@@ -125,11 +128,12 @@ uint32_t map_n_chunks(const struct map *m);
 void map_object(const struct map *m, uint32_t i, struct object *out);
 void map_chunk(const struct map *m, uint32_t i, struct chunk *out);
 
-/* The object that holds a position of `data` (its last block's slack counts), or
- * false. */
+/* The object that holds a position of `data` (its last block's slack counts),
+ * or false. */
 bool map_find_object(const struct map *m, uint64_t data_off, uint32_t *object);
 
-/* The chunks that overlap the object's bytes [from, to): [*first, *last]. */
+/* The chunks that overlap the object's bytes [from, to), from < to <= size:
+ * [*first, *last]. */
 void map_object_chunks(const struct map *m, const struct object *o,
     uint64_t from, uint64_t to, uint32_t *first, uint32_t *last);
 
