@@ -60,6 +60,7 @@ enum {
 #define LIMIT_FILE_BYTES TIB(8)
 #define LIMIT_BLOB_BYTES TIB(1)
 #define LIMIT_HOLES_BYTES GIB(64) /* of one layer's sparse files */
+#define LIMIT_LAYER_BYTES TIB(1)  /* all its files: addresses are finite */
 #define LIMIT_DATA_BYTES TIB(16) /* ext4's file size; 32-bit EROFS blocks */
 
 #endif

@@ -14,6 +14,9 @@
  * ends on a block's end, so the store remembers in memory which part of such an
  * edge block is there (store/edge.h), and sets the bit when the rest arrives;
  * what it forgets in a restart is fetched again.
+ *
+ * After a drop the same range may be written again at once; a reader sees the
+ * old bytes, EAGAIN, or the new ones (which are equal), never the hole.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -51,8 +54,8 @@ int store_read(
     struct store *s, void *p, size_t len, uint64_t off, struct err *e);
 
 /* Writes verified bytes, then sets the bits.  `is_end`: the object ends here,
- * the rest of the last block counts as zero.  A range whose bits are set already
- * is left alone.  ENOSPC. */
+ * the rest of the last block counts as zero.  A range whose bits are set
+ * already is left alone.  ENOSPC. */
 int store_write(struct store *s, const void *p, size_t len, uint64_t off,
     bool is_end, struct err *e);
 
@@ -69,7 +72,8 @@ int store_drop(struct store *s, uint64_t off, uint64_t len, struct err *e);
 
 /* ---- places ---- */
 
-/* A fresh range of `data`, block aligned, len rounded up to whole blocks.
+/* A fresh range of `data`, block aligned, len rounded up to whole blocks; only
+ * after store_maps_loaded(), as is store_place().
  * ENOSPC past LIMIT_DATA_BYTES. */
 int store_allocate(struct store *s, uint64_t len, uint64_t *off, struct err *e);
 
@@ -92,22 +96,25 @@ int store_maps_loaded(struct store *s, struct err *e);
 int store_remove_map(
     struct store *s, struct map *m, uint64_t *freed_bytes, struct err *e);
 
-/* The place of an object that the store has, by content. */
-bool store_find_object(struct store *s, const struct digest *d, uint64_t size,
-    uint64_t *data_off);
+/* The place of an object that the store has, by content.  Only where the digest
+ * itself vouches for the bytes: objects of one chunk. */
+bool store_find_object(
+    struct store *s, const struct digest *d, uint64_t size, uint64_t *data_off);
 
 /* Gives every object of the builder that has no place yet one: that of an equal
- * object, or a fresh one, in the builder's order, so that walking the layer reads
- * `data` in order.  Fresh ranges that no map ever names are free again at the next
- * start. */
+ * object, or a fresh one, in the builder's order, so that walking the layer
+ * reads `data` in order.  Equal are objects of the same digest, size and
+ * chunks: a table of contents may claim any digest for a file, only its chunks'
+ * digests are checked.  Fresh ranges that no map ever names are free again at
+ * the next start.  ENOSPC past LIMIT_LAYER_BYTES. */
 int store_place(struct store *s, struct map_builder *b, struct err *e);
 
 /* ---- sizes ---- */
 
 struct store_usage {
-	uint64_t data_bytes;	 /* disk blocks that `data` occupies */
-	uint64_t present_bytes;	 /* blocks whose bit is set */
-	uint64_t address_bytes;	 /* the end of the used addresses */
+	uint64_t data_bytes;    /* disk blocks that `data` occupies */
+	uint64_t present_bytes; /* blocks whose bit is set */
+	uint64_t address_bytes; /* the end of the used addresses */
 	uint64_t objects;
 	uint64_t free_bytes; /* of the file system */
 };

@@ -1,0 +1,636 @@
+/* The bytes: writing, reading, edges, syncing, dropping, crashes. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "store/boot.h"
+#include "store/store.h"
+#include "store/store_private.h"
+#include "store/testing.h"
+
+enum { B = STORE_BLOCK };
+
+static struct store *
+open_at(int root, const char *boot)
+{
+	struct err e = ERR_INIT;
+	struct store *s = store_open_at_boot(root, boot, &e);
+
+	if (s == NULL)
+		fail_msg("%s", e.msg);
+	return s;
+}
+
+/* What address a holds: never zero, so that a hole is told apart. */
+static uint8_t
+byte_at(uint64_t off)
+{
+	return 1 + off % 251;
+}
+
+static void
+fill(uint8_t *p, uint64_t off, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		p[i] = byte_at(off + i);
+}
+
+static void
+put(struct store *s, uint64_t off, size_t len, bool is_end)
+{
+	AUTO_FREE uint8_t *p = malloc(len);
+	struct err e;
+
+	fill(p, off, len);
+	OK(store_write(s, p, len, off, is_end, &e));
+}
+
+static void
+assert_holds(struct store *s, uint64_t off, size_t len)
+{
+	AUTO_FREE uint8_t *p = malloc(len), *want = malloc(len);
+	struct err e;
+
+	fill(want, off, len);
+	OK(store_read(s, p, len, off, &e));
+	assert_memory_equal(p, want, len);
+}
+
+static void
+what_was_written_is_read(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	uint8_t p[B];
+	struct err e;
+
+	assert_fails(store_read(s, p, B, 0, &e), e, EAGAIN);
+	put(s, 0, 3 * B, false);
+	assert_true(store_has(s, 0, 3 * B));
+	assert_false(store_has(s, 0, 3 * B + 1));
+	assert_holds(s, 17, 2 * B);
+	assert_fails(store_read(s, p, B, 2 * B + 1, &e), e, EAGAIN);
+	store_close(s);
+}
+
+static void
+a_run_ends_where_a_block_is_missing(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+
+	put(s, 0, 100 * B, false);
+	put(s, 101 * B, B, false);
+	assert_int_equal(store_present_run(s, 0, 200 * B), 100 * B);
+	assert_int_equal(store_present_run(s, 5, 200 * B), 100 * B - 5);
+	assert_int_equal(store_present_run(s, 5, 10), 10);
+	assert_int_equal(store_present_run(s, 100 * B, B), 0);
+	assert_int_equal(store_present_run(s, 101 * B + 9, 7 * B), B - 9);
+	store_close(s);
+}
+
+static void
+an_objects_end_makes_its_last_block_whole(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	uint8_t p[B], zeros[B] = { 0 };
+	struct err e;
+
+	put(s, 8 * B, 100, false);
+	assert_false(store_has(s, 8 * B, 100));
+	put(s, 8 * B + 100, 28, true);
+	assert_true(store_has(s, 8 * B, B));
+	OK(store_read(s, p, B, 8 * B, &e));
+	assert_memory_equal(p + 128, zeros, B - 128);
+	store_close(s);
+}
+
+static void
+zeros_are_read_as_zeros_and_take_no_space(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	uint8_t p[3 * B], zeros[3 * B] = { 0 };
+	struct store_usage before, after;
+	struct err e;
+
+	store_usage(s, &before);
+	OK(store_write_zeros(s, 900 * B + 5, 16 * B, true, &e));
+	store_usage(s, &after);
+	assert_int_equal(after.data_bytes, before.data_bytes);
+	assert_int_equal(after.present_bytes, 901 * B);
+	OK(store_read(s, p, sizeof p, 914 * B, &e));
+	assert_memory_equal(p, zeros, sizeof p);
+	store_close(s);
+}
+
+static void
+zeros_cover_what_lay_there(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	uint8_t p[2 * B], zeros[2 * B] = { 0 };
+	struct err e;
+
+	/* Bytes without a bit: a write that a crash cut short. */
+	memset(p, 7, sizeof p);
+	OK(fs_pwrite(s->data, p, sizeof p, 0, &e));
+	put(s, 0, 50, false);
+	OK(store_write_zeros(s, 2 * B - 80, 50, true, &e));
+	OK(store_read(s, p, sizeof p, 0, &e));
+	assert_int_equal(p[49], byte_at(49));
+	assert_memory_equal(p + 50, zeros, 2 * B - 50);
+	store_close(s);
+}
+
+static void
+what_is_present_is_not_written_again(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	uint8_t other[B];
+	struct err e;
+
+	put(s, 0, 2 * B, false);
+	memset(other, 0, sizeof other);
+	OK(store_write(s, other, B, 100, false, &e));
+	assert_holds(s, 0, 2 * B);
+	store_close(s);
+}
+
+/* ---- one process at a time ---- */
+
+static void
+a_second_open_is_busy(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	struct err e = ERR_INIT;
+
+	assert_null(store_open_at_boot(*(int *)*state, "boot 1", &e));
+	assert_int_equal(e.code, EBUSY);
+	store_close(s);
+	store_close(open_at(*(int *)*state, "boot 1"));
+}
+
+static void
+the_kernels_boot_id_is_found(void **state)
+{
+	struct err e = ERR_INIT;
+	struct store *s = store_open(*(int *)*state, &e);
+	char id[BOOT_ID_SIZE];
+
+	assert_non_null(s);
+	boot_id(id);
+	assert_int_equal(strlen(id), 36);
+	assert_true(boot_is_same(*(int *)*state, id));
+	store_close(s);
+}
+
+/* ---- crashes ---- */
+
+static void
+all_that_was_present_outlives_the_process(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	struct store_usage u;
+
+	put(s, 70 * B, 10 * B, false);
+	store_close(s);
+	s = open_at(*(int *)*state, "boot 1");
+	assert_holds(s, 70 * B, 10 * B);
+	store_usage(s, &u);
+	assert_int_equal(u.present_bytes, 10 * B);
+	store_close(s);
+}
+
+static void
+only_what_was_synced_outlives_the_kernel(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	struct err e;
+
+	put(s, 0, 10 * B, false);
+	OK(store_sync(s, &e));
+	put(s, 10 * B, 10 * B, false);
+	store_close(s);
+	s = open_at(*(int *)*state, "boot 2");
+	assert_int_equal(store_present_run(s, 0, 20 * B), 10 * B);
+	assert_holds(s, 0, 10 * B);
+	store_close(s);
+}
+
+static void
+a_later_process_syncs_what_the_first_left(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	struct err e;
+
+	put(s, 3 * B, 2 * B, false);
+	store_close(s);
+	s = open_at(*(int *)*state, "boot 1");
+	OK(store_sync(s, &e));
+	store_close(s);
+	s = open_at(*(int *)*state, "boot 2");
+	assert_true(store_has(s, 3 * B, 2 * B));
+	store_close(s);
+}
+
+static void
+what_was_dropped_after_a_sync_is_not_durable(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	struct err e;
+
+	put(s, 0, 8 * B, false);
+	OK(store_sync(s, &e));
+	OK(store_drop(s, 2 * B, B, &e));
+	store_close(s);
+	s = open_at(*(int *)*state, "boot 2");
+	assert_int_equal(store_present_run(s, 0, 8 * B), 2 * B);
+	assert_true(store_has(s, 3 * B, 5 * B));
+	store_close(s);
+}
+
+static void
+an_unknown_boot_is_another_boot(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "");
+
+	put(s, 0, B, false);
+	store_close(s);
+	s = open_at(*(int *)*state, "");
+	assert_false(store_has(s, 0, 1));
+	store_close(s);
+}
+
+static void
+edges_are_forgotten_with_the_process(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+
+	put(s, 0, 100, false);
+	store_close(s);
+	s = open_at(*(int *)*state, "boot 1");
+	put(s, 100, B - 100, false);
+	assert_false(store_has(s, 0, B));
+	put(s, 0, 100, false);
+	assert_holds(s, 0, B);
+	store_close(s);
+}
+
+static void
+without_its_data_nothing_is_present(void **state)
+{
+	int root = *(int *)*state;
+	struct store *s = open_at(root, "boot 1");
+	struct err e;
+
+	put(s, 0, 4 * B, false);
+	OK(store_sync(s, &e));
+	store_close(s);
+	assert_int_equal(unlinkat(root, "data", 0), 0);
+	s = open_at(root, "boot 1");
+	assert_false(store_has(s, 0, 1));
+	store_close(s);
+	s = open_at(root, "boot 2");
+	assert_false(store_has(s, 0, 1));
+	store_close(s);
+}
+
+static void
+data_cut_short_counts_for_nothing(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	struct err e;
+
+	put(s, 0, 400 * B, false);
+	OK(store_sync(s, &e));
+	assert_int_equal(ftruncate(s->data, 300 * B), 0);
+	store_close(s);
+	s = open_at(*(int *)*state, "boot 1");
+	assert_false(store_has(s, 0, 1));
+	store_close(s);
+}
+
+static void
+a_damaged_present_falls_back_to_durable(void **state)
+{
+	int root = *(int *)*state;
+	struct store *s = open_at(root, "boot 1");
+	struct err e;
+
+	put(s, 0, B, false);
+	OK(store_sync(s, &e));
+	put(s, B, B, false);
+	assert_int_equal(ftruncate(s->present.now.fd, 100), 0);
+	/* The mapping is no longer touched: unmap without reading. */
+	store_close(s);
+	s = open_at(root, "boot 1");
+	assert_int_equal(store_present_run(s, 0, 2 * B), B);
+	store_close(s);
+}
+
+/* ---- dropping ---- */
+
+static void
+what_was_dropped_is_a_hole_and_can_come_back(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	struct store_usage u;
+	uint8_t p[B];
+	struct err e;
+
+	put(s, 0, 64 * B, false);
+	OK(store_drop(s, 0, 64 * B, &e));
+	store_usage(s, &u);
+	assert_int_equal(u.present_bytes, 0);
+	assert_int_equal(u.data_bytes, 0);
+	assert_fails(store_read(s, p, 1, 0, &e), e, EAGAIN);
+	put(s, 0, 64 * B, false);
+	assert_holds(s, 0, 64 * B);
+	store_close(s);
+}
+
+static void
+a_drop_forgets_edges(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	struct err e;
+
+	put(s, 0, 100, false);
+	OK(store_drop(s, 0, 10, &e));
+	put(s, 100, B - 100, false);
+	assert_false(store_has(s, 0, B));
+	store_close(s);
+}
+
+/* ---- against a model: any order, any cut ---- */
+
+enum { MODEL_BLOCKS = 40, MODEL_BYTES = MODEL_BLOCKS * B - 1000 };
+
+struct model {
+	bool has[MODEL_BLOCKS * B];
+};
+
+static void
+model_add(struct model *m, uint64_t off, uint64_t len)
+{
+	uint64_t end = off + len == MODEL_BYTES ? MODEL_BLOCKS * B : off + len;
+
+	memset(&m->has[off], 1, end - off);
+}
+
+static bool
+model_has_block(const struct model *m, uint64_t block)
+{
+	return memchr(&m->has[block * B], 0, B) == NULL;
+}
+
+static void
+assert_equals_model(struct store *s, const struct model *m)
+{
+	for (uint64_t b = 0; b < MODEL_BLOCKS; b++)
+		if (store_has(s, b * B, B) != model_has_block(m, b))
+			fail_msg("block %d", (int)b);
+}
+
+static void
+edges_meet_in_any_order(void **state)
+{
+	uint64_t seed = 20;
+
+	for (int round = 0; round < 30; round++) {
+		struct store *s = open_at(*(int *)*state, "boot 1");
+		struct model *m = calloc(1, sizeof *m);
+		unsigned widest = 10 << round % 10;
+		struct err e;
+
+		OK(store_drop(s, 0, MODEL_BLOCKS * B, &e));
+		for (int i = 0; i < 400; i++) {
+			uint64_t off = next_random(&seed) % MODEL_BYTES;
+			uint64_t len = 1 + next_random(&seed) % widest;
+
+			len = min_u64(len, MODEL_BYTES - off);
+			put(s, off, len, off + len == MODEL_BYTES);
+			model_add(m, off, len);
+		}
+		assert_equals_model(s, m);
+		free(m);
+		store_close(s);
+	}
+}
+
+static void
+chunks_in_random_order_make_the_whole(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	uint32_t order[200], n = 0;
+	uint64_t cuts[201] = { 0 }, seed = 7;
+	struct err e;
+
+	while (cuts[n] < MODEL_BYTES) {
+		uint64_t len = 1 + next_random(&seed) % 3000;
+
+		order[n] = n;
+		cuts[n + 1] = min_u64(cuts[n] + len, MODEL_BYTES);
+		n++;
+	}
+	for (uint32_t i = n - 1; i > 0; i--) {
+		uint32_t j = next_random(&seed) % (i + 1), t = order[i];
+
+		order[i] = order[j];
+		order[j] = t;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t off = cuts[order[i]];
+
+		assert_false(store_has(s, 0, MODEL_BYTES));
+		put(s, off, cuts[order[i] + 1] - off, order[i] == n - 1);
+	}
+	assert_holds(s, 0, MODEL_BYTES);
+	assert_int_equal(s->present.edges.by_block.count, 0);
+	OK(store_sync(s, &e));
+	store_close(s);
+}
+
+/* ---- many threads ---- */
+
+enum { SHARED_BLOCKS = 64, ROUNDS = 150, CHUNK = 2500 };
+
+struct crowd {
+	struct store *store;
+	_Atomic bool is_over;
+	_Atomic unsigned n_wrong;
+	_Atomic unsigned n_reads;
+};
+
+static void *
+write_for_ever(void *arg)
+{
+	struct crowd *c = arg;
+	uint64_t seed = (uintptr_t)&seed;
+	uint8_t p[CHUNK];
+	struct err e = ERR_INIT;
+
+	for (int i = 0; i < ROUNDS * 40; i++) {
+		uint64_t n = SHARED_BLOCKS * B / CHUNK;
+		uint64_t off = next_random(&seed) % n * CHUNK;
+
+		fill(p, off, CHUNK);
+		if (store_write(c->store, p, CHUNK, off, false, &e) < 0)
+			c->n_wrong++;
+	}
+	return NULL;
+}
+
+static void *
+read_for_ever(void *arg)
+{
+	struct crowd *c = arg;
+	uint64_t seed = 99;
+	uint8_t p[3 * B], want[3 * B];
+
+	while (!c->is_over) {
+		uint64_t off = next_random(&seed) % (SHARED_BLOCKS * B - 3 * B);
+		struct err e = ERR_INIT;
+
+		if (store_read(c->store, p, sizeof p, off, &e) < 0) {
+			c->n_wrong += e.code != EAGAIN;
+			continue;
+		}
+		fill(want, off, sizeof want);
+		c->n_wrong += memcmp(p, want, sizeof p) != 0;
+		c->n_reads++;
+	}
+	return NULL;
+}
+
+static void *
+sync_for_ever(void *arg)
+{
+	struct crowd *c = arg;
+	struct err e = ERR_INIT;
+
+	while (!c->is_over)
+		if (store_sync(c->store, &e) < 0)
+			c->n_wrong++;
+	return NULL;
+}
+
+static void *
+drop_for_ever(void *arg)
+{
+	struct crowd *c = arg;
+	uint64_t seed = 5;
+	struct err e = ERR_INIT;
+
+	for (int i = 0; i < ROUNDS; i++)
+		if (store_drop(c->store, next_random(&seed) % SHARED_BLOCKS * B,
+			3 * B, &e) < 0)
+			c->n_wrong++;
+	return NULL;
+}
+
+static void
+a_crowd_never_reads_a_wrong_byte(void **state)
+{
+	struct crowd c = { .store = open_at(*(int *)*state, "boot 1") };
+	pthread_t writers[2], others[3], dropper;
+	struct store_usage u;
+	uint64_t n = 0;
+
+	for (int i = 0; i < 2; i++)
+		pthread_create(&writers[i], NULL, write_for_ever, &c);
+	pthread_create(&others[0], NULL, read_for_ever, &c);
+	pthread_create(&others[1], NULL, read_for_ever, &c);
+	pthread_create(&others[2], NULL, sync_for_ever, &c);
+	pthread_create(&dropper, NULL, drop_for_ever, &c);
+	for (int i = 0; i < 2; i++)
+		pthread_join(writers[i], NULL);
+	pthread_join(dropper, NULL);
+	c.is_over = true;
+	for (int i = 0; i < 3; i++)
+		pthread_join(others[i], NULL);
+	assert_int_equal(c.n_wrong, 0);
+	store_usage(c.store, &u);
+	for (uint64_t b = 0; b <= SHARED_BLOCKS + 3; b++)
+		n += store_has(c.store, b * B, B);
+	assert_int_equal(u.present_bytes, n * B);
+	store_close(c.store);
+
+	/* After a "reboot" whatever counts as there is right. */
+	c.store = open_at(*(int *)*state, "boot 2");
+	for (uint64_t b = 0; b < SHARED_BLOCKS; b++)
+		if (store_has(c.store, b * B, B))
+			assert_holds(c.store, b * B, B);
+	store_close(c.store);
+}
+
+/* ---- a full disk ---- */
+
+static void
+a_full_disk_is_an_error_and_no_bit(void **state)
+{
+	AUTO_FREE uint8_t *p = calloc(1, MIB(1));
+	AUTO_CLOSE int root = -1;
+	char path[128];
+	struct store *s;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/full", test_path);
+	mkdir(path, 0700);
+	if (mount("none", path, "tmpfs", 0, "size=3m") < 0) {
+		print_message(
+		    "requires root to mount a tmpfs: %s\n", strerror(errno));
+		skip();
+	}
+	root = fs_open_dir(AT_FDCWD, path, &e);
+	s = open_at(root, "boot 1");
+	memset(p, 7, MIB(1));
+	e = ERR_INIT;
+	for (uint64_t i = 0; i < 4 && e.code == 0; i++)
+		store_write(s, p, MIB(1), i * MIB(1), false, &e);
+	assert_int_equal(e.code, ENOSPC);
+	assert_false(store_has(s, MIB(3), MIB(1)));
+	assert_true(store_has(s, 0, MIB(1)));
+	/* The bitmap's own page has no space either: an error, no SIGBUS. */
+	assert_fails(store_write(s, p, B, TIB(1), false, &e), e, ENOSPC);
+	OK(store_drop(s, 0, MIB(2), &e));
+	OK(store_write(s, p, B, TIB(1), false, &e));
+	store_close(s);
+	close(take_fd(&root));
+	assert_int_equal(umount(path), 0);
+}
+
+#define IN_FOLDER(t) cmocka_unit_test_setup_teardown(t, make_root, remove_root)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(what_was_written_is_read),
+		IN_FOLDER(a_run_ends_where_a_block_is_missing),
+		IN_FOLDER(an_objects_end_makes_its_last_block_whole),
+		IN_FOLDER(zeros_are_read_as_zeros_and_take_no_space),
+		IN_FOLDER(zeros_cover_what_lay_there),
+		IN_FOLDER(what_is_present_is_not_written_again),
+		IN_FOLDER(a_second_open_is_busy),
+		IN_FOLDER(the_kernels_boot_id_is_found),
+		IN_FOLDER(all_that_was_present_outlives_the_process),
+		IN_FOLDER(only_what_was_synced_outlives_the_kernel),
+		IN_FOLDER(a_later_process_syncs_what_the_first_left),
+		IN_FOLDER(what_was_dropped_after_a_sync_is_not_durable),
+		IN_FOLDER(an_unknown_boot_is_another_boot),
+		IN_FOLDER(edges_are_forgotten_with_the_process),
+		IN_FOLDER(without_its_data_nothing_is_present),
+		IN_FOLDER(data_cut_short_counts_for_nothing),
+		IN_FOLDER(a_damaged_present_falls_back_to_durable),
+		IN_FOLDER(what_was_dropped_is_a_hole_and_can_come_back),
+		IN_FOLDER(a_drop_forgets_edges),
+		IN_FOLDER(edges_meet_in_any_order),
+		IN_FOLDER(chunks_in_random_order_make_the_whole),
+		IN_FOLDER(a_crowd_never_reads_a_wrong_byte),
+		IN_FOLDER(a_full_disk_is_an_error_and_no_bit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
