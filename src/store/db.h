@@ -2,7 +2,9 @@
  * connection under one lock; any thread may call, every call may block on disk.
  * Losing it loses names and mounts, never contents.
  *
- * Digests are stored as text, times as wall-clock seconds.
+ * Digests are stored as text, times as wall-clock seconds.  The functions that
+ * each_ calls hold no lock: they may call the database.  EBADMSG: damaged while
+ * it was open; the next db_open() moves it aside.
  */
 #ifndef STORE_DB_H
 #define STORE_DB_H
@@ -20,7 +22,9 @@ struct err;
 struct db *db_open(int root, struct err *e);
 void db_close(struct db *d);
 
-/* Everything between the two is one transaction; nests not. */
+/* Everything that this thread does between the two is one transaction; nests
+ * not.  Other threads wait.  Whatever fails between, db_commit() included, the
+ * thread ends it with db_rollback(). */
 int db_begin(struct db *d, struct err *e);
 int db_commit(struct db *d, struct err *e);
 void db_rollback(struct db *d);
@@ -65,29 +69,28 @@ struct db_layer {
 int db_set_layer(struct db *d, const struct db_layer *l, struct err *e);
 int db_touch_layer(struct db *d, const struct digest *layer, struct err *e);
 int db_remove_layer(struct db *d, const struct digest *layer, struct err *e);
-int db_each_layer(struct db *d,
-    int (*fn)(void *ctx, const struct db_layer *l), void *ctx, struct err *e);
+int db_each_layer(struct db *d, int (*fn)(void *ctx, const struct db_layer *l),
+    void *ctx, struct err *e);
 /* Layers that no image names. */
 int db_each_orphan_layer(struct db *d,
-    int (*fn)(void *ctx, const struct digest *layer), void *ctx,
-    struct err *e);
+    int (*fn)(void *ctx, const struct digest *layer), void *ctx, struct err *e);
 
 /* Where a layer's blob was seen: "host/repository" or "oci:/dir". */
-int db_add_source(struct db *d, const struct digest *layer, const char *where,
-    struct err *e);
+int db_add_source(
+    struct db *d, const struct digest *layer, const char *where, struct err *e);
 int db_each_source(struct db *d, const struct digest *layer,
     int (*fn)(void *ctx, const char *where), void *ctx, struct err *e);
 
 /* ---- mounts ---- */
 
 struct db_mount {
-	const char *id;	   /* hex, short: names RUN/m/ID */
-	const char *target; /* the path a person gave; "" for none */
+	const char *id;      /* hex, short: names RUN/m/ID */
+	const char *target;  /* the path a person gave; "" for none */
 	const char *options; /* JSON, the daemon's own */
 };
 int db_set_mount(struct db *d, const struct db_mount *m, struct err *e);
 int db_remove_mount(struct db *d, const char *id, struct err *e);
-int db_each_mount(struct db *d,
-    int (*fn)(void *ctx, const struct db_mount *m), void *ctx, struct err *e);
+int db_each_mount(struct db *d, int (*fn)(void *ctx, const struct db_mount *m),
+    void *ctx, struct err *e);
 
 #endif

@@ -3,6 +3,9 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/bits.c %D%/bits.h \
 	%D%/boot.c %D%/boot.h \
 	%D%/claim.c \
+	%D%/db.c %D%/db.h \
+	%D%/db_open.c %D%/db_open.h \
+	%D%/db_rows.c %D%/db_rows.h \
 	%D%/edge.c %D%/edge.h \
 	%D%/map.c %D%/map.h \
 	%D%/map_builder.c %D%/map_builder.h \

@@ -1,0 +1,339 @@
+#include "store/db.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "store/db_open.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+/* ---- life ---- */
+
+struct db *
+db_open(int root, struct err *e)
+{
+	struct db *d = calloc(1, sizeof *d);
+
+	if (d == NULL) {
+		err_set(e, ENOMEM, "state.db");
+		return NULL;
+	}
+	lock_init(&d->lock, RANK_DB);
+	cond_init(&d->free);
+	if (db_connect(&d->handle, root, e) < 0) {
+		db_close(d);
+		return NULL;
+	}
+	return d;
+}
+
+void
+db_close(struct db *d)
+{
+	if (d == NULL)
+		return;
+	for (size_t i = 0; i < DB_STATEMENT_COUNT; i++)
+		sqlite3_finalize(d->statements[i]);
+	/* Closing rolls an open transaction back. */
+	sqlite3_close(d->handle);
+	cond_destroy(&d->free);
+	lock_destroy(&d->lock);
+	free(d);
+}
+
+int
+db_begin(struct db *d, struct err *e)
+{
+	return db_run(d, DB_BEGIN, NULL, 0, NULL, e);
+}
+
+int
+db_commit(struct db *d, struct err *e)
+{
+	return db_run(d, DB_COMMIT, NULL, 0, NULL, e);
+}
+
+void
+db_rollback(struct db *d)
+{
+	struct err ignored = ERR_INIT;
+
+	db_run(d, DB_ROLLBACK, NULL, 0, NULL, &ignored);
+}
+
+/* ---- references ---- */
+
+int
+db_set_reference(struct db *d, const struct db_reference *r, struct err *e)
+{
+	return db_run(d, DB_SET_REFERENCE,
+	    DB_VALUES(DB_TEXT(r->name), DB_DIGEST(&r->manifest),
+		DB_NUMBER(r->resolved_s)),
+	    NULL, e);
+}
+
+int
+db_get_reference(struct db *d, const char *name, struct digest *manifest,
+    int64_t *resolved_s, struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+
+	if (db_run(d, DB_GET_REFERENCE, DB_VALUES(DB_TEXT(name)), &rows, e) < 0)
+		return -1;
+	if (!db_rows_next(&rows))
+		return err_set(e, ENOENT, "%s: not known here", name);
+	if (db_rows_digest(&rows, manifest, e) < 0)
+		return -1;
+	*resolved_s = db_rows_number(&rows);
+	return 0;
+}
+
+int
+db_remove_reference(struct db *d, const char *name, struct err *e)
+{
+	return db_run(
+	    d, DB_REMOVE_REFERENCE, DB_VALUES(DB_TEXT(name)), NULL, e);
+}
+
+int
+db_each_reference(struct db *d,
+    int (*fn)(void *ctx, const struct db_reference *r), void *ctx,
+    struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+	int rc = db_run(d, DB_EACH_REFERENCE, NULL, 0, &rows, e);
+
+	while (rc == 0 && db_rows_next(&rows)) {
+		struct db_reference r = { .name = db_rows_text(&rows) };
+
+		if (db_rows_digest(&rows, &r.manifest, e) < 0)
+			return -1;
+		r.resolved_s = db_rows_number(&rows);
+		rc = fn(ctx, &r);
+	}
+	return rc;
+}
+
+/* ---- what takes several statements ---- */
+
+/* Several statements are one: in the caller's transaction or in an own one. */
+static int
+begin_own(struct db *d, bool *is_own, struct err *e)
+{
+	*is_own = !db_is_in_transaction(d);
+	return *is_own ? db_begin(d, e) : 0;
+}
+
+static int
+end_own(struct db *d, bool is_own, int rc, struct err *e)
+{
+	if (!is_own)
+		return rc;
+	if (rc == 0 && db_commit(d, e) == 0)
+		return 0;
+	db_rollback(d);
+	return -1;
+}
+
+/* Both by the same digest. */
+static int
+run_two(struct db *d, enum db_statement one, enum db_statement two,
+    const struct digest *digest, struct err *e)
+{
+	bool is_own;
+	int rc;
+
+	if (begin_own(d, &is_own, e) < 0)
+		return -1;
+	rc = db_run(d, one, DB_VALUES(DB_DIGEST(digest)), NULL, e);
+	if (rc == 0)
+		rc = db_run(d, two, DB_VALUES(DB_DIGEST(digest)), NULL, e);
+	return end_own(d, is_own, rc, e);
+}
+
+static int
+touch(struct db *d, enum db_statement which, const struct digest *digest,
+    struct err *e)
+{
+	return db_run(d, which,
+	    DB_VALUES(DB_DIGEST(digest), DB_NUMBER(clock_wall_s())), NULL, e);
+}
+
+/* ---- images ---- */
+
+static int
+set_image_layers(struct db *d, const struct digest *manifest,
+    const struct digest *layers, unsigned n_layers, struct err *e)
+{
+	if (touch(d, DB_SET_IMAGE, manifest, e) < 0 ||
+	    db_run(d, DB_REMOVE_IMAGE_LAYERS, DB_VALUES(DB_DIGEST(manifest)),
+		NULL, e) < 0)
+		return -1;
+	for (unsigned i = 0; i < n_layers; i++)
+		if (db_run(d, DB_ADD_IMAGE_LAYER,
+			DB_VALUES(DB_DIGEST(manifest), DB_NUMBER(i),
+			    DB_DIGEST(&layers[i])),
+			NULL, e) < 0)
+			return -1;
+	return 0;
+}
+
+int
+db_set_image(struct db *d, const struct digest *manifest,
+    const struct digest *layers, unsigned n_layers, struct err *e)
+{
+	bool is_own;
+
+	if (begin_own(d, &is_own, e) < 0)
+		return -1;
+	return end_own(
+	    d, is_own, set_image_layers(d, manifest, layers, n_layers, e), e);
+}
+
+int
+db_touch_image(struct db *d, const struct digest *manifest, struct err *e)
+{
+	return touch(d, DB_TOUCH_IMAGE, manifest, e);
+}
+
+int
+db_remove_image(struct db *d, const struct digest *manifest, struct err *e)
+{
+	return run_two(d, DB_REMOVE_IMAGE_LAYERS, DB_REMOVE_IMAGE, manifest, e);
+}
+
+int
+db_each_image(struct db *d,
+    int (*fn)(void *ctx, const struct digest *manifest, int64_t last_used_s),
+    void *ctx, struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+	int rc = db_run(d, DB_EACH_IMAGE, NULL, 0, &rows, e);
+
+	while (rc == 0 && db_rows_next(&rows)) {
+		struct digest manifest;
+
+		if (db_rows_digest(&rows, &manifest, e) < 0)
+			return -1;
+		rc = fn(ctx, &manifest, db_rows_number(&rows));
+	}
+	return rc;
+}
+
+/* ---- layers ---- */
+
+int
+db_set_layer(struct db *d, const struct db_layer *l, struct err *e)
+{
+	return db_run(d, DB_SET_LAYER,
+	    DB_VALUES(DB_DIGEST(&l->digest), DB_NUMBER((int64_t)l->blob_size),
+		DB_TEXT(l->format), DB_TEXT(l->reason),
+		DB_NUMBER(l->last_used_s)),
+	    NULL, e);
+}
+
+int
+db_touch_layer(struct db *d, const struct digest *layer, struct err *e)
+{
+	return touch(d, DB_TOUCH_LAYER, layer, e);
+}
+
+int
+db_remove_layer(struct db *d, const struct digest *layer, struct err *e)
+{
+	return run_two(d, DB_REMOVE_SOURCES, DB_REMOVE_LAYER, layer, e);
+}
+
+int
+db_each_layer(struct db *d, int (*fn)(void *ctx, const struct db_layer *l),
+    void *ctx, struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+	int rc = db_run(d, DB_EACH_LAYER, NULL, 0, &rows, e);
+
+	while (rc == 0 && db_rows_next(&rows)) {
+		struct db_layer l = { 0 };
+
+		if (db_rows_digest(&rows, &l.digest, e) < 0)
+			return -1;
+		l.blob_size = db_rows_number(&rows);
+		l.format = db_rows_text(&rows);
+		l.reason = db_rows_text(&rows);
+		l.last_used_s = db_rows_number(&rows);
+		rc = fn(ctx, &l);
+	}
+	return rc;
+}
+
+int
+db_each_orphan_layer(struct db *d,
+    int (*fn)(void *ctx, const struct digest *layer), void *ctx, struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+	int rc = db_run(d, DB_EACH_ORPHAN_LAYER, NULL, 0, &rows, e);
+
+	while (rc == 0 && db_rows_next(&rows)) {
+		struct digest layer;
+
+		if (db_rows_digest(&rows, &layer, e) < 0)
+			return -1;
+		rc = fn(ctx, &layer);
+	}
+	return rc;
+}
+
+/* ---- sources ---- */
+
+int
+db_add_source(
+    struct db *d, const struct digest *layer, const char *where, struct err *e)
+{
+	return db_run(d, DB_ADD_SOURCE,
+	    DB_VALUES(DB_DIGEST(layer), DB_TEXT(where)), NULL, e);
+}
+
+int
+db_each_source(struct db *d, const struct digest *layer,
+    int (*fn)(void *ctx, const char *where), void *ctx, struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+	int rc =
+	    db_run(d, DB_EACH_SOURCE, DB_VALUES(DB_DIGEST(layer)), &rows, e);
+
+	while (rc == 0 && db_rows_next(&rows))
+		rc = fn(ctx, db_rows_text(&rows));
+	return rc;
+}
+
+/* ---- mounts ---- */
+
+int
+db_set_mount(struct db *d, const struct db_mount *m, struct err *e)
+{
+	return db_run(d, DB_SET_MOUNT,
+	    DB_VALUES(DB_TEXT(m->id), DB_TEXT(m->target), DB_TEXT(m->options)),
+	    NULL, e);
+}
+
+int
+db_remove_mount(struct db *d, const char *id, struct err *e)
+{
+	return db_run(d, DB_REMOVE_MOUNT, DB_VALUES(DB_TEXT(id)), NULL, e);
+}
+
+int
+db_each_mount(struct db *d, int (*fn)(void *ctx, const struct db_mount *m),
+    void *ctx, struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+	int rc = db_run(d, DB_EACH_MOUNT, NULL, 0, &rows, e);
+
+	while (rc == 0 && db_rows_next(&rows)) {
+		struct db_mount m = { .id = db_rows_text(&rows) };
+
+		m.target = db_rows_text(&rows);
+		m.options = db_rows_text(&rows);
+		rc = fn(ctx, &m);
+	}
+	return rc;
+}

@@ -1,0 +1,196 @@
+/* Opening state.db: schema, upgrades, damage. */
+#include "store/db_open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/db.h"
+#include "base/err.h"
+#include "base/log.h"
+
+enum {
+	SCHEMA_VERSION = 1,
+	BUSY_MS = 5000, /* a person may look at it with sqlite3(1) */
+	DAMAGED_MAX = 1000,
+};
+
+/* The digests are text and unchecked here: who reads them parses them. */
+static const char schema[] =
+    "CREATE TABLE reference (name TEXT PRIMARY KEY, manifest TEXT NOT NULL, "
+    "  resolved_s INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE image (manifest TEXT PRIMARY KEY, "
+    "  last_used_s INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE image_layer (manifest TEXT, position INTEGER, "
+    "  layer TEXT NOT NULL, PRIMARY KEY (manifest, position)) WITHOUT ROWID;"
+    "CREATE INDEX image_layer_by_layer ON image_layer (layer);"
+    "CREATE TABLE layer (digest TEXT PRIMARY KEY, "
+    "  blob_size INTEGER NOT NULL, format TEXT NOT NULL, "
+    "  reason TEXT NOT NULL, last_used_s INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE source (layer TEXT NOT NULL, place TEXT NOT NULL, "
+    "  UNIQUE (layer, place));"
+    "CREATE TABLE mount (id TEXT PRIMARY KEY, target TEXT NOT NULL, "
+    "  options TEXT NOT NULL) WITHOUT ROWID;";
+
+/* ---- errors ---- */
+
+static int
+code_of(int sqlite_code)
+{
+	switch (sqlite_code & 0xff) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return EBADMSG;
+	case SQLITE_FULL:
+		return ENOSPC;
+	case SQLITE_NOMEM:
+		return ENOMEM;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return EBUSY;
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+	case SQLITE_READONLY:
+		return EACCES;
+	default:
+		return EIO;
+	}
+}
+
+int
+db_fail(sqlite3 *handle, const char *what, struct err *e)
+{
+	return err_set(e, code_of(sqlite3_extended_errcode(handle)),
+	    "state.db: %s: %s", what, sqlite3_errmsg(handle));
+}
+
+/* ---- schema ---- */
+
+static int
+execute(sqlite3 *handle, const char *sql, struct err *e)
+{
+	if (sqlite3_exec(handle, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return db_fail(handle, sql, e);
+	return 0;
+}
+
+/* The one value that a query gives, as text of at most n - 1 bytes. */
+static int
+query(sqlite3 *handle, const char *sql, char *out, size_t n, struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = -1;
+
+	if (sqlite3_prepare_v2(handle, sql, -1, &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW) {
+		snprintf(out, n, "%s", (const char *)sqlite3_column_text(s, 0));
+		rc = 0;
+	} else {
+		db_fail(handle, sql, e);
+	}
+	sqlite3_finalize(s);
+	return rc;
+}
+
+static int
+make_schema(sqlite3 *handle, struct err *e)
+{
+	char version[32];
+
+	snprintf(version, sizeof version, "PRAGMA user_version = %d",
+	    SCHEMA_VERSION);
+	if (execute(handle, "BEGIN IMMEDIATE", e) < 0)
+		return -1;
+	if (execute(handle, schema, e) == 0 &&
+	    execute(handle, version, e) == 0 &&
+	    execute(handle, "COMMIT", e) == 0)
+		return 0;
+	sqlite3_exec(handle, "ROLLBACK", NULL, NULL, NULL);
+	return -1;
+}
+
+static int
+check_schema(sqlite3 *handle, struct err *e)
+{
+	char answer[256];
+	long version;
+
+	if (query(handle, "PRAGMA user_version", answer, sizeof answer, e) < 0)
+		return -1;
+	version = strtol(answer, NULL, 10);
+	if (version > SCHEMA_VERSION)
+		return err_set(e, ENOTSUP,
+		    "state.db was written by a newer layerfs (schema %ld)",
+		    version);
+	if (version == 0)
+		return make_schema(handle, e);
+	if (query(handle, "PRAGMA quick_check(1)", answer, sizeof answer, e) <
+	    0)
+		return -1;
+	if (strcmp(answer, "ok") != 0)
+		return err_set(e, EBADMSG, "state.db: %s", answer);
+	return 0;
+}
+
+/* ---- opening ---- */
+
+static int
+open_file(sqlite3 **handle, const char *path, struct err *e)
+{
+	if (sqlite3_open_v2(path, handle,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+		    SQLITE_OPEN_NOMUTEX,
+		NULL) != SQLITE_OK)
+		return *handle != NULL ? db_fail(*handle, "open", e)
+				       : err_set(e, ENOMEM, "state.db");
+	sqlite3_busy_timeout(*handle, BUSY_MS);
+	sqlite3_extended_result_codes(*handle, 1);
+	if (execute(*handle, "PRAGMA journal_mode = WAL", e) < 0 ||
+	    execute(*handle, "PRAGMA synchronous = NORMAL", e) < 0)
+		return -1;
+	return check_schema(*handle, e);
+}
+
+/* The journal goes with the file: it would be played into the next one. */
+static int
+move_aside(int root, struct err *e)
+{
+	static const char *const parts[] = { "", "-wal", "-shm" };
+	char from[32], to[48];
+	int n = 0;
+
+	do
+		snprintf(to, sizeof to, "state.db.damaged-%d", ++n);
+	while (n < DAMAGED_MAX && faccessat(root, to, F_OK, 0) == 0);
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(from, sizeof from, "state.db%s", parts[i]);
+		snprintf(to, sizeof to, "state.db.damaged-%d%s", n, parts[i]);
+		if (renameat(root, from, root, to) < 0 && errno != ENOENT)
+			return err_sys(e, "move %s aside", from);
+	}
+	log_warn("state.db is damaged (%s); kept as state.db.damaged-%d, "
+		 "names and mounts start anew",
+	    e->msg, n);
+	return 0;
+}
+
+int
+db_connect(sqlite3 **handle, int root, struct err *e)
+{
+	char path[64];
+
+	/* sqlite opens by path and resolves this one, so that the journal
+	 * lies beside the file. */
+	snprintf(path, sizeof path, "/proc/self/fd/%d/state.db", root);
+	if (open_file(handle, path, e) == 0)
+		return 0;
+	if (e->code != EBADMSG)
+		return -1;
+	sqlite3_close(take_ptr(handle));
+	if (move_aside(root, e) < 0)
+		return -1;
+	return open_file(handle, path, e);
+}

@@ -1,0 +1,110 @@
+/* A statement of state.db and the rows it gave.  Private to store/db*.c.
+ *
+ * Rows are copied out before anybody looks at them, so that no lock is held and
+ * no statement is open while a caller's function runs: it may call the database
+ * itself.  A value is text; NUL ends it.
+ */
+#ifndef STORE_DB_ROWS_H
+#define STORE_DB_ROWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/digest.h"
+
+struct db;
+struct err;
+
+/* One table: name, SQL. */
+#define DB_STATEMENTS(X)                                                       \
+	X(BEGIN, "BEGIN IMMEDIATE")                                            \
+	X(COMMIT, "COMMIT")                                                    \
+	X(ROLLBACK, "ROLLBACK")                                                \
+	X(SET_REFERENCE,                                                       \
+	    "INSERT INTO reference (name, manifest, resolved_s) "              \
+	    "VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET "            \
+	    "manifest = ?2, resolved_s = ?3")                                  \
+	X(GET_REFERENCE,                                                       \
+	    "SELECT manifest, resolved_s FROM reference WHERE name = ?1")      \
+	X(REMOVE_REFERENCE, "DELETE FROM reference WHERE name = ?1")           \
+	X(EACH_REFERENCE,                                                      \
+	    "SELECT name, manifest, resolved_s FROM reference ORDER BY name")  \
+	X(SET_IMAGE,                                                           \
+	    "INSERT INTO image (manifest, last_used_s) VALUES (?1, ?2) "       \
+	    "ON CONFLICT (manifest) DO UPDATE SET last_used_s = ?2")           \
+	X(TOUCH_IMAGE,                                                         \
+	    "UPDATE image SET last_used_s = ?2 WHERE manifest = ?1")           \
+	X(REMOVE_IMAGE, "DELETE FROM image WHERE manifest = ?1")               \
+	X(EACH_IMAGE,                                                          \
+	    "SELECT manifest, last_used_s FROM image ORDER BY manifest")       \
+	X(ADD_IMAGE_LAYER,                                                     \
+	    "INSERT INTO image_layer (manifest, position, layer) "             \
+	    "VALUES (?1, ?2, ?3)")                                             \
+	X(REMOVE_IMAGE_LAYERS, "DELETE FROM image_layer WHERE manifest = ?1")  \
+	X(SET_LAYER,                                                           \
+	    "INSERT INTO layer (digest, blob_size, format, reason, "           \
+	    "last_used_s) VALUES (?1, ?2, ?3, ?4, ?5) "                        \
+	    "ON CONFLICT (digest) DO UPDATE SET blob_size = ?2, format = ?3, " \
+	    "reason = ?4, last_used_s = ?5")                                   \
+	X(TOUCH_LAYER, "UPDATE layer SET last_used_s = ?2 WHERE digest = ?1")  \
+	X(REMOVE_LAYER, "DELETE FROM layer WHERE digest = ?1")                 \
+	X(EACH_LAYER, "SELECT digest, blob_size, format, reason, last_used_s " \
+		      "FROM layer ORDER BY digest")                            \
+	X(EACH_ORPHAN_LAYER,                                                   \
+	    "SELECT digest FROM layer WHERE digest NOT IN "                    \
+	    "(SELECT layer FROM image_layer) ORDER BY digest")                 \
+	X(ADD_SOURCE,                                                          \
+	    "INSERT OR IGNORE INTO source (layer, place) VALUES (?1, ?2)")     \
+	X(REMOVE_SOURCES, "DELETE FROM source WHERE layer = ?1")               \
+	X(EACH_SOURCE,                                                         \
+	    "SELECT place FROM source WHERE layer = ?1 ORDER BY rowid")        \
+	X(SET_MOUNT,                                                           \
+	    "INSERT INTO mount (id, target, options) VALUES (?1, ?2, ?3) "     \
+	    "ON CONFLICT (id) DO UPDATE SET target = ?2, options = ?3")        \
+	X(REMOVE_MOUNT, "DELETE FROM mount WHERE id = ?1")                     \
+	X(EACH_MOUNT, "SELECT id, target, options FROM mount ORDER BY id")
+
+enum db_statement {
+#define X(name, sql) DB_##name,
+	DB_STATEMENTS(X)
+#undef X
+	    DB_STATEMENT_COUNT
+};
+
+/* A parameter: text, or a number where text is NULL. */
+struct db_value {
+	const char *text;
+	int64_t number;
+};
+#define DB_TEXT(s) ((struct db_value){ .text = (s) })
+#define DB_NUMBER(n) ((struct db_value){ .number = (n) })
+#define DB_DIGEST(d) DB_TEXT(DIGEST_TEXT(d))
+#define DB_VALUES(...)                                         \
+	((const struct db_value[]){ __VA_ARGS__ }),            \
+	    sizeof((const struct db_value[]){ __VA_ARGS__ }) / \
+		sizeof(struct db_value)
+
+struct db_rows {
+	struct buf cells; /* every value with its NUL */
+	size_t next;      /* the cell to be taken */
+	uint32_t n;       /* rows left */
+};
+#define AUTO_DB_ROWS CLEANUP(db_rows_release)
+void db_rows_release(struct db_rows *r);
+
+/* Waits for another thread's transaction.  rows may be NULL. */
+int db_run(struct db *d, enum db_statement which, const struct db_value *values,
+    size_t n, struct db_rows *rows, struct err *e);
+
+/* In one of this thread's. */
+bool db_is_in_transaction(struct db *d);
+
+/* True, and the cursor stands on the next row's first cell.  Take every cell of
+ * a row, in order. */
+bool db_rows_next(struct db_rows *r);
+const char *db_rows_text(struct db_rows *r);
+int64_t db_rows_number(struct db_rows *r);
+int db_rows_digest(struct db_rows *r, struct digest *d, struct err *e);
+
+#endif
