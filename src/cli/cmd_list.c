@@ -1,0 +1,137 @@
+/* layerfs ls, layerfs images: one row each. */
+#include <stdio.h>
+
+#include "cli/output.h"
+#include "cli/session.h"
+#include "base/clock.h"
+#include "base/doc.h"
+#include "base/err.h"
+
+static const char *
+text_of(const struct doc *o, const char *key)
+{
+	const char *text = doc_string(doc_find(o, key));
+
+	return text == NULL ? "" : text;
+}
+
+static int64_t
+number_of(const struct doc *o, const char *key)
+{
+	return doc_int(doc_find(o, key));
+}
+
+static void
+add_age(struct table *t, const struct doc *o, const char *key)
+{
+	int64_t at_s = number_of(o, key);
+
+	table_add(t, at_s == 0 ? "never" : AGE_TEXT(clock_wall_s() - at_s));
+}
+
+/* Of an image whose layers cannot be opened the daemon says no sizes. */
+static void
+add_sizes(struct table *t, const struct doc *o)
+{
+	if (doc_find(o, "size") == NULL) {
+		table_add(t, "?");
+		table_add(t, "?");
+		return;
+	}
+	table_add(t, SIZE_TEXT(number_of(o, "size")));
+	table_add(t, SHARE_TEXT(number_of(o, "present"), number_of(o, "size")));
+}
+
+/* One line of each entry's `key`, for scripts. */
+static void
+print_names(const struct doc *list, const char *key)
+{
+	for (size_t i = 0; i < doc_count(list); i++) {
+		output_print_safe(stdout, text_of(doc_at(list, i), key));
+		putchar('\n');
+	}
+}
+
+static void
+print_mounts(const struct doc *mounts)
+{
+	static const char *const heads[] = { "TARGET", "REFERENCE", "IMAGE",
+		"KIND", "ACCESS", "SIZE", "PRESENT", "MOUNTED" };
+	AUTO_TABLE struct table t;
+
+	table_init(&t, heads, 8, 1 << 5 | 1 << 6);
+	for (size_t i = 0; i < doc_count(mounts); i++) {
+		const struct doc *m = doc_at(mounts, i);
+
+		table_add(&t, text_of(m, "target"));
+		table_add(&t, text_of(m, "reference"));
+		table_add(&t, SHORT_DIGEST(text_of(m, "image")));
+		table_add(&t, text_of(m, "kind"));
+		table_add(&t, doc_bool(doc_find(m, "rw")) ? "rw" : "ro");
+		add_sizes(&t, m);
+		add_age(&t, m, "since");
+	}
+	table_print(&t, stdout);
+}
+
+/* A row for each name, as podman has it; an image without one is "<none>". */
+static void
+print_images(const struct doc *images)
+{
+	static const char *const heads[] = { "REFERENCE", "IMAGE", "LAYERS",
+		"SIZE", "PRESENT", "UNIQUE", "USED" };
+	AUTO_TABLE struct table t;
+
+	table_init(&t, heads, 7, 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5);
+	for (size_t i = 0; i < doc_count(images); i++) {
+		const struct doc *m = doc_at(images, i);
+		const struct doc *names = doc_find(m, "references");
+		size_t n = doc_count(names), j = 0;
+
+		do {
+			char layers[OUTPUT_WORD];
+
+			snprintf(layers, sizeof layers, "%jd",
+			    (intmax_t)number_of(m, "layers"));
+			table_add(&t,
+			    n == 0 ? "<none>" : doc_string(doc_at(names, j)));
+			table_add(&t, SHORT_DIGEST(text_of(m, "image")));
+			table_add(&t, layers);
+			add_sizes(&t, m);
+			table_add(&t, SIZE_TEXT(number_of(m, "unique")));
+			add_age(&t, m, "last_used");
+		} while (++j < n);
+	}
+	table_print(&t, stdout);
+}
+
+static int
+list(struct session *s, const char *op, const char *member, const char *name,
+    void (*print)(const struct doc *))
+{
+	struct err e;
+	AUTO_DOC struct doc *result = session_ask(s, SESSION_FIND, op, &e);
+	struct doc *entries;
+
+	if (result == NULL || doc_get_array(result, member, &entries, &e) < 0)
+		return session_fail(s, &e, "%s", op);
+	if (s->is_json)
+		output_json(result);
+	else if (s->is_quiet)
+		print_names(entries, name);
+	else
+		print(entries);
+	return STATUS_DONE;
+}
+
+int
+cmd_ls(struct session *s)
+{
+	return list(s, "ls", "mounts", "target", print_mounts);
+}
+
+int
+cmd_images(struct session *s)
+{
+	return list(s, "images", "images", "image", print_images);
+}

@@ -1,0 +1,196 @@
+/* layerfs mount: the daemon makes the mount, this process, with the rights of
+ * whoever called it, puts it in place. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/output.h"
+#include "cli/request.h"
+#include "cli/session.h"
+#include "cli/target.h"
+#include "base/digest.h"
+#include "base/doc.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/limits.h"
+
+static int
+set_layer(struct request *r, const char *text, struct err *e)
+{
+	char *end;
+	unsigned long n;
+	struct digest d;
+
+	if (strchr(text, ':') != NULL) {
+		if (digest_parse(&d, text, e) < 0)
+			return err_wrap(e, "--layer");
+		doc_set_string(r->doc, "layer", text);
+		return 0;
+	}
+	n = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != 0 || n >= LIMIT_LAYERS)
+		return err_set(e, EINVAL,
+		    "--layer %s is neither a number below %d nor a digest",
+		    text, LIMIT_LAYERS);
+	doc_set_int(r->doc, "layer", n);
+	return 0;
+}
+
+static int
+check_options(struct request *r, const struct arguments *a, struct err *e)
+{
+	if (arguments_has(a, OPTION_UPPER) && !arguments_has(a, OPTION_RW))
+		return err_set(e, EINVAL, "--upper needs --rw");
+	if (arguments_has(a, OPTION_RW))
+		doc_set_bool(r->doc, "rw", true);
+	if (arguments_has(a, OPTION_LAYER))
+		return set_layer(r, a->values[OPTION_LAYER], e);
+	return 0;
+}
+
+/* DIR and, beside it and on the same file system, DIR.work. */
+static int
+add_upper(struct request *r, const char *text, struct err *e)
+{
+	char upper[LIMIT_PATH_BYTES], work[LIMIT_PATH_BYTES + 8];
+	struct stat upper_st, work_st;
+	int fd;
+
+	if (target_absolute(text, upper, e) < 0)
+		return -1;
+	fd = fs_open_dir(AT_FDCWD, upper, e);
+	if (fd < 0)
+		return -1;
+	request_take_fd(r, fd);
+	snprintf(work, sizeof work, "%s.work", upper);
+	if (mkdir(work, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, "make %s", work);
+	if (fstat(fd, &upper_st) < 0)
+		return err_sys(e, "%s", upper);
+	fd = fs_open_dir(AT_FDCWD, work, e);
+	if (fd < 0)
+		return -1;
+	request_take_fd(r, fd);
+	if (fstat(fd, &work_st) < 0)
+		return err_sys(e, "%s", work);
+	if (upper_st.st_dev != work_st.st_dev)
+		return err_set(e, EXDEV,
+		    "%s is a mount point; its work folder beside it lies on "
+		    "another file system; use a folder inside it",
+		    upper);
+	return 0;
+}
+
+static int
+confirm(struct session *s, const char *id, struct err *e)
+{
+	AUTO_REQUEST struct request r;
+	AUTO_DOC struct doc *done = NULL;
+
+	request_init(&r, "attached");
+	doc_set_string(r.doc, "id", id);
+	done = session_call(s, &r, e);
+	return done == NULL ? -1 : 0;
+}
+
+/* The daemon undoes the mount when the connection closes before it is
+ * confirmed; what is in place already is ours to take away. */
+static int
+attach(struct session *s, int target, const char *path,
+    const struct doc *result, struct err *e)
+{
+	AUTO_CLOSE int mount = client_take_fd(s->client);
+	const char *id;
+	struct err ignored;
+
+	if (doc_get_string(result, "id", &id, e) < 0)
+		return -1;
+	if (mount < 0)
+		return err_set(e, EPROTO, "the daemon sent no mount");
+	if (target_attach(target, mount, e) < 0)
+		return -1;
+	if (confirm(s, id, e) < 0) {
+		target_detach(path, true, &ignored);
+		return -1;
+	}
+	return 0;
+}
+
+/* Whoever presses ^C gets a mount or none, not one that nobody knows of. */
+static int
+attach_undisturbed(struct session *s, int target, const char *path,
+    const struct doc *result, struct err *e)
+{
+	sigset_t ends, before;
+	int failed;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ends, &before);
+	failed = attach(s, target, path, result, e);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return failed;
+}
+
+static struct doc *
+mount_at(struct session *s, struct request *r, int target, const char *path,
+    struct err *e)
+{
+	AUTO_DOC struct doc *result = NULL;
+	const char *mode;
+
+	doc_set_string(r->doc, "target", path);
+	if (session_connect(s, SESSION_START, e) < 0)
+		return NULL;
+	result = session_call(s, r, e);
+	if (result == NULL || doc_get_string(result, "mode", &mode, e) < 0)
+		return NULL;
+	if (strcmp(mode, "attach") == 0 &&
+	    attach_undisturbed(s, target, path, result, e) < 0)
+		return NULL;
+	return take_ptr(&result);
+}
+
+static void
+show(const struct session *s, const struct doc *result, const char *path)
+{
+	if (s->is_json)
+		output_json(result);
+	else
+		output_print_safe(stdout, path), putchar('\n');
+}
+
+int
+cmd_mount(struct session *s)
+{
+	const struct arguments *a = s->args;
+	const char *text = a->operands[0], *folder = a->operands[1];
+	AUTO_REQUEST struct request r;
+	AUTO_DOC struct doc *result = NULL;
+	AUTO_CLOSE int target = -1;
+	char path[LIMIT_PATH_BYTES];
+	struct err e;
+
+	request_init(&r, "mount");
+	if (check_options(&r, a, &e) < 0)
+		return session_misuse(a->command, &e);
+	target = target_open(folder, path, &e);
+	if (target < 0)
+		return session_fail(s, &e, "mount on %s", folder);
+	if (request_set_image(&r, a, text, &e) < 0)
+		return session_fail(s, &e, "mount %s", text);
+	if (arguments_has(a, OPTION_UPPER) &&
+	    add_upper(&r, a->values[OPTION_UPPER], &e) < 0)
+		return session_fail(
+		    s, &e, "mount with --upper %s", a->values[OPTION_UPPER]);
+	result = mount_at(s, &r, target, path, &e);
+	if (result == NULL)
+		return session_fail(s, &e, "mount %s on %s", text, folder);
+	show(s, result, path);
+	return STATUS_DONE;
+}

@@ -1,0 +1,157 @@
+/* layerfs unmount: takes the mount away with the caller's rights where this
+ * process had put it, and tells the daemon, if one is alive. */
+#include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "cli/output.h"
+#include "cli/request.h"
+#include "cli/session.h"
+#include "cli/target.h"
+#include "base/doc.h"
+#include "base/err.h"
+
+extern char **environ;
+
+/* A user's own mount of a daemon that died: only the helper may. */
+static int
+run_fusermount(const char *path, bool lazy, struct err *e)
+{
+	char *const argv[] = { "fusermount3", "-u", lazy ? "-qz" : "-q", "--",
+		(char *)path, NULL };
+	pid_t pid;
+	int status;
+	int failed = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
+
+	if (failed != 0)
+		return err_set(e, failed, "run fusermount3");
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(e, "wait for fusermount3");
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return err_set(e, EPERM, "fusermount3 could not unmount it");
+	return 0;
+}
+
+static int
+detach(const char *path, bool lazy, struct err *e)
+{
+	if (target_detach(path, lazy, e) == 0)
+		return 0;
+	return e->code == EPERM && geteuid() != 0
+		   ? run_fusermount(path, lazy, e)
+		   : -1;
+}
+
+/* The daemon's entry for the path, or NULL. */
+static const struct doc *
+find_mount(const struct doc *list, const char *path)
+{
+	const struct doc *mounts = doc_find(list, "mounts");
+
+	for (size_t i = 0; i < doc_count(mounts); i++) {
+		const struct doc *m = doc_at(mounts, i);
+		const char *target = doc_string(doc_find(m, "target"));
+
+		if (target != NULL && strcmp(target, path) == 0)
+			return m;
+	}
+	return NULL;
+}
+
+static struct doc *
+tell_daemon(struct session *s, const char *path, struct err *e)
+{
+	AUTO_REQUEST struct request r;
+
+	request_init(&r, "unmount");
+	doc_set_string(r.doc, "target", path);
+	return session_call(s, &r, e);
+}
+
+static struct doc *
+only_unmounted(const char *path)
+{
+	struct doc *result = doc_new_object();
+
+	doc_set_string(result, "target", path);
+	return result;
+}
+
+/* `known` is the daemon's entry, NULL when it has none or is dead. */
+static struct doc *
+unmount_path(
+    struct session *s, const struct doc *known, const char *path, struct err *e)
+{
+	const char *mode = doc_string(doc_find(known, "mode"));
+	bool lazy = arguments_has(s->args, OPTION_UNMOUNT_LAZY);
+	enum target_state state;
+
+	if (mode != NULL && strcmp(mode, "mounted") == 0)
+		return tell_daemon(s, path, e);
+	if (target_state(path, &state, e) < 0)
+		return NULL;
+	if (state == TARGET_FOREIGN) {
+		err_set(e, EINVAL, "it is not a layerfs mount");
+		return NULL;
+	}
+	if (state == TARGET_EMPTY && known == NULL) {
+		err_set(e, EINVAL, "nothing is mounted there");
+		s->hint = "`layerfs ls` lists the mounts";
+		return NULL;
+	}
+	/* Empty but known: someone called umount(8); it need only be told. */
+	if (state == TARGET_OURS && detach(path, lazy, e) < 0) {
+		if (e->code == EBUSY)
+			s->hint = "close them (`fuser -vm` lists who has them "
+				  "open), or use --lazy";
+		return NULL;
+	}
+	return known != NULL ? tell_daemon(s, path, e) : only_unmounted(path);
+}
+
+static struct doc *
+unmount_one(
+    struct session *s, const struct doc *list, const char *text, struct err *e)
+{
+	char path[LIMIT_PATH_BYTES];
+	struct doc *result;
+
+	if (target_absolute(text, path, e) < 0)
+		return NULL;
+	result = unmount_path(s, find_mount(list, path), path, e);
+	if (result != NULL && !s->is_json) {
+		output_print_safe(stdout, path);
+		putchar('\n');
+	}
+	return result;
+}
+
+int
+cmd_unmount(struct session *s)
+{
+	struct err e;
+	AUTO_DOC struct doc *list = session_ask(s, SESSION_FIND, "ls", &e);
+	AUTO_DOC struct doc *all = doc_new_object();
+	struct doc *done = doc_new_array();
+	int status = STATUS_DONE;
+
+	doc_set(all, "unmounted", done);
+	if (list == NULL)
+		session_warn("%s; only unmounting", e.msg);
+	s->hint = NULL;
+	for (size_t i = 0; i < s->args->n_operands; i++) {
+		const char *text = s->args->operands[i];
+		struct doc *one = unmount_one(s, list, text, &e);
+
+		if (one == NULL)
+			status = session_fail(s, &e, "unmount %s", text);
+		else
+			doc_append(done, one);
+	}
+	if (s->is_json)
+		output_json(all);
+	return status;
+}

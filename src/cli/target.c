@@ -1,0 +1,208 @@
+#include "cli/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/fs.h"
+
+#define MOUNTINFO "/proc/self/mountinfo"
+
+static int
+too_long(const char *text, struct err *e)
+{
+	return err_set(e, ENAMETOOLONG, "%.100s...", text);
+}
+
+/* The path without slashes at its end. */
+static int
+copy_trimmed(const char *text, char out[LIMIT_PATH_BYTES], struct err *e)
+{
+	size_t n = strlen(text);
+
+	while (n > 1 && text[n - 1] == '/')
+		n--;
+	if (n == 0)
+		return err_set(e, EINVAL, "an empty path");
+	if (n >= LIMIT_PATH_BYTES)
+		return too_long(text, e);
+	memcpy(out, text, n);
+	out[n] = 0;
+	return 0;
+}
+
+static int
+join(const char *folder, const char *name, char out[LIMIT_PATH_BYTES],
+    struct err *e)
+{
+	int n = snprintf(out, LIMIT_PATH_BYTES, "%s/%s",
+	    strcmp(folder, "/") == 0 ? "" : folder, name);
+
+	return n >= LIMIT_PATH_BYTES ? too_long(name, e) : 0;
+}
+
+int
+target_absolute(const char *text, char path[LIMIT_PATH_BYTES], struct err *e)
+{
+	char trimmed[LIMIT_PATH_BYTES], folder[LIMIT_PATH_BYTES], *slash;
+	const char *name = trimmed;
+
+	if (copy_trimmed(text, trimmed, e) < 0)
+		return -1;
+	if (realpath(trimmed, path) != NULL)
+		return 0;
+	slash = strrchr(trimmed, '/');
+	if (slash == trimmed)
+		return strcpy(path, trimmed), 0;
+	if (slash != NULL) {
+		*slash = 0;
+		name = slash + 1;
+	}
+	if (strcmp(name, "..") == 0 || strcmp(name, ".") == 0)
+		return err_set(e, ENOENT, "%s does not exist", text);
+	/* Parents first: their own last part may be missing as well. */
+	if (target_absolute(slash == NULL ? "." : trimmed, folder, e) < 0)
+		return -1;
+	return join(folder, name, path, e);
+}
+
+int
+target_open(const char *text, char path[LIMIT_PATH_BYTES], struct err *e)
+{
+	int fd;
+
+	if (realpath(text, path) == NULL)
+		return errno == ENOENT
+			   ? err_set(e, ENOENT, "the folder does not exist")
+			   : err_sys(e, "resolve it");
+	fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOTDIR ? err_set(e, ENOTDIR, "it is no folder")
+					: err_sys(e, "open it");
+	return fd;
+}
+
+int
+target_attach(int target, int mount, struct err *e)
+{
+	/* By descriptor on both sides: nobody can put a link in between. */
+	if (syscall(SYS_move_mount, mount, "", target, "",
+		MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return err_sys(e, "put the mount in place");
+	return 0;
+}
+
+int
+target_detach(const char *path, bool lazy, struct err *e)
+{
+	if (umount2(path, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
+		return 0;
+	if (errno == EBUSY)
+		return err_set(e, EBUSY, "files in it are in use");
+	return err_sys(e, "umount");
+}
+
+/* The id of the mount that the path leads into.  O_PATH asks the file system
+ * nothing, so this works where the daemon behind it is dead. */
+static int
+read_mount_id(const char *path, uint64_t *id, struct err *e)
+{
+	AUTO_CLOSE int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_BUF struct buf info = BUF_INIT(KIB(64));
+	char name[64];
+	const char *line;
+
+	if (fd < 0)
+		return err_sys(e, "open %s", path);
+	snprintf(name, sizeof name, "/proc/self/fdinfo/%d", fd);
+	if (fs_read_file(AT_FDCWD, name, &info, e) < 0)
+		return -1;
+	line = strstr(buf_str(&info), "mnt_id:");
+	if (line == NULL || sscanf(line, "mnt_id: %" SCNu64, id) != 1)
+		return err_set(e, EPROTO, "%s has no mnt_id", name);
+	return 0;
+}
+
+int
+target_state(const char *path, enum target_state *state, struct err *e)
+{
+	AUTO_BUF struct buf all = BUF_INIT(MIB(64));
+	uint64_t id;
+
+	if (read_mount_id(path, &id, e) < 0 ||
+	    fs_read_file(AT_FDCWD, MOUNTINFO, &all, e) < 0)
+		return -1;
+	*state = target_state_in(buf_str(&all), id, path);
+	return 0;
+}
+
+/* Whether the field (up to a space) is the path, spaces and the like written as
+ * \040 in it. */
+static bool
+field_is(const char *field, const char *path)
+{
+	for (; *field != 0 && *field != ' ' && *field != '\n'; path++) {
+		unsigned char c = *field++;
+
+		if (c == '\\' && strspn(field, "01234567") >= 3) {
+			c = (field[0] - '0') << 6 | (field[1] - '0') << 3 |
+			    (field[2] - '0');
+			field += 3;
+		}
+		if (c != (unsigned char)*path)
+			return false;
+	}
+	return *path == 0;
+}
+
+static const char *
+next_field(const char *p)
+{
+	p += strcspn(p, " \n");
+	return *p == ' ' ? p + 1 : p;
+}
+
+/* 36 35 98:0 /root /mount/point rw,noatime shared:1 - type source options
+ * after the fifth field any number of optional ones, ended by a dash. */
+static enum target_state
+state_of_line(const char *line, const char *path)
+{
+	const char *p = line, *end = line + strcspn(line, "\n");
+
+	for (int i = 0; i < 4; i++)
+		p = next_field(p);
+	if (!field_is(p, path))
+		return TARGET_EMPTY;
+	while (p < end && strncmp(p, "- ", 2) != 0)
+		p = next_field(p);
+	if (p >= end)
+		return TARGET_EMPTY;
+	p = next_field(p); /* the type */
+	if (strncmp(p, "fuse.layerfs ", 13) == 0)
+		return TARGET_OURS;
+	p = next_field(p); /* the source, as the daemon sets it */
+	if (strncmp(p, "layerfs", 7) == 0 && (p[7] == ':' || p[7] == ' '))
+		return TARGET_OURS;
+	return TARGET_FOREIGN;
+}
+
+enum target_state
+target_state_in(const char *mountinfo, uint64_t id, const char *path)
+{
+	for (const char *line = mountinfo; *line != 0;) {
+		if (strtoull(line, NULL, 10) == id)
+			return state_of_line(line, path);
+		line += strcspn(line, "\n");
+		line += *line == '\n';
+	}
+	return TARGET_EMPTY;
+}

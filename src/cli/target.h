@@ -1,0 +1,44 @@
+/* The folder where a mount is seen: its absolute name, what is mounted there,
+ * putting a detached mount in place and taking it away.
+ */
+#ifndef CLI_TARGET_H
+#define CLI_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+
+struct err;
+
+/* The absolute name, without links.  Works for what does not exist, or cannot
+ * be asked because the file system on it is dead: then the nearest folder that
+ * does is resolved and the last part kept as it is written. */
+int target_absolute(
+    const char *text, char path[LIMIT_PATH_BYTES], struct err *e);
+
+/* An existing folder: its absolute name and a descriptor that names it
+ * (O_PATH).  ENOENT and ENOTDIR say so. */
+int target_open(const char *text, char path[LIMIT_PATH_BYTES], struct err *e);
+
+/* Moves the detached mount onto the folder. */
+int target_attach(int target, int mount, struct err *e);
+
+/* umount(2), not following links.  EBUSY, EPERM and EINVAL (nothing is mounted
+ * there) are told apart. */
+int target_detach(const char *path, bool lazy, struct err *e);
+
+/* What is mounted on the folder itself. */
+enum target_state {
+	TARGET_EMPTY,   /* nothing */
+	TARGET_FOREIGN, /* not a layerfs mount */
+	TARGET_OURS,
+};
+int target_state(const char *path, enum target_state *state, struct err *e);
+
+/* The pure part of it: what the mount with this id is, in the text of
+ * /proc/self/mountinfo; TARGET_EMPTY unless it is mounted exactly on path. */
+enum target_state target_state_in(
+    const char *mountinfo, uint64_t id, const char *path);
+
+#endif
