@@ -113,7 +113,9 @@ add_xattr(struct source *s, struct node *n, const char *path, const char *name)
 		return err_sys(s->e, "%s: attribute %s", path, name);
 	if (strcmp(name, opaque) == 0)
 		return tree_add_opaque(s->t, path, strlen(path), s->e);
-	return tree_set_xattr(s->t, n, name, value, len, s->e);
+	if (tree_set_xattr(s->t, n, name, value, len, s->e) == 0)
+		return 0;
+	return s->e->code == ENOTSUP ? 0 : -1; /* of no use in a layer */
 }
 
 static int
@@ -201,7 +203,8 @@ add_path(struct source *s, const char *path)
 
 	if (lstat(path, &st) < 0)
 		return err_sys(s->e, "%s", path);
-	if (!S_ISDIR(st.st_mode) && st.st_nlink > 1)
+	/* Overlayfs makes its whiteouts links of one inode. */
+	if (!S_ISDIR(st.st_mode) && !S_ISCHR(st.st_mode) && st.st_nlink > 1)
 		first = first_path(s, path, &st);
 	if (first != NULL)
 		return tree_add_hardlink(
