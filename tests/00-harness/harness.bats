@@ -78,3 +78,42 @@ load ../lib/common
 	run curl -sf -X POST "http://$REGISTRY/v2/nginx/blobs/uploads/"
 	[ "$status" != 0 ]
 }
+
+code() { curl -s -o "$T/body" -w '%{http_code}' "$@"; }
+
+@test "a bad registry misbehaves as told and otherwise forwards" {
+	requires docker-registry curl
+	mkdir "$T/storage"
+	start_registry "$T/storage"
+	start_bad_registry
+	[ "$(code "http://$BAD/v2/_catalog")" = 200 ]
+	rules '_catalog status 429 Retry-After:1 times=1'
+	[ "$(code "http://$BAD/v2/_catalog")" = 429 ]
+	[ "$(code "http://$BAD/v2/_catalog")" = 200 ]
+	rules '_catalog short 5'
+	run curl -s "http://$BAD/v2/_catalog"
+	[ "$status" = 18 ]
+	rules '_catalog close after=1'
+	[ "$(code "http://$BAD/v2/_catalog")" = 200 ]
+	run curl -s "http://$BAD/v2/_catalog"
+	[ "$status" = 52 ]
+	rules '_catalog corrupt 0'
+	code "http://$BAD/v2/_catalog"
+	[ "$(head -c 1 "$T/body")" != '{' ]
+	rules '_catalog stall 3'
+	run curl -s -m 1 "http://$BAD/v2/_catalog"
+	[ "$status" = 28 ]
+	grep -q "^GET	/v2/_catalog	-	-	stall" "$T/log/bad-requests"
+}
+
+@test "a bad registry can ignore ranges" {
+	requires docker-registry curl ref:nginx:gzip
+	start_registry
+	start_bad_registry
+	blob=$(ls "$LAYERFS_TEST_DATA/registry/docker/registry/v2/repositories/nginx/_layers/sha256" | head -n 1)
+	[ "$(code -r 0-9 "http://$BAD/v2/nginx/blobs/sha256:$blob")" = 206 ]
+	[ "$(stat -c %s "$T/body")" = 10 ]
+	rules 'blobs norange'
+	[ "$(code -r 0-9 "http://$BAD/v2/nginx/blobs/sha256:$blob")" = 200 ]
+	[ "$(stat -c %s "$T/body")" -gt 10 ]
+}

@@ -212,6 +212,22 @@ meter() {
 meter_bytes() { meter bytes_down; }
 meter_requests() { meter requests; }
 
+# start_bad_registry [HOST:PORT]: a registry in front of $REGISTRY that misbehaves
+# as rules() told it; go through $BAD.  Its requests are in $T/log/bad-requests.
+start_bad_registry() {
+	local port
+	port=$(free_port)
+	BAD=127.0.0.1:$port
+	[ -f "$T/rules" ] || rules
+	start bad-registry "$top_srcdir/tests/lib/badregistry.py" "$port" \
+		"${1:-$REGISTRY}" "$T/rules" "$T/log/bad-requests"
+	wait_port "$port"
+}
+
+# rules [LINE...]: from now on it does this (badregistry.py says what it can);
+# without a line it behaves.
+rules() { printf '%s\n' "$@" >"$T/rules.new" && mv "$T/rules.new" "$T/rules"; }
+
 # --- layerfs -----------------------------------------------------------------
 
 # The program of that name in the build folder.
