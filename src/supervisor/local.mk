@@ -10,3 +10,15 @@ noinst_LIBRARIES += %D%/libsupervisor.a
 	%D%/rundir.c %D%/rundir.h \
 	%D%/supervisor.c %D%/supervisor.h \
 	%D%/worker.c %D%/worker.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_agent
+%C%_test_agent_SOURCES = %D%/test_agent.c src/base/test.h
+%C%_test_agent_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_hold
+%C%_test_hold_SOURCES = %D%/test_hold.c src/base/test.h
+%C%_test_hold_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_message
+%C%_test_message_SOURCES = %D%/test_message.c src/base/test.h
+%C%_test_message_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)
+endif
