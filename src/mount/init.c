@@ -25,6 +25,8 @@ enum { NOTIFY_RESEND = 7 }; /* in linux/fuse.h since 6.9 */
  * kernel lowers it where memory is small. */
 enum { MAX_BACKGROUND = 4096, MAX_READ = 1 << 20, MAX_READAHEAD = 64 << 20 };
 
+/* libfuse 3.14 keeps PARALLEL_DIROPS to itself: lookups in one folder then wait
+ * for each other. */
 void
 init_choose(struct fuse_conn_info *c)
 {

@@ -8,3 +8,19 @@ noinst_LIBRARIES += %D%/libmount.a
 	%D%/read.c \
 	%D%/server.c %D%/server.h \
 	%D%/session.c %D%/session.h
+
+# Tests of this folder play the layer below (fake_view.c) and need no store.
+FAKE_MOUNT_LIBS = %D%/libmount.a $(INDEX_LIBS) $(FUSE_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_session
+%C%_test_session_SOURCES = %D%/test_session.c \
+	%D%/fake_view.c %D%/fake_view.h src/base/test.h
+%C%_test_session_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
+endif
+
+# A daemon of its own for tests/30-mount.
+noinst_PROGRAMS += %D%/mounttool
+%C%_mounttool_SOURCES = %D%/mounttool.c %D%/fake_view.c %D%/fake_view.h
+%C%_mounttool_LDADD = %D%/libmount.a $(INDEX_LIBS) \
+	src/supervisor/libsupervisor.a $(FUSE_LIBS) $(BASE_LIBS)

@@ -35,9 +35,16 @@ void
 mount_on_gone(
     struct mount *m, void (*fn)(void *ctx, struct mount *m), void *ctx)
 {
-	LOCK_SCOPE(&m->server->lock);
-	m->on_gone = fn;
-	m->ctx = ctx;
+	bool is_gone;
+
+	{
+		LOCK_SCOPE(&m->server->lock);
+		m->on_gone = fn;
+		m->ctx = ctx;
+		is_gone = m->is_gone;
+	}
+	if (is_gone && fn != NULL)
+		fn(ctx, m);
 }
 
 const char *

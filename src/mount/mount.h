@@ -47,9 +47,10 @@ struct mount *mount_resume(struct mount_server *s, const char *id,
 /* Unmounts (lazily) and forgets. */
 void mount_remove(struct mount *m);
 
-/* Called on some thread when the kernel ended the connection: nobody has the
- * mount any more (a person unmounted it).  Set before it can happen or never.
- */
+/* Called once, on some thread, when the kernel ended the connection: nobody has
+ * the mount any more (a person unmounted it).  At once where that has happened
+ * already, as it may between two lives of the worker.  mount_remove() is still
+ * due, and may be called from fn. */
 void mount_on_gone(
     struct mount *m, void (*fn)(void *ctx, struct mount *m), void *ctx);
 

@@ -82,6 +82,7 @@ tell_owner(struct mount_server *s, struct mount *m)
 
 	{
 		LOCK_SCOPE(&s->lock);
+		m->is_gone = true;
 		if (!m->is_removed)
 			on_gone = m->on_gone;
 		ctx = m->ctx;
@@ -169,13 +170,14 @@ start_threads(struct mount_server *s, struct err *e)
 static int
 choose_kind(struct mount_server *s, struct err *e)
 {
-	err_set(e, ENOTSUP, "nothing");
+	struct err why = ERR_INIT;
+
 	for (size_t i = 0; mount_kinds[i] != NULL; i++)
-		if (mount_kinds[i]->probe(s, e) == 0) {
+		if (mount_kinds[i]->probe(s, &why) == 0) {
 			s->kind = mount_kinds[i];
 			return 0;
 		}
-	return err_wrap(e, "no way to mount here");
+	return err_set(e, ENOTSUP, "no way to mount here: %s", why.msg);
 }
 
 struct mount_server *

@@ -62,6 +62,7 @@ struct mount {
 
 	/* server->lock */
 	bool is_removed;
+	bool is_gone;
 	void (*on_gone)(void *ctx, struct mount *m);
 	void *ctx;
 };

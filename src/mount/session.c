@@ -111,6 +111,8 @@ session_serve(struct session *x, uint8_t *buffer, size_t size)
 			return true;
 		/* ENOENT: a request that was interrupted before it was read */
 		else if (n >= 0 || (errno != EINTR && errno != ENOENT))
-			return false;
+			break;
 	}
+	fuse_session_exit(x->fuse); /* late answers fail in silence */
+	return false;
 }
