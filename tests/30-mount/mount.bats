@@ -1,0 +1,280 @@
+# A folder shown through FUSE by a supervisor and a worker of the test's own
+# (src/mount/mounttool.c).  Files below cold/ are missing until the gate opens.
+load ../lib/common
+
+setup() {
+	setup_test
+	requires root fuse
+	SOURCE=$T/source STORE=$T/store RUN=$T/run M=$T/run/m/1
+	mkdir -p "$SOURCE/cold" "$STORE" "$RUN"
+	# the worker is another user
+	chmod 755 "$T" "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"
+	fill_source
+	tool make "$SOURCE" "$STORE"
+	chown -R nobody "$STORE"
+}
+
+tool() { "$(program mounttool)" "$@"; }
+ask() { tool ask "$RUN" "$@"; }
+open_gate() { touch "$STORE/gate"; }
+worker() { pgrep -P "$(pid_of mounttool)"; }
+are_waiting() { [ "$(ask waiting)" = "ok $1" ]; }
+is_another_worker() { [ -n "$(worker)" ] && [ "$(worker)" != "$1" ]; }
+
+fill_source() {
+	local i
+	mkdir -p "$SOURCE/many" "$SOURCE/deep/er/and/deeper"
+	for i in {1..900}; do echo "$i" >"$SOURCE/many/file-$i"; done
+	head -c 3000000 /dev/urandom >"$SOURCE/big"
+	for i in {1..50}; do head -c $((i * 100)) /dev/urandom >"$SOURCE/cold/$i"; done
+	head -c 2500000 /dev/urandom >"$SOURCE/cold/big"
+	: >"$SOURCE/empty"
+	ln "$SOURCE/big" "$SOURCE/deep/hard"
+	ln -s ../big "$SOURCE/deep/link"
+	ln -s "$(printf 'x%.0s' {1..200})" "$SOURCE/dangling"
+	mkfifo "$SOURCE/fifo"
+	mknod "$SOURCE/device" b 7 300
+	cp /bin/true "$SOURCE/setuid"
+	chmod 4755 "$SOURCE/setuid"
+	chown 12:34 "$SOURCE/empty"
+	chmod 700 "$SOURCE/deep"
+	touch -d '2001-02-03 04:05:06.789' "$SOURCE/deep/er"
+	! command -v setfattr >/dev/null || setfattr -n user.colour -v blue "$SOURCE/big"
+}
+
+start_tool() {
+	start mounttool "$(program mounttool)" run "$STORE" "$RUN" "$@"
+	wait_for 20 is_mounted "$M"
+	wait_socket "$RUN/control.sock"
+}
+
+@test "the mount equals the folder" {
+	start_tool
+	open_gate
+	same_tree "$SOURCE" "$M"
+	same_tree "$SOURCE" "$M" # again, from the kernel's caches
+	[ "$(find "$M" | wc -l)" = "$(find "$SOURCE" | wc -l)" ]
+	tar -C "$M" -cf "$T/a.tar" .
+	tar -C "$M" -df "$T/a.tar"
+}
+
+@test "it is read only, and set-user-ID programs work" {
+	start_tool
+	run touch "$M/new"
+	[[ $output == *"Read-only file system"* ]]
+	[ -z "$(grep " $M " /proc/mounts | grep -E 'nosuid|nodev')" ]
+	[ "$(stat -f -c %T "$M")" = fuseblk ]
+	[ "$(stat -f -c %c "$M")" -gt 900 ]
+	[ "$(awk -v m="$M" '$2 == m { print $1, $3 }' /proc/mounts)" = "layerfs:test fuse.layerfs" ]
+}
+
+@test "others than root see it, with the permissions of the layer" {
+	requires setpriv
+	start_tool
+	setpriv --reuid 12345 --clear-groups cat "$M/many/file-7"
+	run setpriv --reuid 12345 --clear-groups ls "$M/deep"
+	[[ $output == *"Permission denied"* ]]
+}
+
+@test "the worker has no rights" {
+	start_tool
+	grep -q '^Uid:.65534.65534.65534.65534' "/proc/$(worker)/status"
+	grep -q '^CapPrm:.0000000000000000' "/proc/$(worker)/status"
+	grep -q '^CapBnd:.0000000000000000' "/proc/$(worker)/status"
+	grep -q '^NoNewPrivs:.1' "/proc/$(worker)/status"
+}
+
+@test "reads that miss wait, and hold nobody up" {
+	start_tool
+	for i in {1..50}; do
+		cat "$M/cold/$i" >"$T/got-$i" 3>&- &
+		readers+=($!)
+	done
+	wait_for 20 are_waiting 50
+	# two FUSE threads, fifty reads parked: this would never end
+	timeout 20 cmp "$M/big" "$SOURCE/big"
+	timeout 20 ls -lR "$M" >"$T/list"
+	are_waiting 50
+	open_gate
+	wait "${readers[@]}"
+	for i in {1..50}; do cmp "$T/got-$i" "$SOURCE/cold/$i"; done
+}
+
+@test "who waits for a read can be killed" {
+	start_tool
+	cat "$M/cold/1" 3>&- &
+	reader=$!
+	wait_for 20 are_waiting 1
+	kill -KILL $reader
+	wait $reader || true
+	timeout 20 cmp "$M/many/file-1" "$SOURCE/many/file-1"
+}
+
+@test "a read goes on when the worker is killed under it" {
+	requires kernel:6.9
+	start_tool
+	cat "$M/cold/big" >"$T/got" 3>&- &
+	reader=$!
+	cat "$M/cold/7" >"$T/got-7" 3>&- &
+	reader2=$!
+	wait_for 20 are_waiting 2
+	first=$(worker)
+	kill -KILL "$first"
+	wait_for 20 is_another_worker "$first"
+	wait_for 20 are_waiting 2
+	timeout 20 ls -lR "$M" >"$T/list"
+	timeout 20 cmp "$M/big" "$SOURCE/big"
+	open_gate
+	wait $reader $reader2
+	cmp "$T/got" "$SOURCE/cold/big"
+	cmp "$T/got-7" "$SOURCE/cold/7"
+	same_tree "$SOURCE" "$M"
+}
+
+@test "the mount outlives worker after worker" {
+	start_tool
+	open_gate
+	for _ in 1 2 3; do
+		last=$(worker)
+		kill -KILL "$last"
+		wait_for 20 is_another_worker "$last"
+		timeout 20 stat "$M/absent-$last" && false
+		timeout 20 cat "$M/many/file-$((last % 900 + 1))"
+	done
+	same_tree "$SOURCE" "$M"
+}
+
+@test "a temporary upper layer takes writes and goes with the mount" {
+	start_tool
+	open_gate
+	ask overlay aa
+	echo new >"$RUN/m/aa/new"
+	echo more >>"$RUN/m/aa/big"
+	rm "$RUN/m/aa/many/file-1"
+	[ "$(stat -c %s "$RUN/m/aa/big")" = 3000005 ]
+	[ ! -e "$RUN/m/aa/many/file-1" ]
+	[ -e "$M/many/file-1" ]
+	[ -d "$STORE/upper/aa/upper/many" ]
+	[ "$(stat -c '%U %a' "$STORE/upper")" = "root 700" ]
+	ask unmount aa
+	[ ! -e "$RUN/m/aa" ]
+	[ -z "$(ls "$STORE/upper")" ]
+}
+
+@test "a given upper layer keeps what was written" {
+	start_tool
+	mkdir -p "$T/upper" "$T/work"
+	ask overlay aa "$T/upper" "$T/work"
+	echo new >"$RUN/m/aa/new"
+	ask unmount aa
+	[ "$(cat "$T/upper/new")" = new ]
+}
+
+@test "an upper layer that overlayfs refuses is explained" {
+	start_tool
+	mkdir -p "$T/upper"
+	run ask overlay aa "$T/upper" /proc
+	[ "$status" = 1 ]
+	[[ $output == "error 22 overlayfs refuses this upper layer"* ]]
+	[ ! -e "$RUN/m/aa" ]
+}
+
+@test "an overlay that waits for a dead worker goes on with the next" {
+	requires kernel:6.9
+	start_tool
+	mkdir "$T/upper" "$T/work" "$T/merged"
+	first=$(worker)
+	kill -STOP "$first"
+	# asks the layer below for its root, which nobody answers
+	mount -t overlay -o "lowerdir=$M,upperdir=$T/upper,workdir=$T/work" \
+		overlay "$T/merged" 3>&- &
+	mounting=$!
+	kill -KILL "$first"
+	wait_for 20 is_another_worker "$first"
+	wait $mounting
+	timeout 20 cmp "$T/merged/big" "$SOURCE/big"
+}
+
+@test "a copy of the mount goes where its owner wants it" {
+	start_tool
+	open_gate
+	mkdir "$T/target"
+	ask clone 1 "$T/target"
+	same_tree "$SOURCE" "$T/target"
+	ask unmount 1
+	[ ! -e "$M" ]
+	# the daemon goes on answering for the copy
+	echo 3 >/proc/sys/vm/drop_caches
+	same_tree "$SOURCE" "$T/target"
+}
+
+@test "who unmounts is noticed" {
+	start_tool
+	umount "$M"
+	wait_for 20 grep -q "gone: 1" "$T/log/mounttool"
+	[ -n "$(worker)" ]
+}
+
+@test "the end leaves nothing" {
+	start_tool
+	ask overlay aa
+	stop mounttool
+	[ -z "$(mounts_under "$RUN")" ]
+	[ -z "$(ls "$RUN/m")" ]
+	[ -z "$(ls "$STORE/upper")" ]
+}
+
+@test "what a killed supervisor left is cleaned by the next" {
+	start_tool
+	ask overlay aa
+	pid=$(worker)
+	stop mounttool KILL || true
+	wait_for 20 eval "! kill -0 $pid"
+	run ls "$M"
+	[[ $output == *"not connected"* ]]
+	start_tool # which finds the dead mount, or the new one
+	wait_for 20 cmp "$M/big" "$SOURCE/big"
+	[ ! -e "$RUN/m/aa" ]
+}
+
+@test "one RUN has one supervisor" {
+	start_tool
+	run tool run "$STORE" "$RUN"
+	[ "$status" = 1 ]
+	[[ $output == *"another layerfsd runs on $RUN"* ]]
+	timeout 20 cmp "$M/big" "$SOURCE/big"
+}
+
+@test "a store that is root's own is refused" {
+	chown -R root "$STORE"
+	run tool run "$STORE" "$RUN"
+	[ "$status" = 1 ]
+	[[ $output == *"belongs to root and is not empty"* ]]
+}
+
+@test "a user's own daemon mounts on a target, by fusermount3" {
+	requires setpriv fusermount3
+	mkdir "$T/target" "$T/user"
+	cp "$(program mounttool)" "$T/mounttool"
+	chown -R nobody "$STORE" "$T/target" "$T/user"
+	start mounttool setpriv --reuid nobody --regid nogroup --clear-groups \
+		"$T/mounttool" run "$STORE" "$T/user" --target "$T/target"
+	# without allow_other it is not even root's to look at
+	is_shown() { grep -q " $T/target fuse.layerfs " /proc/mounts; }
+	wait_for 20 is_shown
+	wait_socket "$T/user/control.sock"
+	user() { setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
+	user cmp "$T/target/big" "$SOURCE/big"
+	user ls -lR "$T/target" >"$T/list" || true
+	grep -q file-900 "$T/list"
+	RUN=$T/user
+	run user "$T/mounttool" ask "$RUN" overlay aa
+	[[ $output == "error 95 "* ]]
+	first=$(worker)
+	kill -KILL "$first"
+	wait_for 20 is_another_worker "$first"
+	user timeout 20 cmp "$T/target/many/file-5" "$SOURCE/many/file-5"
+	stop mounttool
+	run is_shown
+	[ "$status" = 1 ]
+}
