@@ -30,27 +30,33 @@ session_release(struct session *s)
 	client_close(take_ptr(&s->client));
 }
 
+/* The folder of the socket; made where a daemon is to be started in it. */
+static int
+open_run(const struct session *s, enum session_connect how, struct err *e)
+{
+	int run = places_open_run(&s->places, how == SESSION_START, e);
+
+	if (run >= 0)
+		return run;
+	if (how == SESSION_FIND && e->code == ENOENT)
+		return err_set(e, ECONNREFUSED, "no daemon answers");
+	return err_wrap(e, "the daemon's folder");
+}
+
 int
 session_connect(struct session *s, enum session_connect how, struct err *e)
 {
-	AUTO_CLOSE int run = places_open_run(&s->places, false, e);
+	AUTO_CLOSE int run = open_run(s, how, e);
 
-	if (run < 0 && e->code == ENOENT && how == SESSION_START)
-		run = places_open_run(&s->places, true, e);
-	if (run < 0 && e->code != ENOENT)
-		return err_wrap(e, "the daemon's folder");
 	if (run >= 0)
 		s->client = client_connect(run, e);
-	else
-		err_set(e, ECONNREFUSED, "no daemon answers");
+	if (run >= 0 && s->client == NULL && e->code == ECONNREFUSED &&
+	    how == SESSION_START) {
+		s->client = start_daemon(&s->places, run, e);
+		return s->client == NULL ? err_wrap(e, "start layerfsd") : 0;
+	}
 	if (s->client != NULL)
 		return 0;
-	if (e->code == ECONNREFUSED && how == SESSION_START) {
-		s->client = start_daemon(&s->places, run, e);
-		if (s->client != NULL)
-			return 0;
-		return err_wrap(e, "start layerfsd");
-	}
 	if (e->code == ECONNREFUSED)
 		s->hint = "`layerfs mount` and `layerfs pull` start one";
 	return err_wrap(e, "%s", s->places.run);
