@@ -71,56 +71,61 @@ print_case(FILE *f, const struct command *c)
 	fprintf(f, "\"\n\t\toperands=\"%s\" ;;\n", operand_words(c->kind));
 }
 
+/* The script, around the lists.  bash takes a colon in a reference for the end
+ * of a word; the helper of bash-completion, where it is there, puts that right.
+ */
+static const char before_commands[] =
+    "# bash completion for layerfs, made by `layerfs completion bash`\n"
+    "_layerfs_images() {\n"
+    "\tlayerfs images 2>/dev/null |\n"
+    "\t\tawk 'NR > 1 && $1 != \"<none>\" { print $1 }'\n"
+    "}\n"
+    "_layerfs() {\n"
+    "\tlocal word previous command='' operands='' i\n"
+    "\tlocal commands='";
+static const char before_folder_options[] =
+    "'\n"
+    "\tword=${COMP_WORDS[COMP_CWORD]}\n"
+    "\tprevious=${COMP_WORDS[COMP_CWORD-1]}\n"
+    "\tif declare -F _get_comp_words_by_ref >/dev/null; then\n"
+    "\t\t_get_comp_words_by_ref -n : -c word -p previous\n"
+    "\tfi\n"
+    "\tcase $previous in\n"
+    "\t";
+static const char before_cases[] =
+    ")\n"
+    "\t\tCOMPREPLY=($(compgen -d -- \"$word\"))\n"
+    "\t\tcompopt -o filenames 2>/dev/null\n"
+    "\t\treturn ;;\n"
+    "\tesac\n"
+    "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+    "\t\tcase \" $commands umount \" in\n"
+    "\t\t*\" ${COMP_WORDS[i]} \"*) command=${COMP_WORDS[i]}; break ;;\n"
+    "\t\tesac\n"
+    "\tdone\n"
+    "\tcase $command in\n"
+    "\t'') operands=$commands ;;\n";
+static const char after_cases[] =
+    "\tesac\n"
+    "\tif [[ $word == -* ]]; then operands=$options; fi\n"
+    "\tCOMPREPLY=($(compgen -W \"$operands\" -- \"$word\"))\n"
+    "\tif declare -F __ltrim_colon_completions >/dev/null; then\n"
+    "\t\t__ltrim_colon_completions \"$word\"\n"
+    "\tfi\n"
+    "}\n"
+    "complete -F _layerfs layerfs\n";
+
 void
 completion_print_bash(FILE *f)
 {
-	/* bash takes a colon in a reference for the end of a word; the helper
-	 * of bash-completion, where it is there, puts that right. */
-	fputs("# bash completion for layerfs, made by `layerfs completion "
-	      "bash`\n"
-	      "_layerfs_images() {\n"
-	      "\tlayerfs images 2>/dev/null | "
-	      "awk 'NR > 1 && $1 != \"<none>\" { print $1 }'\n"
-	      "}\n"
-	      "_layerfs() {\n"
-	      "\tlocal word previous command='' operands='' i\n"
-	      "\tlocal commands='",
-	    f);
+	fputs(before_commands, f);
 	print_command_words(f);
 	fputs("'\n\tlocal options='", f);
 	print_option_words(f, OPTIONS_OF_ALL);
-	fputs("'\n"
-	      "\tword=${COMP_WORDS[COMP_CWORD]}\n"
-	      "\tprevious=${COMP_WORDS[COMP_CWORD-1]}\n"
-	      "\tif declare -F _get_comp_words_by_ref >/dev/null; then\n"
-	      "\t\t_get_comp_words_by_ref -n : -c word -p previous\n"
-	      "\tfi\n"
-	      "\tcase $previous in\n\t",
-	    f);
+	fputs(before_folder_options, f);
 	print_folder_options(f);
-	fputs(")\n"
-	      "\t\tCOMPREPLY=($(compgen -d -- \"$word\"))\n"
-	      "\t\tcompopt -o filenames 2>/dev/null\n"
-	      "\t\treturn ;;\n"
-	      "\tesac\n"
-	      "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-	      "\t\tcase \" $commands umount \" in\n"
-	      "\t\t*\" ${COMP_WORDS[i]} \"*) command=${COMP_WORDS[i]}; break "
-	      ";;\n"
-	      "\t\tesac\n"
-	      "\tdone\n"
-	      "\tcase $command in\n"
-	      "\t'') operands=$commands ;;\n",
-	    f);
+	fputs(before_cases, f);
 	for (size_t i = 0; i < n_commands; i++)
 		print_case(f, &commands[i]);
-	fputs("\tesac\n"
-	      "\tif [[ $word == -* ]]; then operands=$options; fi\n"
-	      "\tCOMPREPLY=($(compgen -W \"$operands\" -- \"$word\"))\n"
-	      "\tif declare -F __ltrim_colon_completions >/dev/null; then\n"
-	      "\t\t__ltrim_colon_completions \"$word\"\n"
-	      "\tfi\n"
-	      "}\n"
-	      "complete -F _layerfs layerfs\n",
-	    f);
+	fputs(after_cases, f);
 }
