@@ -7,3 +7,17 @@ noinst_LIBRARIES += %D%/libcodec.a
 	%D%/tar_pax.c %D%/tar_pax.h \
 	%D%/tar_sparse.c %D%/tar_sparse.h \
 	%D%/zstd.c %D%/zstd.h
+
+fuzz_programs += %D%/fuzz_tar
+%C%_fuzz_tar_SOURCES = %D%/fuzz_tar.c $(FUZZ_MAIN)
+%C%_fuzz_tar_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_tar_LDADD = $(CODEC_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_decode
+%C%_test_decode_SOURCES = %D%/test_decode.c
+%C%_test_decode_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_tar
+%C%_test_tar_SOURCES = %D%/test_tar.c
+%C%_test_tar_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+endif
