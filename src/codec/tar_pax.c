@@ -209,7 +209,8 @@ cut_record(char **at, char *end, struct record *r, struct err *e)
 int
 tar_pax_parse(struct tar_pax *p, struct buf *text, struct err *e)
 {
-	char *at = (char *)text->data, *end = at + text->len;
+	char *at = (char *)text->data;
+	char *end = text->len > 0 ? at + text->len : at;
 
 	tar_pax_clear(p);
 	p->is_set = true;
