@@ -15,3 +15,21 @@ noinst_LIBRARIES += %D%/libformat.a
 	%D%/toc.c %D%/toc.h \
 	%D%/toc_entry.c %D%/toc_entry.h \
 	%D%/zstd_chunked.c
+
+FORMAT_SAMPLES = \
+	%D%/testdata/estargz.blob %D%/testdata/estargz.json \
+	%D%/testdata/podman.blob %D%/testdata/podman.json \
+	%D%/testdata/stargz-zstd.blob %D%/testdata/stargz-zstd.json
+EXTRA_DIST += $(FORMAT_SAMPLES)
+
+if HAVE_CMOCKA
+check_LIBRARIES += %D%/libformat_testing.a
+%C%_libformat_testing_a_SOURCES = %D%/testing.c %D%/testing.h
+FORMAT_TEST_LIBS = %D%/libformat_testing.a %D%/libformat.a \
+	src/index/libindex.a src/store/libstore.a $(SQLITE_LIBS) \
+	$(CODEC_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += %D%/test_samples
+%C%_test_samples_SOURCES = %D%/test_samples.c
+%C%_test_samples_LDADD = $(FORMAT_TEST_LIBS)
+endif
