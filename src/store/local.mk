@@ -19,7 +19,24 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/space.c %D%/space.h \
 	%D%/store.c %D%/store.h %D%/store_private.h
 
+fuzz_programs += %D%/fuzz_map
+%C%_fuzz_map_SOURCES = %D%/fuzz_map.c %D%/map_seal.h $(FUZZ_MAIN)
+%C%_fuzz_map_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_map_LDADD = $(STORE_LIBS)
+
 if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_db
+%C%_test_db_SOURCES = %D%/test_db.c %D%/testing.h
+%C%_test_db_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += %D%/test_place
+%C%_test_place_SOURCES = %D%/test_place.c %D%/testing.h
+%C%_test_place_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += %D%/test_map
+%C%_test_map_SOURCES = %D%/test_map.c %D%/map_seal.h %D%/testing.h
+%C%_test_map_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += %D%/test_store
 %C%_test_store_SOURCES = %D%/test_store.c %D%/testing.h
 %C%_test_store_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
