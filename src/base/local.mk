@@ -23,6 +23,11 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/utf8.c %D%/utf8.h
 
 # A fuzz target replays tests/corpus/<noun>/ in `make check`.
+fuzz_programs += %D%/fuzz_doc
+%C%_fuzz_doc_SOURCES = %D%/fuzz_doc.c $(FUZZ_MAIN)
+%C%_fuzz_doc_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_doc_LDADD = $(BASE_LIBS)
+
 fuzz_programs += %D%/fuzz_json_pull
 %C%_fuzz_json_pull_SOURCES = %D%/fuzz_json_pull.c $(FUZZ_MAIN)
 %C%_fuzz_json_pull_LDFLAGS = $(FUZZ_LDFLAGS)
