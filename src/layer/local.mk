@@ -10,3 +10,10 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/resolve.c \
 	%D%/sources.c %D%/sources.h \
 	%D%/view.c %D%/view.h
+
+# It plays the blobs, maps and store itself: links nothing below but base.
+if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_view
+%C%_test_view_SOURCES = %D%/test_view.c src/base/test.h
+%C%_test_view_LDADD = src/layer/liblayer.a $(BASE_LIBS) $(CMOCKA_LIBS)
+endif

@@ -66,7 +66,7 @@ init_replay(struct session *x, const void *request, size_t n)
 {
 	const struct fuse_out_header resend = { .len = sizeof resend,
 		.error = NOTIFY_RESEND };
-	uint8_t copy[AGENT_PAYLOAD_MAX];
+	_Alignas(8) uint8_t copy[AGENT_PAYLOAD_MAX];
 	struct fuse_buf b = { .size = n, .mem = copy };
 
 	memcpy(copy, request, n);

@@ -194,6 +194,18 @@ add_folder(struct maker *m, int dir, const char *prefix)
 }
 
 static void
+forget_links(struct maker *m)
+{
+	struct hnode *n;
+
+	while ((n = hmap_any(&m->linked)) != NULL) {
+		hmap_remove(&m->linked, n);
+		free(container_of(n, struct linked, node));
+	}
+	hmap_release(&m->linked);
+}
+
+static void
 make(const char *folder, const char *store)
 {
 	const struct index_options o = { .data_blocks = 1 << 30 };
@@ -215,6 +227,7 @@ make(const char *folder, const char *store)
 	check(tree_finish(m.tree, &e), &e);
 	check(index_write(m.tree, &o, index, &e), &e);
 	tree_free(m.tree);
+	forget_links(&m);
 }
 
 /* ---- the worker ---- */
