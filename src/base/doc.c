@@ -71,6 +71,23 @@ doc_unref(struct doc *j)
 	json_decref(MUT(j));
 }
 
+void
+doc_wipe(struct doc *j)
+{
+	if (doc_is_string(j))
+		explicit_bzero((char *)doc_string(j), json_string_length(MUT(j)));
+	if (doc_is_array(j))
+		for (size_t i = 0; i < doc_count(j); i++)
+			doc_wipe(doc_at(j, i));
+	if (doc_is_object(j)) {
+		doc_for_each(j, key, v)
+		{
+			(void)key;
+			doc_wipe(v);
+		}
+	}
+}
+
 bool
 doc_is_object(const struct doc *j)
 {

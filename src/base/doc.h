@@ -28,6 +28,10 @@ struct doc *doc_parse_json(const void *p, size_t n, struct err *e);
 struct doc *doc_ref(struct doc *j);
 void doc_unref(struct doc *j);
 
+/* Overwrites every string of it: for documents that hold secrets, before the
+ * last doc_unref().  Keys stay. */
+void doc_wipe(struct doc *j);
+
 static inline void
 doc_cleanup(struct doc **j)
 {
