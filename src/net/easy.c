@@ -1,0 +1,223 @@
+#include "net/easy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+
+_Static_assert(
+    sizeof((struct http_request *)0)->reason >= CURL_ERROR_SIZE, "reason");
+
+enum {
+	RECEIVE_BUFFER_BYTES = 128 << 10,
+	WEIGHT_URGENT = 256,
+	WEIGHT_NORMAL = 64,
+};
+
+static size_t
+on_header(char *p, size_t one, size_t n, void *arg)
+{
+	struct http_request *r = arg;
+	bool was_complete = r->head.is_complete;
+
+	(void)one;
+	r->active_ns = clock_now_ns();
+	if (http_head_add(&r->head, p, n, clock_wall_s(), &r->refusal) < 0)
+		return 0;
+	if (!was_complete && r->head.is_complete &&
+	    r->on_head(r) == HTTP_STOP) {
+		r->is_stopped = true;
+		return 0;
+	}
+	return n;
+}
+
+static size_t
+on_body(char *p, size_t one, size_t n, void *arg)
+{
+	struct http_request *r = arg;
+
+	(void)one;
+	if (n == 0)
+		return 0;
+	if (n > r->body_max - r->body_len) {
+		err_set(&r->refusal, EPROTO,
+		    "an answer over the limit of %ju bytes",
+		    (uintmax_t)r->body_max);
+		return 0;
+	}
+	switch (r->on_bytes(r, p, n)) {
+	case HTTP_PAUSE:
+		r->is_paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	case HTTP_STOP:
+		r->is_stopped = true;
+		return 0;
+	default:
+		r->body_len += n;
+		r->active_ns = clock_now_ns();
+		metric_add(METRIC_http_bytes, n);
+		return n;
+	}
+}
+
+/* The connection stands and the request goes out: from now on silence is a
+ * stall.  Before, it may have waited its turn for a connection. */
+static int
+on_sending(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+	struct http_request *r = arg;
+
+	(void)ip, (void)local_ip, (void)port, (void)local_port;
+	r->active_ns = clock_now_ns();
+	return CURL_PREREQFUNC_OK;
+}
+
+static int
+set_headers(CURL *c, struct http_request *r)
+{
+	struct curl_slist *l = NULL, *more;
+
+	for (size_t i = 0; r->headers != NULL && r->headers[i] != NULL; i++) {
+		more = curl_slist_append(l, r->headers[i]);
+		if (more == NULL) {
+			curl_slist_free_all(l);
+			return 1;
+		}
+		l = more;
+	}
+	r->header_list = l;
+	return curl_easy_setopt(c, CURLOPT_HTTPHEADER, l);
+}
+
+/* A list of authorities replaces libcurl's default bundle, but not its folder
+ * of hashed certificates; where the build has no such folder, the bundle is the
+ * system's only list, and skipping it would distrust the whole world: so there
+ * the extra authorities are the only ones, as `curl --cacert` has it. */
+static int
+set_tls(CURL *c, const struct http_tls *t)
+{
+	int bad = 0;
+
+	if (t->ca_pem != NULL) {
+		struct curl_blob blob = { (void *)t->ca_pem, t->ca_pem_len,
+			CURL_BLOB_NOCOPY };
+
+		bad |= curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &blob);
+	}
+	if (t->client_cert != NULL)
+		bad |= curl_easy_setopt(c, CURLOPT_SSLCERT, t->client_cert);
+	if (t->client_key != NULL)
+		bad |= curl_easy_setopt(c, CURLOPT_SSLKEY, t->client_key);
+	if (t->skip_verify) {
+		bad |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+		bad |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	return bad;
+}
+
+static int
+set_range(CURL *c, const struct http_request *r)
+{
+	char text[64];
+
+	if (!r->has_range)
+		return 0;
+	snprintf(text, sizeof text, "%ju-%ju", (uintmax_t)r->range_first,
+	    (uintmax_t)r->range_last);
+	return curl_easy_setopt(c, CURLOPT_RANGE, text);
+}
+
+static int
+set_class(CURL *c, enum http_class class)
+{
+	if (class == HTTP_BULK)
+		return curl_easy_setopt(
+		    c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	return curl_easy_setopt(
+		   c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) |
+	       curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L) |
+	       curl_easy_setopt(c, CURLOPT_STREAM_WEIGHT,
+		   (long)(class == HTTP_URGENT ? WEIGHT_URGENT
+					       : WEIGHT_NORMAL));
+}
+
+static int
+set_callbacks(CURL *c, struct http_request *r)
+{
+	return curl_easy_setopt(c, CURLOPT_PRIVATE, r) |
+	       curl_easy_setopt(c, CURLOPT_ERRORBUFFER, r->reason) |
+	       curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header) |
+	       curl_easy_setopt(c, CURLOPT_HEADERDATA, r) |
+	       curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) |
+	       curl_easy_setopt(c, CURLOPT_WRITEDATA, r) |
+	       curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_sending) |
+	       curl_easy_setopt(c, CURLOPT_PREREQDATA, r);
+}
+
+int
+easy_prepare(CURL *c, struct http_request *r, const struct http_options *o,
+    struct err *e)
+{
+	int bad = set_callbacks(c, r);
+
+	bad |= curl_easy_setopt(c, CURLOPT_URL, r->url);
+	bad |= curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	bad |= curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	bad |= curl_easy_setopt(c, CURLOPT_NOPROGRESS, 1L);
+	bad |= curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	bad |= curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+	bad |= curl_easy_setopt(c, CURLOPT_USERAGENT, o->user_agent);
+	bad |=
+	    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER_BYTES);
+	bad |= curl_easy_setopt(
+	    c, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
+	if (r->form != NULL)
+		bad |= curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->form);
+	if (r->tls != NULL)
+		bad |= set_tls(c, r->tls);
+	bad |= set_range(c, r) | set_class(c, r->class) | set_headers(c, r);
+	return bad ? err_set(e, ENOMEM, "an HTTP request's options") : 0;
+}
+
+/* Our errno for curl's code; the rest is a connection that did not hold. */
+static int
+code_of(CURLcode c)
+{
+	switch (c) {
+	case CURLE_OPERATION_TIMEDOUT:
+		return ETIMEDOUT;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+		return EACCES;
+	case CURLE_URL_MALFORMAT:
+		return EINVAL;
+	case CURLE_UNSUPPORTED_PROTOCOL: /* also: an answer that is no HTTP */
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_BAD_CONTENT_ENCODING:
+		return EPROTO;
+	case CURLE_OUT_OF_MEMORY:
+		return ENOMEM;
+	default:
+		return EAGAIN;
+	}
+}
+
+int
+easy_judge(struct http_request *r, CURLcode result, struct err *e)
+{
+	if (r->is_stopped)
+		return 0;
+	if (r->refusal.code != 0) {
+		*e = r->refusal;
+		return -1;
+	}
+	if (result == CURLE_OK)
+		return 0;
+	return err_set(e, code_of(result), "%s",
+	    r->reason[0] != 0 ? r->reason : curl_easy_strerror(result));
+}

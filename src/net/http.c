@@ -1,0 +1,373 @@
+#include "net/http.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/easy.h"
+#include "base/clock.h"
+#include "base/lock.h"
+#include "base/metrics.h"
+#include "base/thread.h"
+
+enum {
+	MAX_SPARE = 16, /* easy handles kept for the next request */
+	TICK_MS = 250,  /* how often stalls are looked for */
+	IDLE_WAIT_MS = 60000,
+};
+
+struct http {
+	struct http_options options;
+	CURLM *multi;
+	pthread_t thread;
+
+	/* the thread's own */
+	struct list requests;
+	struct list timers;
+	CURL *spare[MAX_SPARE];
+	unsigned n_spare;
+	uint64_t looked_ns; /* for stalls */
+
+	struct lock lock;
+	/* guarded by lock */
+	struct list inbox;
+	bool is_ending;
+};
+
+bool
+http_is_own_thread(const struct http *h)
+{
+	return pthread_equal(h->thread, pthread_self());
+}
+
+/* ---- jobs ---- */
+
+void
+http_submit(struct http *h, struct http_job *j)
+{
+	{
+		LOCK_SCOPE(&h->lock);
+		if (!list_is_empty(&j->link))
+			return;
+		list_push_back(&h->inbox, &j->link);
+	}
+	curl_multi_wakeup(h->multi);
+}
+
+void
+http_withdraw(struct http *h, struct http_job *j)
+{
+	LOCK_SCOPE(&h->lock);
+	list_remove(&j->link);
+}
+
+static struct http_job *
+next_job(struct http *h)
+{
+	LOCK_SCOPE(&h->lock);
+	struct list *l = list_pop_front(&h->inbox);
+
+	return l == NULL ? NULL : list_entry(l, struct http_job, link);
+}
+
+/* One at a time: a job may withdraw the one behind it. */
+static void
+run_jobs(struct http *h)
+{
+	struct http_job *j;
+
+	while ((j = next_job(h)) != NULL)
+		j->run(j);
+}
+
+static bool
+is_over(struct http *h)
+{
+	LOCK_SCOPE(&h->lock);
+	return h->is_ending && list_is_empty(&h->inbox);
+}
+
+/* ---- timers ---- */
+
+void
+http_set_timer(struct http *h, struct http_timer *t, uint64_t at_ns)
+{
+	list_remove(&t->link);
+	t->at_ns = at_ns;
+	list_push_back(&h->timers, &t->link);
+}
+
+void
+http_clear_timer(struct http_timer *t)
+{
+	list_remove(&t->link);
+}
+
+static struct http_timer *
+due_timer(struct http *h, uint64_t now)
+{
+	list_for_each(l, &h->timers)
+	{
+		struct http_timer *t = list_entry(l, struct http_timer, link);
+
+		if (t->at_ns <= now)
+			return t;
+	}
+	return NULL;
+}
+
+static void
+fire_timers(struct http *h)
+{
+	uint64_t now = clock_now_ns();
+	struct http_timer *t;
+
+	while ((t = due_timer(h, now)) != NULL) {
+		list_remove(&t->link);
+		t->fire(t);
+	}
+}
+
+/* ---- requests ---- */
+
+static void
+detach(struct http_request *r)
+{
+	struct http *h = r->http;
+
+	list_remove(&r->link);
+	if (r->easy == NULL)
+		return;
+	curl_multi_remove_handle(h->multi, r->easy);
+	curl_slist_free_all(take_ptr((struct curl_slist **)&r->header_list));
+	if (h->n_spare < MAX_SPARE) {
+		curl_easy_reset(r->easy);
+		h->spare[h->n_spare++] = r->easy;
+	} else {
+		curl_easy_cleanup(r->easy);
+	}
+	r->easy = NULL;
+}
+
+static void
+finish(struct http_request *r, const struct err *failure)
+{
+	detach(r);
+	if (failure != NULL)
+		metric_add(METRIC_http_errors, 1);
+	r->on_done(r, failure);
+}
+
+static int
+start(struct http *h, struct http_request *r)
+{
+	r->easy = h->n_spare > 0 ? h->spare[--h->n_spare] : curl_easy_init();
+	if (r->easy == NULL ||
+	    easy_prepare(r->easy, r, &h->options, &r->refusal) < 0)
+		return r->easy == NULL
+			   ? err_set(&r->refusal, ENOMEM, "an HTTP request")
+			   : -1;
+	if (curl_multi_add_handle(h->multi, r->easy) != CURLM_OK)
+		return err_set(&r->refusal, ENOMEM, "an HTTP request");
+	metric_add(METRIC_http_requests, 1);
+	return 0;
+}
+
+void
+http_send(struct http *h, struct http_request *r)
+{
+	assert(http_is_own_thread(h));
+	if (r->http != NULL)
+		http_head_release(&r->head);
+	http_head_init(&r->head);
+	r->http = h;
+	r->header_list = NULL;
+	r->body_len = 0;
+	r->active_ns = 0;
+	r->refusal = ERR_INIT;
+	r->is_paused = r->is_stopped = false;
+	r->reason[0] = 0;
+	list_push_back(&h->requests, &r->link);
+	start(h, r); /* a failure is told by tell_refused() */
+}
+
+void
+http_resume(struct http_request *r)
+{
+	if (!r->is_paused)
+		return;
+	r->is_paused = false;
+	r->active_ns = clock_now_ns();
+	curl_easy_pause(r->easy, CURLPAUSE_CONT);
+}
+
+void
+http_abandon(struct http_request *r)
+{
+	assert(http_is_own_thread(r->http));
+	detach(r);
+}
+
+void
+http_request_release(struct http_request *r)
+{
+	if (r->http != NULL)
+		http_head_release(&r->head);
+	r->http = NULL;
+}
+
+/* ---- the thread ---- */
+
+static void
+reap(struct http *h)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(h->multi, &left)) != NULL) {
+		struct http_request *r;
+		struct err e = ERR_INIT;
+
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &r);
+		if (easy_judge(r, m->data.result, &e) < 0)
+			finish(r, &e);
+		else
+			finish(r, NULL);
+	}
+}
+
+static bool
+is_stalled(const struct http *h, const struct http_request *r, uint64_t now)
+{
+	return r->active_ns != 0 && !r->is_paused &&
+	       now > r->active_ns + h->options.stall_timeout_ms * NS_PER_MS;
+}
+
+/* One that should end without curl saying so: it could not start, or no byte
+ * comes. */
+static struct http_request *
+find_dead(struct http *h, uint64_t now)
+{
+	list_for_each(l, &h->requests)
+	{
+		struct http_request *r =
+		    list_entry(l, struct http_request, link);
+
+		if (r->refusal.code == 0 && is_stalled(h, r, now))
+			err_set(&r->refusal, ETIMEDOUT, "no byte for %u s",
+			    h->options.stall_timeout_ms / 1000);
+		else if (r->refusal.code == 0 || r->active_ns != 0)
+			continue;
+		return r;
+	}
+	return NULL;
+}
+
+static void
+end_dead(struct http *h)
+{
+	uint64_t now = clock_now_ns();
+	struct http_request *r;
+
+	if (now < h->looked_ns + TICK_MS * NS_PER_MS)
+		return;
+	h->looked_ns = now;
+	while ((r = find_dead(h, now)) != NULL) {
+		struct err e = r->refusal;
+
+		finish(r, &e);
+	}
+}
+
+static int
+wait_ms(struct http *h)
+{
+	uint64_t now = clock_now_ns(), until = now + IDLE_WAIT_MS * NS_PER_MS;
+
+	if (!list_is_empty(&h->requests))
+		until = now + TICK_MS * NS_PER_MS;
+	list_for_each(l, &h->timers)
+	{
+		struct http_timer *t = list_entry(l, struct http_timer, link);
+
+		if (t->at_ns < until)
+			until = t->at_ns;
+	}
+	return until <= now ? 0 : (until - now) / NS_PER_MS + 1;
+}
+
+static void *
+run(void *arg)
+{
+	struct http *h = arg;
+	int running;
+
+	for (;;) {
+		/* In this order: one wake-up may stand for a job and the end.
+		 */
+		run_jobs(h);
+		if (is_over(h))
+			return NULL;
+		fire_timers(h);
+		curl_multi_perform(h->multi, &running);
+		reap(h);
+		end_dead(h);
+		curl_multi_poll(h->multi, NULL, 0, wait_ms(h), NULL);
+	}
+}
+
+struct http *
+http_new(const struct http_options *o, struct err *e)
+{
+	struct http *h;
+
+	/* Idempotent and, in the libcurl we require, safe in threads. */
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+	    (h = calloc(1, sizeof *h)) == NULL) {
+		err_set(e, ENOMEM, "the HTTP client");
+		return NULL;
+	}
+	h->options = *o;
+	list_init(&h->requests);
+	list_init(&h->timers);
+	list_init(&h->inbox);
+	lock_init(&h->lock, RANK_HTTP);
+	h->multi = curl_multi_init();
+	if (h->multi == NULL) {
+		err_set(e, ENOMEM, "the HTTP client");
+		goto failed;
+	}
+	curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+	    (long)o->max_host_connections);
+	curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+	if (thread_start(&h->thread, "http", run, h, e) < 0)
+		goto failed;
+	return h;
+failed:
+	curl_multi_cleanup(h->multi);
+	lock_destroy(&h->lock);
+	free(h);
+	return NULL;
+}
+
+void
+http_free(struct http *h)
+{
+	if (h == NULL)
+		return;
+	{
+		LOCK_SCOPE(&h->lock);
+		h->is_ending = true;
+	}
+	curl_multi_wakeup(h->multi);
+	pthread_join(h->thread, NULL);
+	assert(list_is_empty(&h->requests));
+	while (h->n_spare > 0)
+		curl_easy_cleanup(h->spare[--h->n_spare]);
+	curl_multi_cleanup(h->multi);
+	lock_destroy(&h->lock);
+	free(h);
+}
