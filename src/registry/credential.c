@@ -1,0 +1,159 @@
+#include "registry/credential.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "registry/auth_json.h"
+#include "registry/helper.h"
+#include "registry/secret.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/limits.h"
+
+void
+credential_release(struct credential *c)
+{
+	secret_free(c->username);
+	secret_free(c->password);
+	secret_free(c->identity_token);
+	*c = (struct credential){ 0 };
+}
+
+static int
+copy_text(char **to, const char *from, struct err *e)
+{
+	if (from == NULL)
+		return 0;
+	*to = strdup(from);
+	return *to == NULL ? err_set(e, ENOMEM, "credential") : 0;
+}
+
+int
+credential_copy(
+    struct credential *to, const struct credential *from, struct err *e)
+{
+	*to = (struct credential){ 0 };
+	if (copy_text(&to->username, from->username, e) == 0 &&
+	    copy_text(&to->password, from->password, e) == 0 &&
+	    copy_text(&to->identity_token, from->identity_token, e) == 0)
+		return 0;
+	credential_release(to);
+	return -1;
+}
+
+static int
+ask_helper(struct credential *c, bool *found, const struct auth_answer *a,
+    struct err *e)
+{
+	AUTO_SECRET_BUF struct buf out = BUF_INIT(LIMIT_HELPER_OUTPUT_BYTES);
+
+	/* At once, so that growing leaves no copy behind. */
+	if (buf_reserve(&out, out.max, e) < 0 ||
+	    helper_get(a->helper, a->helper_key, HELPER_TIMEOUT_MS, &out, found,
+		e) < 0)
+		return -1;
+	if (!*found)
+		return 0;
+	*found =
+	    auth_json_parse_helper(c, (const char *)out.data, out.len, e) == 0;
+	return *found ? 0 : err_wrap(e, "docker-credential-%s", a->helper);
+}
+
+int
+credential_find_in(struct credential *c, bool *found, const char *json,
+    size_t n, const char *host, const char *repository, struct err *e)
+{
+	AUTO_AUTH_ANSWER struct auth_answer a = { 0 };
+
+	*c = (struct credential){ 0 };
+	*found = false;
+	if (auth_json_find(&a, json, n, host, repository, e) < 0)
+		return -1;
+	if (a.helper != NULL && ask_helper(c, found, &a, e) < 0)
+		return -1;
+	if (*found || !a.found)
+		return 0;
+	*c = a.credential;
+	a.credential = (struct credential){ 0 };
+	*found = true;
+	return 0;
+}
+
+static int
+find_in_file(struct credential *c, bool *found, const char *path,
+    const char *host, const char *repository, struct err *e)
+{
+	AUTO_SECRET_BUF struct buf text = BUF_INIT(LIMIT_CONFIG_FILE_BYTES);
+
+	if (fs_read_file(AT_FDCWD, path, &text, e) < 0)
+		return e->code == ENOENT || e->code == ENOTDIR ? 0 : -1;
+	if (credential_find_in(c, found, (const char *)text.data, text.len,
+		host, repository, e) < 0)
+		return err_wrap(e, "%s", path);
+	return 0;
+}
+
+/* Where files may be: below a folder that an environment variable names, or at
+ * a fixed path ("" for the user's own number). */
+static const struct {
+	const char *variable;
+	const char *path;
+} places[] = {
+	{ "REGISTRY_AUTH_FILE", "" },
+	{ "XDG_RUNTIME_DIR", "/containers/auth.json" },
+	{ NULL, "" }, /* podman's, where XDG_RUNTIME_DIR is not set */
+	{ "XDG_CONFIG_HOME", "/containers/auth.json" },
+	{ "HOME", "/.config/containers/auth.json" },
+	{ "DOCKER_CONFIG", "/config.json" },
+	{ "HOME", "/.docker/config.json" },
+	{ NULL, "/etc/layerfs/auth.json" },
+};
+
+/* False when the variable is not set. */
+static bool
+place_path(size_t i, char out[LIMIT_PATH_BYTES])
+{
+	const char *folder = "";
+	int n;
+
+	if (places[i].variable != NULL) {
+		folder = getenv(places[i].variable);
+		if (folder == NULL || *folder == 0)
+			return false;
+	}
+	if (*folder == 0 && *places[i].path == 0)
+		n = snprintf(out, LIMIT_PATH_BYTES,
+		    "/run/containers/%u/auth.json", (unsigned)geteuid());
+	else
+		n = snprintf(
+		    out, LIMIT_PATH_BYTES, "%s%s", folder, places[i].path);
+	return n < LIMIT_PATH_BYTES;
+}
+
+int
+credential_find(struct credential *c, bool *found, const char *host,
+    const char *repository, struct err *e)
+{
+	struct err first = ERR_INIT;
+
+	*c = (struct credential){ 0 };
+	*found = false;
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		struct err why = ERR_INIT;
+		char path[LIMIT_PATH_BYTES];
+
+		if (!place_path(i, path))
+			continue;
+		if (find_in_file(c, found, path, host, repository, &why) < 0 &&
+		    first.code == 0)
+			first = why;
+		if (*found)
+			return 0;
+	}
+	if (first.code == 0)
+		return 0;
+	*e = first;
+	return -1;
+}
