@@ -16,6 +16,7 @@ demand_init(struct demand *d, struct blob *b)
 	d->failure = ERR_INIT;
 	list_init(&d->waiters);
 	list_push_back(&b->fetcher->demands, &d->link);
+	fetcher_wake(b->fetcher); /* for its until_ns */
 	blob_hold(b);
 }
 

@@ -25,7 +25,7 @@ inflight_find(const struct blob *b, uint32_t chunk)
 
 /* Objects and their chunks ascend together. */
 void
-map_chunk_object(const struct map *m, uint32_t chunk, struct object *o)
+object_of_chunk(const struct map *m, uint32_t chunk, struct object *o)
 {
 	uint32_t lo = 0, hi = map_n_objects(m);
 
@@ -57,7 +57,7 @@ inflight_is_absent(const struct blob *b, uint32_t chunk)
 	if (inflight_find(b, chunk) != NULL)
 		return false;
 	map_chunk(b->map, chunk, &c);
-	map_chunk_object(b->map, chunk, &o);
+	object_of_chunk(b->map, chunk, &o);
 	return !is_present(b, &o, &c);
 }
 
@@ -119,7 +119,7 @@ inflight_queue(struct blob *b, uint32_t chunk, enum source_priority priority,
 	if (i != NULL)
 		return inflight_join(i, priority);
 	map_chunk(b->map, chunk, &c);
-	map_chunk_object(b->map, chunk, &o);
+	object_of_chunk(b->map, chunk, &o);
 	if (is_present(b, &o, &c))
 		return NULL;
 	i = inflight_new(b, &o, &c, chunk, e);

@@ -76,6 +76,6 @@ void inflight_end(
 uint64_t inflight_wake(struct fetcher *f, uint64_t now_ns);
 
 /* The object that a chunk of the map is part of. */
-void map_chunk_object(const struct map *m, uint32_t chunk, struct object *o);
+void object_of_chunk(const struct map *m, uint32_t chunk, struct object *o);
 
 #endif

@@ -106,25 +106,51 @@ begin(struct content_sink *c, uint64_t size, struct err *e)
 }
 
 static int
-write_some(struct content_sink *c, const void *p, size_t n, struct err *e)
+write_bytes(struct sink *s, const uint8_t *p, size_t n, struct err *e)
 {
-	struct sink *s = sink_of(c);
-	const uint8_t *bytes = p;
-
-	if (n > s->size - s->written - s->bytes.len)
-		return err_set(e, EBADMSG, "a file is longer than it said");
 	while (n > 0) {
 		size_t some = min_u64(n, STEP_BYTES - s->bytes.len);
 
-		if (buf_append(&s->bytes, bytes, some, e) < 0)
+		if (buf_append(&s->bytes, p, some, e) < 0)
 			return -1;
-		bytes += some;
+		p += some;
 		n -= some;
 		if (s->bytes.len == STEP_BYTES && s->data_off != MAP_NOWHERE &&
 		    flush(s, e) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* A hole stays one where it is not just a part of a small file. */
+static int
+write_hole(struct sink *s, size_t n, struct err *e)
+{
+	uint64_t at;
+
+	if (s->data_off == MAP_NOWHERE) {
+		if (buf_reserve(&s->bytes, n, e) < 0)
+			return -1;
+		memset(s->bytes.data + s->bytes.len, 0, n);
+		s->bytes.len += n;
+		return 0;
+	}
+	if (flush(s, e) < 0)
+		return -1;
+	at = s->written;
+	s->written += n;
+	return store_write_zeros(
+	    s->store, n, s->data_off + at, s->written == s->size, e);
+}
+
+static int
+write_some(struct content_sink *c, const void *p, size_t n, struct err *e)
+{
+	struct sink *s = sink_of(c);
+
+	if (n > s->size - s->written - s->bytes.len)
+		return err_set(e, EBADMSG, "a file is longer than it said");
+	return p != NULL ? write_bytes(s, p, n, e) : write_hole(s, n, e);
 }
 
 /* Fills what is missing of an equal object's place from ours. */

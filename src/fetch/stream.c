@@ -248,6 +248,7 @@ pull_blob(
 		return -1;
 	}
 	got.map = sink_keep(&pull->sink);
+	got.dropped_xattrs = stream_dropped_xattrs(pull->stream);
 	*out = got;
 	return 0;
 }

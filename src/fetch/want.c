@@ -108,7 +108,7 @@ look(void *ctx, uint32_t rank, struct plan_chunk *out)
 	struct chunk c;
 
 	map_chunk(m, number, &c);
-	map_chunk_object(m, number, &o);
+	object_of_chunk(m, number, &o);
 	*out = (struct plan_chunk){
 		.blob_off = c.blob_off,
 		.blob_len = c.blob_len,
