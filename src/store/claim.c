@@ -5,6 +5,7 @@
 
 #include "store/present.h"
 #include "store/snapshot.h"
+#include "base/bytes.h"
 #include "base/err.h"
 
 static bool
@@ -100,6 +101,30 @@ mark_bytes(struct present *p, uint64_t off, uint64_t end)
 		set_bits(p, (struct range){ first, last });
 		edges_drop(&p->edges, (struct range){ first, last });
 	}
+}
+
+/* Lock held. */
+static bool
+block_holds(const struct present *p, uint64_t block, uint64_t off, uint64_t end)
+{
+	uint64_t start = block * STORE_BLOCK;
+	uint64_t from = max_u64(off, start) - start;
+	uint64_t to = min_u64(end - start, STORE_BLOCK);
+
+	return bits_has(&p->now, block) ||
+	       edges_has(&p->edges, block, from, to);
+}
+
+bool
+present_holds(struct present *p, uint64_t off, uint64_t len)
+{
+	struct range r = range_of_bytes(off, len);
+	LOCK_SCOPE(&p->lock);
+
+	return block_holds(p, r.first, off, off + len) &&
+	       block_holds(p, r.end - 1, off, off + len) &&
+	       (r.end - r.first <= 2 ||
+		   present_has(p, (struct range){ r.first + 1, r.end - 1 }));
 }
 
 void

@@ -134,6 +134,17 @@ edges_add(struct edges *t, uint64_t block, unsigned from, unsigned to)
 	return is_whole;
 }
 
+bool
+edges_has(const struct edges *t, uint64_t block, unsigned from, unsigned to)
+{
+	const struct edge *g = find_edge(t, block);
+
+	for (unsigned i = 0; g != NULL && i < g->n; i++)
+		if (g->spans[i].from <= from && to <= g->spans[i].to)
+			return true;
+	return false;
+}
+
 void
 edges_drop(struct edges *t, struct range r)
 {

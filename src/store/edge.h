@@ -32,6 +32,10 @@ void edges_release(struct edges *t);
  * short the piece is forgotten. */
 bool edges_add(struct edges *t, uint64_t block, unsigned from, unsigned to);
 
+/* Bytes [from, to) of the block are remembered. */
+bool edges_has(
+    const struct edges *t, uint64_t block, unsigned from, unsigned to);
+
 /* Forgets the blocks of the range. */
 void edges_drop(struct edges *t, struct range r);
 

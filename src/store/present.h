@@ -71,6 +71,10 @@ present_has(const struct present *p, struct range r)
 	return bits_run(&p->now, r) == r.end - r.first;
 }
 
+/* Every byte of [off, off + len) was written, be it to a block that is not
+ * whole yet. */
+bool present_holds(struct present *p, uint64_t off, uint64_t len);
+
 struct claim {
 	struct list link;
 	struct ranges blocks; /* normal; borrowed */

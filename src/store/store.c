@@ -145,6 +145,13 @@ store_has(const struct store *s, uint64_t off, uint64_t len)
 	return present_has(&s->present, range_checked(off, len));
 }
 
+bool
+store_holds(struct store *s, uint64_t off, uint64_t len)
+{
+	return present_has(&s->present, range_checked(off, len)) ||
+	       present_holds(&s->present, off, len);
+}
+
 uint64_t
 store_present_run(const struct store *s, uint64_t off, uint64_t len)
 {

@@ -46,6 +46,11 @@ int store_root(const struct store *s);
 /* True when every block that [off, off + len) touches is present. */
 bool store_has(const struct store *s, uint64_t off, uint64_t len);
 
+/* True when every byte of [off, off + len) was written, also where its block is
+ * not whole yet: what store_has() is to a reader, this is to who fetches
+ * chunks, which rarely end where a block does. */
+bool store_holds(struct store *s, uint64_t off, uint64_t len);
+
 /* How many bytes from off on are present, up to len: whole blocks. */
 uint64_t store_present_run(const struct store *s, uint64_t off, uint64_t len);
 

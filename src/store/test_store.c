@@ -350,6 +350,26 @@ what_was_dropped_is_a_hole_and_can_come_back(void **state)
 }
 
 static void
+what_lies_in_a_block_that_is_not_whole_is_held(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+	struct err e;
+
+	OK(store_drop(s, 0, 4 * B, &e));
+	put(s, 100, 3 * B, false);
+	assert_false(store_has(s, 100, 3 * B));
+	assert_true(store_holds(s, 100, 3 * B));
+	assert_true(store_holds(s, 3 * B, 100));
+	assert_false(store_holds(s, 99, 2));
+	assert_false(store_holds(s, 3 * B, 101));
+	assert_false(store_holds(s, B, 3 * B));
+	OK(store_drop(s, B, B, &e));
+	assert_false(store_holds(s, 100, 3 * B));
+	assert_true(store_holds(s, 2 * B, B + 100));
+	store_close(s);
+}
+
+static void
 a_drop_forgets_edges(void **state)
 {
 	struct store *s = open_at(*(int *)*state, "boot 1");
@@ -625,6 +645,7 @@ main(void)
 		IN_FOLDER(data_cut_short_counts_for_nothing),
 		IN_FOLDER(a_damaged_present_falls_back_to_durable),
 		IN_FOLDER(what_was_dropped_is_a_hole_and_can_come_back),
+		IN_FOLDER(what_lies_in_a_block_that_is_not_whole_is_held),
 		IN_FOLDER(a_drop_forgets_edges),
 		IN_FOLDER(edges_meet_in_any_order),
 		IN_FOLDER(chunks_in_random_order_make_the_whole),
