@@ -44,7 +44,7 @@ object_of_chunk(const struct map *m, uint32_t chunk, struct object *o)
 static bool
 is_present(const struct blob *b, const struct object *o, const struct chunk *c)
 {
-	return store_has(
+	return store_holds(
 	    b->fetcher->store, o->data_off + c->object_off, c->len);
 }
 
