@@ -203,10 +203,14 @@ map_open(int fd, struct err *e)
 	    check_objects(m, e) < 0 || check_chunks(m, e) < 0 ||
 	    check_order(m, e) < 0 || check_checksum(m, e) < 0)
 		return NULL;
-	/* The check touched every page; few are needed again soon, and what
-	 * stays in the page cache need not count as this process's memory. */
-	madvise(m->base, m->bytes, MADV_DONTNEED);
+	map_let_go(m);
 	return take_ptr(&m);
+}
+
+void
+map_let_go(const struct map *m)
+{
+	madvise(m->base, m->bytes, MADV_DONTNEED);
 }
 
 void

@@ -109,6 +109,10 @@ int map_write(const struct map_builder *b, const struct digest *blob,
 struct map *map_open(int fd, struct err *e);
 void map_close(struct map *m);
 
+/* After a walk over all of it: what was read lies in the page cache, and need
+ * not count as this process's memory until it is read again. */
+void map_let_go(const struct map *m);
+
 static inline void
 map_cleanup(struct map **m)
 {

@@ -28,9 +28,10 @@ store_add_map(struct store *s, struct map *m, struct err *e)
 {
 	LOCK_SCOPE(&s->lock);
 
-	if (name_objects(s, m, e) < 0)
+	if (name_objects(s, m, e) < 0 || objects_add_map(&s->objects, m, e) < 0)
 		return -1;
-	return objects_add_map(&s->objects, m, e);
+	map_let_go(m);
+	return 0;
 }
 
 int

@@ -225,7 +225,8 @@ a_layer_that_lies_about_a_digest_shares_nothing(void **state)
 	open_shop(&h, *(int *)*state);
 	OK(store_maps_loaded(h.store, &e));
 	add_liar(b, 1, 666, 2 * B, 2 * B);
-	add_liar(b, 2, 667, 5 * B, 2 * B);
+	/* Its first chunk is the honest one's, the second is not. */
+	add_liar(b, 2, 2000, 5 * B, 2 * B);
 	liar = add(&h, b, "liar");
 	assert_false(store_find_object(h.store, &d, 2 * B, &off));
 	OK(build_object(c, 1, 2 * B, 2 * B, &h.blob_off, &e));
@@ -343,6 +344,31 @@ a_gap_is_empty_when_it_is_handed_out(void **state)
 }
 
 static void
+a_gap_that_a_later_map_names_is_not_handed_out(void **state)
+{
+	struct shop h;
+	uint64_t off;
+	struct err e;
+
+	open_shop(&h, *(int *)*state);
+	OK(store_maps_loaded(h.store, &e));
+	add_layer(&h, "a", 1, 2);
+	add_layer(&h, "b", 3, 2);
+	add_layer(&h, "c", 5, 2);
+	close_shop(&h);
+
+	open_shop(&h, *(int *)*state);
+	reload(&h, "c");
+	OK(store_maps_loaded(h.store, &e));
+	reload(&h, "b");
+	OK(store_allocate(h.store, 5 * B, &off, &e));
+	assert_int_equal(off, 12 * B);
+	OK(store_allocate(h.store, 4 * B, &off, &e));
+	assert_int_equal(off, 0);
+	close_shop(&h);
+}
+
+static void
 a_freed_range_is_dropped(void **state)
 {
 	struct shop h;
@@ -446,6 +472,7 @@ main(void)
 		IN_FOLDER(removing_a_layer_frees_only_what_it_had_alone),
 		IN_FOLDER(freed_addresses_come_back_after_the_next_open),
 		IN_FOLDER(a_gap_is_empty_when_it_is_handed_out),
+		IN_FOLDER(a_gap_that_a_later_map_names_is_not_handed_out),
 		IN_FOLDER(a_freed_range_is_dropped),
 		IN_FOLDER(addresses_end_somewhere),
 		IN_FOLDER(layers_come_and_go_and_every_content_is_found),

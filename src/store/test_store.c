@@ -471,6 +471,30 @@ chunks_in_random_order_make_the_whole(void **state)
 	store_close(s);
 }
 
+static void
+too_many_edges_forget_the_oldest(void **state)
+{
+	struct store *s = open_at(*(int *)*state, "boot 1");
+
+	s->present.edges.max = 4;
+	for (uint64_t b = 0; b < 5; b++)
+		put(s, b * B, 100, false);
+	put(s, 0 * B + 100, B - 100, false);
+	put(s, 4 * B + 100, B - 100, false);
+	assert_false(store_has(s, 0 * B, B));
+	assert_true(store_has(s, 4 * B, B));
+	assert_holds(s, 4 * B, B);
+	/* So do too many pieces of one block. */
+	s->present.edges.max_spans = 8;
+	for (uint64_t i = 0; i < 16; i++)
+		put(s, 9 * B + 256 * i, 100, false);
+	assert_in_range(s->present.edges.n_spans, 0, 8);
+	put(s, 9 * B, B / 2, false);
+	put(s, 9 * B + B / 2, B / 2, false);
+	assert_holds(s, 9 * B, B);
+	store_close(s);
+}
+
 /* ---- many threads ---- */
 
 enum { SHARED_BLOCKS = 64, ROUNDS = 150, CHUNK = 2500 };
@@ -479,7 +503,6 @@ struct crowd {
 	struct store *store;
 	_Atomic bool is_over;
 	_Atomic unsigned n_wrong;
-	_Atomic unsigned n_reads;
 };
 
 static void *
@@ -518,7 +541,6 @@ read_for_ever(void *arg)
 		}
 		fill(want, off, sizeof want);
 		c->n_wrong += memcmp(p, want, sizeof p) != 0;
-		c->n_reads++;
 	}
 	return NULL;
 }
@@ -581,6 +603,48 @@ a_crowd_never_reads_a_wrong_byte(void **state)
 	for (uint64_t b = 0; b < SHARED_BLOCKS; b++)
 		if (store_has(c.store, b * B, B))
 			assert_holds(c.store, b * B, B);
+	store_close(c.store);
+}
+
+/* One block behind many: a read takes long enough to meet its drop. */
+static void *
+drop_and_put_back(void *arg)
+{
+	struct crowd *c = arg;
+	uint64_t off = (SHARED_BLOCKS - 1) * B;
+	uint8_t p[B];
+	struct err e = ERR_INIT;
+
+	fill(p, off, B);
+	for (int i = 0; i < 20 * ROUNDS; i++)
+		if (store_drop(c->store, off, B, &e) < 0 ||
+		    store_write(c->store, p, B, off, false, &e) < 0)
+			c->n_wrong++;
+	c->is_over = true;
+	return NULL;
+}
+
+static void
+a_read_that_meets_a_drop_sees_no_hole(void **state)
+{
+	struct crowd c = { .store = open_at(*(int *)*state, "boot 1") };
+	AUTO_FREE uint8_t *p = malloc(SHARED_BLOCKS * B);
+	AUTO_FREE uint8_t *want = malloc(SHARED_BLOCKS * B);
+	pthread_t dropper;
+
+	put(c.store, 0, SHARED_BLOCKS * B, false);
+	fill(want, 0, SHARED_BLOCKS * B);
+	pthread_create(&dropper, NULL, drop_and_put_back, &c);
+	while (!c.is_over) {
+		struct err e = ERR_INIT;
+
+		if (store_read(c.store, p, SHARED_BLOCKS * B, 0, &e) < 0)
+			c.n_wrong += e.code != EAGAIN;
+		else
+			c.n_wrong += memcmp(p, want, SHARED_BLOCKS * B) != 0;
+	}
+	pthread_join(dropper, NULL);
+	assert_int_equal(c.n_wrong, 0);
 	store_close(c.store);
 }
 
@@ -649,7 +713,9 @@ main(void)
 		IN_FOLDER(a_drop_forgets_edges),
 		IN_FOLDER(edges_meet_in_any_order),
 		IN_FOLDER(chunks_in_random_order_make_the_whole),
+		IN_FOLDER(too_many_edges_forget_the_oldest),
 		IN_FOLDER(a_crowd_never_reads_a_wrong_byte),
+		IN_FOLDER(a_read_that_meets_a_drop_sees_no_hole),
 		IN_FOLDER(a_full_disk_is_an_error_and_no_bit),
 	};
 
