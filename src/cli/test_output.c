@@ -115,8 +115,7 @@ a_table_aligns_its_columns(void **state)
 	AUTO_FREE char *text = printed(&t);
 
 	assert_string_equal(text, "NAME      N  WHY\n"
-				  "gr\xC3\xBC\xC3\x9F"
-				  "e     7\n"
+				  "gr\xC3\xBC\xC3\x9F-     7\n"
 				  "a      1234  because\n");
 }
 
