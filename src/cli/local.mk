@@ -23,7 +23,25 @@ noinst_LIBRARIES += %D%/libcli.a
 	%D%/start.c %D%/start.h \
 	%D%/target.c %D%/target.h
 
+CLI_LIBS = src/cli/libcli.a $(REGISTRY_LIBS)
+
+bin_PROGRAMS += layerfs
+layerfs_SOURCES = %D%/main.c
+layerfs_LDADD = $(CLI_LIBS)
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+nodist_bashcompletion_DATA = %D%/bash-completion/layerfs
+CLEANFILES += %D%/bash-completion/layerfs
+%D%/bash-completion/layerfs: layerfs$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./layerfs$(EXEEXT) completion bash >$@.tmp && mv $@.tmp $@
+
 if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_arguments
+%C%_test_arguments_SOURCES = %D%/test_arguments.c
+%C%_test_arguments_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_command
+%C%_test_command_SOURCES = %D%/test_command.c
+%C%_test_command_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_output
 %C%_test_output_SOURCES = %D%/test_output.c
 %C%_test_output_LDADD = %D%/libcli.a $(BASE_LIBS) $(CMOCKA_LIBS)

@@ -24,6 +24,10 @@ request_init(struct request *r, const char *op)
 void
 request_release(struct request *r)
 {
+	struct doc *credential = doc_find(r->doc, "credential");
+
+	if (credential != NULL)
+		doc_wipe(credential);
 	doc_unref(take_ptr(&r->doc));
 	while (r->n_fds > 0)
 		close(r->fds[--r->n_fds]);
