@@ -240,20 +240,32 @@ mounter_run(const struct mounter *m, const struct message *q, const int *fds,
 	}
 }
 
-void
-mounter_clean(const struct mounter *m)
+static void
+clean_all(const struct mounter *m, DIR *points)
 {
-	AUTO_CLOSE int fd = openat(m->points, ".", O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 	struct err e;
 
-	if (d == NULL || fchdir(m->points) != 0)
-		return;
-	take_fd(&fd);
-	while ((entry = readdir(d)) != NULL)
+	while ((entry = readdir(points)) != NULL)
 		if (message_is_id(entry->d_name) &&
 		    unmount(m, entry->d_name, "", &e) != 0)
 			log_warn("left behind: %s", e.msg);
-	closedir(d);
+}
+
+/* In the supervisor itself, so it goes back to where it was: the worker's
+ * arguments may be relative. */
+void
+mounter_clean(const struct mounter *m)
+{
+	AUTO_CLOSE int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(m->points, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *points = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (points == NULL)
+		return;
+	if (fchdir(m->points) == 0)
+		clean_all(m, points);
+	closedir(points);
+	if (here >= 0 && fchdir(here) != 0)
+		log_warn("cannot go back to the first folder");
 }

@@ -237,6 +237,13 @@ start_tool() {
 	[ ! -e "$RUN/m/aa" ]
 }
 
+@test "relative paths mean what the caller meant" {
+	cd "$T"
+	start mounttool "$(program mounttool)" run store run
+	wait_for 20 is_mounted "$M"
+	timeout 20 cmp "$M/big" "$SOURCE/big"
+}
+
 @test "one RUN has one supervisor" {
 	start_tool
 	run tool run "$STORE" "$RUN"
