@@ -69,6 +69,8 @@ seek_check_bytes(
 	uint64_t frames = min_u64(c->last.frames, LIMIT_SEEK_FRAMES);
 	uint64_t max = HEADER + FOOTER + frames * ENTRY_WITH_CHECKSUM;
 
+	if (n == 0)
+		return 0;
 	if (c->frame_len == 0)
 		c->frame.len = 0;
 	c->frame_len += n;

@@ -94,16 +94,13 @@ static int
 add_object(struct parser *p, const struct waiting *w, struct err *e)
 {
 	struct digest id;
-	uint32_t ordinal, n;
+	uint32_t ordinal;
 	bool is_new;
 
 	identify(p, w, &id);
 	if (map_builder_begin_object(
 		p->out.map, &id, w->size, &ordinal, &is_new, e) < 0)
 		return -1;
-	if (!is_new &&
-	    map_builder_objects(p->out.map, &n)[ordinal].size != w->size)
-		return err_set(e, EBADMSG, "one digest for two sizes");
 	if (is_new) {
 		for (uint32_t i = 0; i < w->n_chunks; i++)
 			if (map_builder_add_chunk(p->out.map,

@@ -1,0 +1,95 @@
+#include <errno.h>
+
+#include "format/format.h"
+#include "index/tree.h"
+#include "store/map.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/list.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+/* Takes everything and keeps nothing. */
+struct null_sink {
+	struct content_sink sink;
+	uint64_t left;
+	uint64_t total;
+	uint64_t size;
+};
+
+static struct null_sink *
+of(struct content_sink *s)
+{
+	return container_of(s, struct null_sink, sink);
+}
+
+static int
+on_begin(struct content_sink *s, uint64_t size, struct err *e)
+{
+	/* Bombs are legal; the fuzzer has no time for them. */
+	of(s)->total += size;
+	if (size > MIB(64) || of(s)->total > MIB(64))
+		return err_set(e, ENOSPC, "enough");
+	of(s)->size = of(s)->left = size;
+	return 0;
+}
+
+static int
+on_write(struct content_sink *s, const void *p, size_t n, struct err *e)
+{
+	(void)p, (void)e;
+	if (n > of(s)->left)
+		__builtin_trap();
+	of(s)->left -= n;
+	return 0;
+}
+
+static int
+on_end(struct content_sink *s, const struct digest *digest,
+    const struct chunk *chunks, uint32_t n_chunks, uint32_t *ordinal,
+    struct err *e)
+{
+	uint64_t covered = 0;
+
+	(void)digest, (void)e;
+	for (uint32_t i = 0; i < n_chunks; i++) {
+		const struct chunk *c = &chunks[i];
+
+		if (c->object_off != covered || c->len == 0 ||
+		    c->len > LIMIT_CHUNK_BYTES ||
+		    (c->codec != CHUNK_ZEROS && !c->has_digest))
+			__builtin_trap();
+		covered += c->len;
+	}
+	if (of(s)->left != 0 || covered != of(s)->size)
+		__builtin_trap();
+	*ordinal = 0;
+	return 0;
+}
+
+/* In two pieces: the first byte says where it is cut. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	struct null_sink sink = { { on_begin, on_write, on_end }, 0, 0, 0 };
+	const struct format *f;
+	struct tree *tree = NULL;
+	struct err e = ERR_INIT;
+	struct stream *s;
+	size_t cut;
+
+	if (n < 2)
+		return 0;
+	cut = min_u64(p[0] * 8, n - 1);
+	f = format_match(p + 1, min_u64(n - 1, 512), &e);
+	if (f == NULL)
+		return 0;
+	s = f->stream_new(n - 1, &e);
+	if (stream_feed(s, p + 1, cut, &sink.sink, &e) == 0 &&
+	    stream_feed(s, p + 1 + cut, n - 1 - cut, &sink.sink, &e) == 0)
+		stream_end(s, &tree, &e);
+	tree_free(tree);
+	stream_free(s);
+	return 0;
+}
