@@ -285,3 +285,25 @@ start_tool() {
 	run is_shown
 	[ "$status" = 1 ]
 }
+
+@test "root of a user namespace mounts, stacks and copies like root" {
+	requires setpriv unshare
+	unprivileged="setpriv --reuid nobody --regid nogroup --clear-groups"
+	$unprivileged unshare -Urm sh -c ': <>/dev/fuse' ||
+		skip "requires user namespaces, and /dev/fuse open to users"
+	mkdir "$T/target"
+	cp "$(program mounttool)" "$T/mounttool"
+	chown -R nobody "$STORE" "$RUN" "$T/target"
+	start mounttool $unprivileged unshare -Urm \
+		"$T/mounttool" run "$STORE" "$RUN"
+	wait_for 20 grep -q "$M" "$T/log/mounttool"
+	supervisor=$(pid_of mounttool)
+	inside() { $unprivileged nsenter -t "$supervisor" -U -m --preserve-credentials "$@"; }
+	inside cmp "$M/big" "$SOURCE/big"
+	inside "$T/mounttool" ask "$RUN" overlay aa
+	inside rm "$RUN/m/aa/many/file-1"
+	inside mkdir "$RUN/m/aa/many/file-1"
+	inside "$T/mounttool" ask "$RUN" clone 1 "$T/target"
+	inside cmp "$T/target/big" "$SOURCE/big"
+	grep -q '^CapBnd:.0000000000000000' "/proc/$(pgrep -P "$supervisor")/status"
+}
