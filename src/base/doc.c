@@ -75,7 +75,8 @@ void
 doc_wipe(struct doc *j)
 {
 	if (doc_is_string(j))
-		explicit_bzero((char *)doc_string(j), json_string_length(MUT(j)));
+		explicit_bzero(
+		    (char *)doc_string(j), json_string_length(MUT(j)));
 	if (doc_is_array(j))
 		for (size_t i = 0; i < doc_count(j); i++)
 			doc_wipe(doc_at(j, i));

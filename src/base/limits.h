@@ -61,6 +61,6 @@ enum {
 #define LIMIT_BLOB_BYTES TIB(1)
 #define LIMIT_HOLES_BYTES GIB(64) /* of one layer's sparse files */
 #define LIMIT_LAYER_BYTES TIB(1)  /* all its files: addresses are finite */
-#define LIMIT_DATA_BYTES TIB(16) /* ext4's file size; 32-bit EROFS blocks */
+#define LIMIT_DATA_BYTES TIB(16)  /* ext4's file size; 32-bit EROFS blocks */
 
 #endif

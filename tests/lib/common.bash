@@ -5,7 +5,7 @@
 # or teardown() of its own calls setup_test and teardown_test from them.
 #
 # Processes are ended by the pid that start() wrote down, never by name.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2119,SC2120
 
 top_srcdir=${top_srcdir:-$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)}
 top_builddir=${top_builddir:-$top_srcdir/build}

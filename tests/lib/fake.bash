@@ -1,5 +1,5 @@
 # A daemon that says what a test tells it to: `load ../lib/fake` beside common.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154
 
 # fake JSON: what the daemon of this test answers; see tests/lib/fakedaemon.py.
 fake() {
