@@ -738,3 +738,9 @@ exchange_cancel(struct exchange *x)
 {
 	ask(x, ASKED_CANCEL);
 }
+
+void
+exchange_forget(struct exchange *x)
+{
+	http_withdraw(x->registry->http, &x->job);
+}

@@ -78,5 +78,8 @@ struct exchange {
 void exchange_start(struct exchange *x);
 void exchange_resume(struct exchange *x);
 void exchange_cancel(struct exchange *x);
+/* After on_done, when nobody can ask any more: what was asked too late for it
+ * to matter is taken back. */
+void exchange_forget(struct exchange *x);
 
 #endif

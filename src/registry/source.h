@@ -57,8 +57,10 @@ struct source_read {
 void source_read(struct source *s, struct source_read *r);
 /* From any thread, while the read runs: go on after SOURCE_PAUSE. */
 void source_resume(struct source *s, struct source_read *r);
-/* Asks to end soon with ECANCELED; on_done still comes.  The read must not have
- * had its on_done yet. */
+/* Asks to end soon with ECANCELED; on_done still comes.
+ *
+ * Both are legal until on_done returns: whoever calls from another thread than
+ * on_done's makes it wait for that. */
 void source_cancel(struct source *s, struct source_read *r);
 
 struct source *source_ref(struct source *s);

@@ -58,12 +58,12 @@ end_read(struct layout_source *s, struct layout_read *q, struct err *e)
 
 	if (q->fd >= 0)
 		close(q->fd);
-	free(q);
-	r->state = NULL;
 	if (e != NULL)
 		err_wrap(
 		    e, "%s: blob %.19s", s->source.name, DIGEST_TEXT(&r->blob));
+	/* Until this returns another thread may still resume or cancel. */
 	r->on_done(r, e);
+	free(q);
 }
 
 static int

@@ -45,14 +45,15 @@ on_done(struct exchange *x, const struct err *failure)
 	struct source_read *r = q->read;
 	struct err e = ERR_INIT;
 
-	free(q);
-	r->state = NULL;
 	if (failure != NULL) {
 		e = *failure;
 		err_wrap(&e, "%s: blob %.19s", s->source.name,
 		    DIGEST_TEXT(&r->blob));
 	}
+	/* Until this returns another thread may still resume or cancel. */
 	r->on_done(r, failure != NULL ? &e : NULL);
+	exchange_forget(&q->exchange);
+	free(q);
 	source_unref(&s->source);
 }
 
