@@ -19,8 +19,12 @@ noinst_LIBRARIES += %D%/libfetch.a
 	%D%/want.c
 
 if HAVE_CMOCKA
-check_PROGRAMS += %D%/test_plan
+check_PROGRAMS += %D%/test_fetcher %D%/test_plan
 
+%C%_test_fetcher_SOURCES = %D%/test_fetcher.c \
+	%D%/fake_source.c %D%/fake_source.h \
+	%D%/fixture.c %D%/fixture.h
+%C%_test_fetcher_LDADD = $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_plan_SOURCES = %D%/test_plan.c
 %C%_test_plan_LDADD = src/fetch/libfetch.a $(BASE_LIBS) $(CMOCKA_LIBS)
 endif
