@@ -19,12 +19,19 @@ noinst_LIBRARIES += %D%/libfetch.a
 	%D%/want.c
 
 if HAVE_CMOCKA
-check_PROGRAMS += %D%/test_fetcher %D%/test_plan
+check_PROGRAMS += %D%/test_fetcher %D%/test_plan %D%/test_replay %D%/test_stream
+check_LIBRARIES += %D%/libfetchtest.a
 
-%C%_test_fetcher_SOURCES = %D%/test_fetcher.c \
+%C%_libfetchtest_a_SOURCES = \
 	%D%/fake_source.c %D%/fake_source.h \
 	%D%/fixture.c %D%/fixture.h
-%C%_test_fetcher_LDADD = $(FETCH_LIBS) $(CMOCKA_LIBS)
+
+%C%_test_fetcher_SOURCES = %D%/test_fetcher.c
+%C%_test_fetcher_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_plan_SOURCES = %D%/test_plan.c
 %C%_test_plan_LDADD = src/fetch/libfetch.a $(BASE_LIBS) $(CMOCKA_LIBS)
+%C%_test_replay_SOURCES = %D%/test_replay.c
+%C%_test_replay_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
+%C%_test_stream_SOURCES = %D%/test_stream.c
+%C%_test_stream_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 endif

@@ -282,7 +282,8 @@ fetch_stream(const struct stream_pull *p, struct contents *out,
 	for (unsigned first = 0; first < p->n_sources; first++) {
 		if (pull_once(p, first, out, format_name, &why) == 0)
 			return 0;
-		if (why.code != EBADMSG)
+		/* Wrong bytes may look like no format at all. */
+		if (why.code != EBADMSG && why.code != ENOTSUP)
 			break;
 	}
 	*e = why;
