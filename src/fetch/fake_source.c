@@ -56,13 +56,10 @@ finish(struct job *j, int code)
 	struct source_read *r = j->read;
 	struct err e = ERR_INIT;
 
+	if (code != 0)
+		err_set(&e, code, "the fake was told so");
+	r->on_done(r, code != 0 ? &e : NULL);
 	free(j);
-	if (code == 0) {
-		r->on_done(r, NULL);
-		return;
-	}
-	err_set(&e, code, "the fake was told so");
-	r->on_done(r, &e);
 }
 
 /* The next bytes of the answer; none: it ends with *code. */

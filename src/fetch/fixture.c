@@ -298,6 +298,17 @@ fixture_has(struct fixture *f, unsigned file)
 	    f->store, f->files[file].data_off, f->files[file].size);
 }
 
+bool
+fixture_await(struct fixture *f, unsigned file, uint64_t off)
+{
+	for (int i = 0; i < 10000; i++) {
+		if (store_has(f->store, f->files[file].data_off + off, 1))
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
 /* ---- wants ---- */
 
 /* Test threads poll: a condition would have to live longer than its want. */

@@ -59,6 +59,9 @@ void fixture_close(struct fixture *f);
 bool fixture_is_right(
     struct fixture *f, unsigned file, uint64_t from, uint64_t to);
 bool fixture_has(struct fixture *f, unsigned file);
+/* Blocks until the file's block at this offset is there; false: it did not come
+ * in ten seconds. */
+bool fixture_await(struct fixture *f, unsigned file, uint64_t off);
 
 /* ---- wants that can be waited for ---- */
 

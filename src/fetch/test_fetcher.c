@@ -186,7 +186,8 @@ a_miss_on_a_small_file_brings_its_neighbours(void **s)
 	fixture_close(f);
 }
 
-/* Reads 32 KiB at a time: each block is fetched once, in requests that grow. */
+/* Reads 32 KiB at a time: each byte is fetched once, and what follows comes
+ * before it is asked for. */
 static void
 a_sequential_reader_is_read_ahead_of(void **s)
 {
@@ -201,11 +202,12 @@ a_sequential_reader_is_read_ahead_of(void **s)
 		waited_start(&w, f, 0, at, at + KIB(32), SOURCE_NOW, 0);
 		assert_int_equal(waited_end(&w), 0);
 		assert_true(fixture_is_right(f, 0, at, at + KIB(32)));
+		if (at == MIB(1))
+			assert_true(fixture_await(f, 0, MIB(2) - KIB(64)));
 	}
 	for (unsigned i = 0; i < fake_count(f->fakes[0]); i++)
 		bytes += fake_request(f->fakes[0], i).len;
 	assert_int_equal(bytes, MIB(4));
-	assert_true(fake_count(f->fakes[0]) < 20);
 	fixture_close(f);
 }
 
