@@ -32,14 +32,30 @@ digest_text(const struct digest *d, char out[DIGEST_TEXT_SIZE])
 	return out;
 }
 
+/* A table: a layer's table of contents has a digest or two an entry. */
 static int
 nibble(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
+	static const uint8_t value_plus_one[256] = {
+		['0'] = 1,
+		['1'] = 2,
+		['2'] = 3,
+		['3'] = 4,
+		['4'] = 5,
+		['5'] = 6,
+		['6'] = 7,
+		['7'] = 8,
+		['8'] = 9,
+		['9'] = 10,
+		['a'] = 11,
+		['b'] = 12,
+		['c'] = 13,
+		['d'] = 14,
+		['e'] = 15,
+		['f'] = 16,
+	};
+
+	return value_plus_one[(uint8_t)c] - 1;
 }
 
 int

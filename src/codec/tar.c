@@ -194,7 +194,7 @@ set_name(struct tar *t, struct err *e)
 	if (buf_append(&t->name, h + TAR_NAME,
 		tar_text_len(h + TAR_NAME, TAR_NAME_LEN), e) < 0)
 		return -1;
-	t->entry.path = (const char *)t->name.data;
+	t->entry.path = buf_str(&t->name);
 	t->entry.path_len = t->name.len;
 	t->entry.link = (const char *)h + TAR_LINK;
 	t->entry.link_len = tar_text_len(h + TAR_LINK, TAR_LINK_LEN);
@@ -264,12 +264,12 @@ apply_meta(struct tar *t)
 	x->xattrs = p->xattrs;
 	x->n_xattrs = p->n_xattrs;
 	if (t->has_long_name) {
-		x->path = (const char *)t->long_name.data;
-		x->path_len = tar_text_len(t->long_name.data, t->long_name.len);
+		x->path = buf_str(&t->long_name);
+		x->path_len = strlen(x->path);
 	}
 	if (t->has_long_link) {
-		x->link = (const char *)t->long_link.data;
-		x->link_len = tar_text_len(t->long_link.data, t->long_link.len);
+		x->link = buf_str(&t->long_link);
+		x->link_len = strlen(x->link);
 	}
 }
 

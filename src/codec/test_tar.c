@@ -451,6 +451,18 @@ the_end_is_where_go_sees_it(void **state)
 }
 
 static void
+an_empty_name_is_a_name(void **state)
+{
+	TAR(b);
+
+	(void)state;
+	add_header(&b, &(struct header){ '0', "", NULL, 0, 0 });
+	add_header(&b, &(struct header){ 'L', "l", NULL, 0, 0 });
+	add_header(&b, &(struct header){ '0', "short", NULL, 0, 0 });
+	expect(&b, "0  0;0  0;");
+}
+
+static void
 a_truncated_tar_is_refused(void **state)
 {
 	TAR(b);
@@ -567,6 +579,7 @@ main(void)
 		cmocka_unit_test(a_hostile_sparse_map_is_refused),
 		cmocka_unit_test(the_same_comes_of_any_cut),
 		cmocka_unit_test(the_end_is_where_go_sees_it),
+		cmocka_unit_test(an_empty_name_is_a_name),
 		cmocka_unit_test(a_truncated_tar_is_refused),
 		cmocka_unit_test(damaged_headers_are_refused),
 		cmocka_unit_test(damaged_pax_records_are_refused),
