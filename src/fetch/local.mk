@@ -18,6 +18,11 @@ noinst_LIBRARIES += %D%/libfetch.a
 	%D%/transfer.c %D%/transfer.h \
 	%D%/want.c
 
+# Pulls an image by hand and checks every file.
+noinst_PROGRAMS += %D%/fetchtool
+%C%_fetchtool_SOURCES = %D%/fetchtool.c
+%C%_fetchtool_LDADD = $(FETCH_LIBS)
+
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_fetcher %D%/test_plan %D%/test_replay %D%/test_stream
 check_LIBRARIES += %D%/libfetchtest.a
