@@ -14,6 +14,7 @@ noinst_LIBRARIES += %D%/libformat.a
 	%D%/timestamp.c %D%/timestamp.h \
 	%D%/toc.c %D%/toc.h \
 	%D%/toc_entry.c %D%/toc_entry.h \
+	%D%/toc_files.c %D%/toc_files.h \
 	%D%/zstd_chunked.c
 
 FORMAT_SAMPLES = \
