@@ -3,7 +3,9 @@ noinst_LIBRARIES += %D%/libcodec.a
 	%D%/decode.c %D%/decode.h \
 	%D%/gzip.c %D%/gzip.h \
 	%D%/tar.c %D%/tar.h \
+	%D%/tar_entry.c %D%/tar_entry.h \
 	%D%/tar_header.c %D%/tar_header.h \
+	%D%/tar_meta.c %D%/tar_meta.h \
 	%D%/tar_pax.c %D%/tar_pax.h \
 	%D%/tar_sparse.c %D%/tar_sparse.h \
 	%D%/zstd.c %D%/zstd.h

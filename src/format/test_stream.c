@@ -192,6 +192,54 @@ an_entry_that_climbs_out_is_named(void **state)
 	expect_refusal(&b, "entry ../etc/passwd");
 }
 
+/* A file of 8 MiB with a byte in its middle, by GNU tar: its digest. */
+static bool
+digest_by_tar(const char *options, struct digest *out, bool *has_hole)
+{
+	AUTO_CONTENTS struct contents c = { 0 };
+	AUTO_FREE char *command = NULL;
+	struct buf nothing = { 0 };
+	struct err e = ERR_INIT;
+	uint32_t n;
+	BUF(tar);
+
+	assert_true(asprintf(&command,
+			"sh -c 'd=$(mktemp -d) && cd $d && truncate -s 8M s && "
+			"printf x | dd of=s bs=1 seek=4000000 conv=notrunc && "
+			"tar %s -cf - s; r=$?; cd / && rm -r $d; exit $r'",
+			options) > 0);
+	if (!filter(command, &nothing, &tar))
+		return false;
+	assert_int_equal(
+	    stream_bytes(tar.data, tar.len, 10000, &c, NULL, &e), 0);
+	*out = map_builder_objects(c.map, &n)->digest;
+	assert_int_equal(n, 1);
+	*has_hole = tar.len < MIB(1);
+	return true;
+}
+
+static void
+all_of_gnu_tars_sparse_files_are_the_same_file(void **state)
+{
+	static const char *const options[] = { "-S --format=gnu",
+		"-S --format=oldgnu", "-S --format=posix --sparse-version=0.0",
+		"-S --format=posix --sparse-version=0.1",
+		"-S --format=posix --sparse-version=1.0" };
+	struct digest plain, sparse;
+	bool has_hole;
+
+	(void)state;
+	if (!digest_by_tar("--format=ustar", &plain, &has_hole))
+		skip();
+	assert_false(has_hole);
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+		if (!digest_by_tar(options[i], &sparse, &has_hole))
+			skip();
+		assert_true(has_hole);
+		assert_memory_equal(&sparse, &plain, sizeof plain);
+	}
+}
+
 /* ---- compressed ones ---- */
 
 /* Three files of 100,000 bytes, in three pieces that each begin with a header.
@@ -486,6 +534,8 @@ main(void)
 		cmocka_unit_test(megabytes_of_zeros_are_not_fetched),
 		cmocka_unit_test(a_sparse_files_holes_are_zeros),
 		cmocka_unit_test(holes_beyond_all_measure_are_refused),
+		cmocka_unit_test(
+		    all_of_gnu_tars_sparse_files_are_the_same_file),
 		cmocka_unit_test(whiteouts_have_no_contents),
 		cmocka_unit_test(an_entry_that_climbs_out_is_named),
 		cmocka_unit_test(zstd_frames_are_ranges),
