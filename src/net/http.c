@@ -12,21 +12,19 @@
 #include "base/thread.h"
 
 enum {
-	MAX_SPARE = 16, /* easy handles kept for the next request */
-	TICK_MS = 250,  /* how often stalls are looked for */
+	TICK_MS = 250, /* how often stalls are looked for */
 	IDLE_WAIT_MS = 60000,
 };
 
 struct http {
 	struct http_options options;
 	CURLM *multi;
+	CURLSH *share; /* TLS sessions: a handle alone would forget them */
 	pthread_t thread;
 
 	/* the thread's own */
 	struct list requests;
 	struct list timers;
-	CURL *spare[MAX_SPARE];
-	unsigned n_spare;
 	uint64_t looked_ns; /* for stalls */
 
 	struct lock lock;
@@ -141,13 +139,7 @@ detach(struct http_request *r)
 		return;
 	curl_multi_remove_handle(h->multi, r->easy);
 	curl_slist_free_all(take_ptr((struct curl_slist **)&r->header_list));
-	if (h->n_spare < MAX_SPARE) {
-		curl_easy_reset(r->easy);
-		h->spare[h->n_spare++] = r->easy;
-	} else {
-		curl_easy_cleanup(r->easy);
-	}
-	r->easy = NULL;
+	curl_easy_cleanup(take_ptr(&r->easy));
 }
 
 static void
@@ -162,12 +154,12 @@ finish(struct http_request *r, const struct err *failure)
 static int
 start(struct http *h, struct http_request *r)
 {
-	r->easy = h->n_spare > 0 ? h->spare[--h->n_spare] : curl_easy_init();
-	if (r->easy == NULL ||
-	    easy_prepare(r->easy, r, &h->options, &r->refusal) < 0)
-		return r->easy == NULL
-			   ? err_set(&r->refusal, ENOMEM, "an HTTP request")
-			   : -1;
+	r->easy = curl_easy_init();
+	if (r->easy == NULL)
+		return err_set(&r->refusal, ENOMEM, "an HTTP request");
+	if (easy_prepare(r->easy, r, &h->options, &r->refusal) < 0)
+		return -1;
+	curl_easy_setopt(r->easy, CURLOPT_SHARE, h->share);
 	if (curl_multi_add_handle(h->multi, r->easy) != CURLM_OK)
 		return err_set(&r->refusal, ENOMEM, "an HTTP request");
 	metric_add(METRIC_http_requests, 1);
@@ -336,18 +328,22 @@ http_new(const struct http_options *o, struct err *e)
 	list_init(&h->inbox);
 	lock_init(&h->lock, RANK_HTTP);
 	h->multi = curl_multi_init();
-	if (h->multi == NULL) {
+	h->share = curl_share_init();
+	if (h->multi == NULL || h->share == NULL) {
 		err_set(e, ENOMEM, "the HTTP client");
 		goto failed;
 	}
 	curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
 	    (long)o->max_host_connections);
 	curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+	curl_share_setopt(
+	    h->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
 	if (thread_start(&h->thread, "http", run, h, e) < 0)
 		goto failed;
 	return h;
 failed:
 	curl_multi_cleanup(h->multi);
+	curl_share_cleanup(h->share);
 	lock_destroy(&h->lock);
 	free(h);
 	return NULL;
@@ -365,9 +361,8 @@ http_free(struct http *h)
 	curl_multi_wakeup(h->multi);
 	pthread_join(h->thread, NULL);
 	assert(list_is_empty(&h->requests));
-	while (h->n_spare > 0)
-		curl_easy_cleanup(h->spare[--h->n_spare]);
 	curl_multi_cleanup(h->multi);
+	curl_share_cleanup(h->share);
 	lock_destroy(&h->lock);
 	free(h);
 }
