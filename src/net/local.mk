@@ -4,3 +4,9 @@ noinst_LIBRARIES += %D%/libnet.a
 	%D%/head.c %D%/head.h \
 	%D%/http.c %D%/http.h \
 	%D%/url.c %D%/url.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_head
+%C%_test_head_SOURCES = %D%/test_head.c
+%C%_test_head_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
+endif

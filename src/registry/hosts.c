@@ -118,12 +118,16 @@ set_base(struct host *h, const char *url, bool is_final, struct err *e)
 	return 0;
 }
 
+/* libcurl forgives too few and too many slashes; here they would hide who is
+ * meant. */
 static int
 set_authority(struct host *h, struct err *e)
 {
-	const char *s = strstr(h->base, "://") + 3;
+	const char *s = strstr(h->base, "://");
 
-	h->authority = strndup(s, strcspn(s, "/"));
+	if (s == NULL || s[3] == '/')
+		return err_set(e, EBADMSG, "a host's URL without a host");
+	h->authority = strndup(s + 3, strcspn(s + 3, "/"));
 	return h->authority == NULL ? no_memory(e) : 0;
 }
 
