@@ -157,6 +157,42 @@ blob_end_write(struct blob *b)
 		cond_broadcast(&b->fetcher->quiet);
 }
 
+/* ---- objects ---- */
+
+static bool
+is_of(uint32_t chunk, const struct object *o)
+{
+	return chunk >= o->first_chunk && chunk - o->first_chunk < o->n_chunks;
+}
+
+/* Objects and their chunks ascend together; who asks mostly goes from one chunk
+ * to the next, so the last answer and the one after it are tried first. */
+void
+blob_object_of(struct blob *b, uint32_t chunk, struct object *o)
+{
+	uint32_t lo = 0, hi = map_n_objects(b->map);
+
+	for (uint32_t i = b->last_object; i < hi && i <= b->last_object + 1;
+	     i++) {
+		map_object(b->map, i, o);
+		if (is_of(chunk, o)) {
+			b->last_object = i;
+			return;
+		}
+	}
+	while (hi - lo > 1) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		map_object(b->map, mid, o);
+		if (o->first_chunk <= chunk)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	b->last_object = lo;
+	map_object(b->map, lo, o);
+}
+
 /* ---- sources ---- */
 
 /* Lock held.  *old: the one that was replaced, or NULL. */

@@ -229,6 +229,7 @@ fetcher_new(struct store *s, const struct fetcher_options *o, struct err *e)
 		free(f);
 		return NULL;
 	}
+	spares_init(&f->spares);
 	lock_init(&f->lock, RANK_FETCH);
 	cond_init(&f->work);
 	cond_init(&f->quiet);
@@ -254,6 +255,7 @@ fetcher_free(struct fetcher *f)
 	transfers_cancel(f);
 	pthread_join(f->thread, NULL);
 	pool_free(f->decoders);
+	spares_release(&f->spares);
 	lock_acquire(&f->lock);
 	assert(list_is_empty(&f->demands) && list_is_empty(&f->done));
 	lock_release(&f->lock);

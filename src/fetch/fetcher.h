@@ -22,11 +22,13 @@
 #include <stdint.h>
 
 #include "fetch/fetch.h"
+#include "fetch/spares.h"
 #include "base/digest.h"
 #include "base/hmap.h"
 #include "base/list.h"
 #include "base/lock.h"
 
+struct object;
 struct pool;
 struct replaying;
 
@@ -38,6 +40,7 @@ enum { MAX_SOURCES = 32 };
 struct fetcher {
 	struct store *store;
 	struct pool *decoders;
+	struct spares spares;
 	unsigned max_requests;
 	uint64_t idle_bytes_per_s;
 	pthread_t thread;
@@ -78,6 +81,7 @@ struct blob {
 	unsigned writing;      /* decoders that write to the store right now */
 	unsigned fills;        /* that run */
 	const struct map *map; /* NULL once closed */
+	uint32_t last_object;  /* that blob_object_of() found */
 	struct hmap inflight;  /* inflight.node, by chunk */
 	struct origin origins[MAX_SOURCES];
 	unsigned n_origins;
@@ -94,6 +98,9 @@ fetcher_wake(struct fetcher *f)
 /* All with the lock held. */
 void blob_hold(struct blob *b);
 void blob_drop(struct blob *b);
+
+/* The object that a chunk of the map is part of. */
+void blob_object_of(struct blob *b, uint32_t chunk, struct object *o);
 
 /* The best source that `tried` does not name; -1 when there is none. */
 int blob_pick_origin(const struct blob *b, uint32_t tried, uint64_t now_ns);

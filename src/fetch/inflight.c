@@ -23,24 +23,6 @@ inflight_find(const struct blob *b, uint32_t chunk)
 	return NULL;
 }
 
-/* Objects and their chunks ascend together. */
-void
-object_of_chunk(const struct map *m, uint32_t chunk, struct object *o)
-{
-	uint32_t lo = 0, hi = map_n_objects(m);
-
-	while (hi - lo > 1) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		map_object(m, mid, o);
-		if (o->first_chunk <= chunk)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	map_object(m, lo, o);
-}
-
 static bool
 is_present(const struct blob *b, const struct object *o, const struct chunk *c)
 {
@@ -49,7 +31,7 @@ is_present(const struct blob *b, const struct object *o, const struct chunk *c)
 }
 
 bool
-inflight_is_absent(const struct blob *b, uint32_t chunk)
+inflight_is_absent(struct blob *b, uint32_t chunk)
 {
 	struct object o;
 	struct chunk c;
@@ -57,7 +39,7 @@ inflight_is_absent(const struct blob *b, uint32_t chunk)
 	if (inflight_find(b, chunk) != NULL)
 		return false;
 	map_chunk(b->map, chunk, &c);
-	object_of_chunk(b->map, chunk, &o);
+	blob_object_of(b, chunk, &o);
 	return !is_present(b, &o, &c);
 }
 
@@ -119,7 +101,7 @@ inflight_queue(struct blob *b, uint32_t chunk, enum source_priority priority,
 	if (i != NULL)
 		return inflight_join(i, priority);
 	map_chunk(b->map, chunk, &c);
-	object_of_chunk(b->map, chunk, &o);
+	blob_object_of(b, chunk, &o);
 	if (is_present(b, &o, &c))
 		return NULL;
 	i = inflight_new(b, &o, &c, chunk, e);

@@ -53,7 +53,7 @@ struct inflight {
 struct inflight *inflight_find(const struct blob *b, uint32_t chunk);
 
 /* Not on its way and not present: fetching it would bring something. */
-bool inflight_is_absent(const struct blob *b, uint32_t chunk);
+bool inflight_is_absent(struct blob *b, uint32_t chunk);
 
 /* Queues the chunk unless it is present or on its way; moves it up when it is
  * queued less urgently.  NULL: it is present; or no memory, *e. */
@@ -74,8 +74,5 @@ void inflight_end(
 
 /* Wakes those whose rest is over; the next time one's will be. */
 uint64_t inflight_wake(struct fetcher *f, uint64_t now_ns);
-
-/* The object that a chunk of the map is part of. */
-void object_of_chunk(const struct map *m, uint32_t chunk, struct object *o);
 
 #endif

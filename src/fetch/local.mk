@@ -14,6 +14,7 @@ noinst_LIBRARIES += %D%/libfetch.a
 	%D%/replay.c %D%/replay.h \
 	%D%/run.c %D%/run.h \
 	%D%/sink.c %D%/sink.h \
+	%D%/spares.c %D%/spares.h \
 	%D%/stream.c \
 	%D%/transfer.c %D%/transfer.h \
 	%D%/want.c

@@ -7,12 +7,14 @@
 #include "fetch/demand.h"
 #include "fetch/fetcher.h"
 #include "fetch/inflight.h"
-#include "codec/gzip.h"
-#include "codec/zstd.h"
+#include "codec/decode.h"
 #include "store/store.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
+
+/* A decoder that had to make more is not kept: its window stays as large. */
+#define KEEP_BYTES MIB(1)
 
 struct piece *
 piece_new(struct inflight *first, unsigned origin)
@@ -114,8 +116,8 @@ static int
 decompress(
     const struct piece *p, const struct part *part, uint8_t *out, struct err *e)
 {
-	AUTO_DECODER struct decoder *d =
-	    p->codec == CHUNK_ZSTD ? zstd_decoder_new(e) : gzip_decoder_new(e);
+	struct spares *spares = &p->blob->fetcher->spares;
+	struct decoder *d = spares_take(spares, p->codec, e);
 	struct decode_part what = {
 		.in = p->bytes,
 		.in_len = p->blob_len,
@@ -124,7 +126,13 @@ decompress(
 		.out_len = part->to - part->from,
 	};
 
-	return d == NULL ? -1 : decoder_read_part(d, &what, e);
+	int rc;
+
+	if (d == NULL)
+		return -1;
+	rc = decoder_read_part(d, &what, e);
+	spares_give(spares, p->codec, d, part->to <= KEEP_BYTES);
+	return rc;
 }
 
 /* The part's bytes in *out; *made is what was allocated for them. */

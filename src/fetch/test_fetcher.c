@@ -202,8 +202,9 @@ a_sequential_reader_is_read_ahead_of(void **s)
 		waited_start(&w, f, 0, at, at + KIB(32), SOURCE_NOW, 0);
 		assert_int_equal(waited_end(&w), 0);
 		assert_true(fixture_is_right(f, 0, at, at + KIB(32)));
-		if (at == MIB(1))
-			assert_true(fixture_await(f, 0, MIB(2) - KIB(64)));
+		/* Chunk 2 was missed, after two: the next comes along. */
+		if (at == KIB(96))
+			assert_true(fixture_await(f, 0, 160000));
 	}
 	for (unsigned i = 0; i < fake_count(f->fakes[0]); i++)
 		bytes += fake_request(f->fakes[0], i).len;

@@ -69,7 +69,7 @@ wait_for_chunk(struct demand *d, uint32_t chunk)
 /* How many bytes up to the extent are present or on their way, without a gap;
  * looks no further back than the window can grow. */
 static uint64_t
-bytes_before(const struct blob *b, const struct extent *x)
+bytes_before(struct blob *b, const struct extent *x)
 {
 	uint64_t before = 0;
 	struct chunk c;
@@ -102,13 +102,14 @@ read_ahead(struct blob *b, const struct extent *x)
 static void
 look(void *ctx, uint32_t rank, struct plan_chunk *out)
 {
-	const struct map *m = ctx;
+	struct blob *b = ctx;
+	const struct map *m = b->map;
 	uint32_t number = map_chunk_in_blob_order(m, rank);
 	struct object o;
 	struct chunk c;
 
 	map_chunk(m, number, &c);
-	object_of_chunk(m, number, &o);
+	blob_object_of(b, number, &o);
 	*out = (struct plan_chunk){
 		.blob_off = c.blob_off,
 		.blob_len = c.blob_len,
@@ -120,7 +121,7 @@ look(void *ctx, uint32_t rank, struct plan_chunk *out)
 static void
 fetch_neighbours(struct blob *b, const struct extent *x)
 {
-	struct plan_view v = { map_n_chunks(b->map), look, (void *)b->map };
+	struct plan_view v = { map_n_chunks(b->map), look, b };
 	uint32_t rank = map_blob_rank(b->map, x->last);
 	uint32_t last = plan_neighbours(&v, rank);
 	struct err e = ERR_INIT;
