@@ -71,16 +71,17 @@ wait_for_chunk(struct demand *d, uint32_t chunk)
 static uint64_t
 bytes_before(struct blob *b, const struct extent *x)
 {
-	uint64_t before = 0;
+	uint64_t start = x->from;
 	struct chunk c;
 
 	for (uint32_t n = x->first; n-- > x->object.first_chunk;) {
-		if (inflight_is_absent(b, n) || before > plan_readahead(before))
+		if (inflight_is_absent(b, n) ||
+		    x->from - start > plan_readahead(x->from - start))
 			break;
 		map_chunk(b->map, n, &c);
-		before += c.len;
+		start = c.object_off;
 	}
-	return before;
+	return x->from - start;
 }
 
 static void
@@ -93,7 +94,7 @@ read_ahead(struct blob *b, const struct extent *x)
 
 	for (uint32_t n = x->last + 1; n < end; n++) {
 		map_chunk(b->map, n, &c);
-		if (c.object_off + c.len > x->to + ahead)
+		if (c.object_off >= x->to + ahead)
 			break;
 		inflight_queue(b, n, SOURCE_SOON, &e);
 	}
