@@ -7,7 +7,7 @@
  *
  *	--ca FILE, --hosts DIR, --user NAME:PASSWORD, --identity-token TOKEN,
  *	--auth-file FILE, --plain, --retries N, --stall MS, --connections N,
- *	--platform OS/ARCH[/VARIANT], --idle, --pause
+ *	--platform OS/ARCH[/VARIANT], --idle, --pause, --cancel
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,8 @@ struct tool {
 	char *identity_token;
 	bool is_plain;
 	bool is_idle;
-	bool pauses;
+	bool pauses;  /* every third piece is taken at its second coming */
+	bool cancels; /* every other read ends early */
 	struct platform platform;
 
 	struct registry *registry;
@@ -160,6 +161,7 @@ struct crowd {
 	unsigned left; /* to start */
 	unsigned running;
 	uint64_t received;
+	unsigned cancelled;
 	struct err failure;
 };
 
@@ -167,7 +169,9 @@ struct one {
 	struct source_read read;
 	struct crowd *crowd;
 	unsigned calls;
-	bool wants_resume; /* guarded by the crowd's lock */
+	/* guarded by the crowd's lock */
+	bool wants_resume;
+	bool wants_cancel;
 };
 
 static enum source_verdict
@@ -179,6 +183,11 @@ on_bytes(struct source_read *r, const void *p, size_t n)
 
 	if (c->tool->pauses && ++o->calls % 3 == 0) {
 		o->wants_resume = true;
+		cond_broadcast(&c->changed);
+		return SOURCE_PAUSE;
+	}
+	if (c->tool->cancels && o->read.off / c->bytes % 2 == 1) {
+		o->wants_cancel = true;
 		cond_broadcast(&c->changed);
 		return SOURCE_PAUSE;
 	}
@@ -195,8 +204,11 @@ on_done(struct source_read *r, const struct err *failure)
 	struct crowd *c = o->crowd;
 	LOCK_SCOPE(&c->lock);
 
-	if (failure != NULL && c->failure.code == 0)
+	if (failure != NULL && failure->code == ECANCELED && c->tool->cancels)
+		c->cancelled++;
+	else if (failure != NULL && c->failure.code == 0)
 		c->failure = *failure;
+	o->wants_resume = o->wants_cancel = false;
 	r->len = 0; /* free to be used again */
 	c->running--;
 	cond_broadcast(&c->changed);
@@ -220,18 +232,26 @@ start_one(struct crowd *c, struct one *o)
 	c->running++;
 }
 
-/* Some one that may start (is_start) or be resumed; NULL when none. */
+/* Under the lock: on_done takes it, so the read is still there. */
+static void
+nudge(struct crowd *c, struct one *o)
+{
+	if (o->wants_cancel)
+		source_cancel(c->tool->source, &o->read);
+	else if (o->wants_resume)
+		source_resume(c->tool->source, &o->read);
+	o->wants_cancel = o->wants_resume = false;
+}
+
+/* One that is free for another read; NULL when none is, or none is left. */
 static struct one *
-find_work(struct crowd *c, struct one *all, unsigned n, bool *is_start)
+look_around(struct crowd *c, struct one *all, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		*is_start = all[i].read.len == 0;
-		if (*is_start && c->left > 0 && c->failure.code == 0) {
+		nudge(c, &all[i]);
+		if (all[i].read.len == 0 && c->left > 0 &&
+		    c->failure.code == 0) {
 			start_one(c, &all[i]);
-			return &all[i];
-		}
-		if (all[i].wants_resume) {
-			all[i].wants_resume = false;
 			return &all[i];
 		}
 	}
@@ -245,18 +265,14 @@ run_crowd(struct crowd *c, unsigned in_flight)
 
 	lock_acquire(&c->lock);
 	while (c->running > 0 || (c->left > 0 && c->failure.code == 0)) {
-		bool is_start;
-		struct one *o = find_work(c, all, in_flight, &is_start);
+		struct one *o = look_around(c, all, in_flight);
 
 		if (o == NULL) {
 			cond_wait(&c->changed, &c->lock);
 			continue;
 		}
 		lock_release(&c->lock);
-		if (is_start)
-			source_read(c->tool->source, &o->read);
-		else
-			source_resume(c->tool->source, &o->read);
+		source_read(c->tool->source, &o->read);
 		lock_acquire(&c->lock);
 	}
 	lock_release(&c->lock);
@@ -323,6 +339,8 @@ bench(struct tool *t, char **args, struct err *e)
 	s = (clock_now_ns() - start) / 1e9;
 	printf("%s reads: %.0f/s, %.1f MB/s\n", args[2],
 	    strtoul(args[2], NULL, 10) / s, c.received / 1e6 / s);
+	if (t->cancels)
+		printf("%u cancelled\n", c.cancelled);
 	return 0;
 }
 
@@ -350,6 +368,7 @@ static const struct option options[] = {
 	{ "platform", required_argument, NULL, 'P' },
 	{ "idle", no_argument, NULL, 'i' },
 	{ "pause", no_argument, NULL, 'z' },
+	{ "cancel", no_argument, NULL, 'x' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -400,6 +419,9 @@ take_option(struct tool *t, int o)
 		return true;
 	case 'z':
 		t->pauses = true;
+		return true;
+	case 'x':
+		t->cancels = true;
 		return true;
 	default:
 		return false;

@@ -46,6 +46,16 @@ setup() {
 	[ "$(got "oci:$T/layout:v1" 77 2000000 --pause)" = "$(part 77 2000000)" ]
 }
 
+@test "reads that are cancelled end, the others are not disturbed" {
+	start_fake
+	for ref in "$FAKE/app:v1" "oci:$T/layout:v1"; do
+		run timeout 60 "$(program regtool)" --cancel bench "$ref" 0 100000 60 8
+		echo "$output"
+		[ "$status" = 0 ]
+		[ "${lines[1]}" = "30 cancelled" ]
+	done
+}
+
 @test "a pause and a host without ranges do not skip twice" {
 	start_fake
 	faults "$FAKE" '{"path":"blobs","do":"norange"}'
