@@ -1,7 +1,9 @@
 /* Credentials for a registry host, from where docker and podman keep them:
  *
- *	$REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json,
- *	~/.config/containers/auth.json, ~/.docker/config.json,
+ *	$REGISTRY_AUTH_FILE
+ *	$XDG_RUNTIME_DIR/containers/auth.json, /run/containers/UID/auth.json
+ *	$XDG_CONFIG_HOME or ~/.config, then /containers/auth.json
+ *	$DOCKER_CONFIG or ~/.docker, then /config.json
  *	/etc/layerfs/auth.json
  *
  * Keys are looked up from the most to the least specific, as podman does
@@ -9,9 +11,9 @@
  * included.  credHelpers and credsStore run docker-credential-NAME, found in
  * PATH, with a time limit of 30 s; its name may hold no slash.
  *
- * Secrets are wiped before their memory is freed and never logged.  The command
- * line tool reads the user's files and hands the credential to the daemon,
- *which may not read them.
+ * Secrets are wiped before their memory is freed and never logged, and no error
+ * quotes a file or a helper's output.  The command line tool reads the user's
+ * files and hands the credential to the daemon, which may not read them.
  */
 #ifndef REGISTRY_CREDENTIAL_H
 #define REGISTRY_CREDENTIAL_H

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += %D%/libregistry.a
 %C%_libregistry_a_SOURCES = \
+	%D%/answer.c %D%/answer.h \
 	%D%/auth_json.c %D%/auth_json.h \
 	%D%/challenge.c %D%/challenge.h \
 	%D%/choose.c \
@@ -7,7 +8,7 @@ noinst_LIBRARIES += %D%/libregistry.a
 	%D%/config.c \
 	%D%/credential.c %D%/credential.h \
 	%D%/credentials.c %D%/credentials.h \
-	%D%/exchange.c %D%/exchange.h \
+	%D%/exchange.c %D%/exchange.h %D%/exchange_steps.h \
 	%D%/helper.c %D%/helper.h \
 	%D%/hosts.c %D%/hosts.h \
 	%D%/hosts_dir.c %D%/hosts_dir.h \
@@ -25,7 +26,8 @@ noinst_LIBRARIES += %D%/libregistry.a
 	%D%/source_layout.c \
 	%D%/source_registry.c \
 	%D%/status.c %D%/status.h \
-	%D%/token.c %D%/token.h
+	%D%/token.c %D%/token.h %D%/token_entry.h \
+	%D%/token_request.c
 
 # The client by hand, for tests/20-registry.
 noinst_PROGRAMS += %D%/regtool

@@ -5,8 +5,8 @@
  * capabilities, ca, client, skip_verify, header, override_path), looked up
  * under the folders of the options as HOST_PORT_, HOST:PORT, HOST and _default;
  * read again when a file changes.  Without one: https://HOST, or http:// for
- * loopback hosts and where plain_http is set; docker.io is
- * registry-1.docker.io.
+ * loopback hosts (until one says that it speaks TLS) and where plain_http is
+ * set; docker.io is registry-1.docker.io.
  *
  * Authentication: anonymous first; a 401 challenge is answered with Basic or a
  * Bearer token (GET, or POST with an identity token), cached by host,
