@@ -1,0 +1,176 @@
+#include "daemon/attachment.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/showing.h"
+
+#include "layer/image.h"
+#include "store/db.h"
+
+#include "base/clock.h"
+#include "base/doc.h"
+#include "base/err.h"
+#include "base/log.h"
+
+static struct attachment *
+attachment_make(const char *label, const char *target, struct err *e)
+{
+	struct attachment *a = calloc(1, sizeof *a);
+
+	if (a == NULL || (a->label = strdup(label)) == NULL ||
+	    (a->target = strdup(target)) == NULL) {
+		attachment_free(a);
+		err_set(e, ENOMEM, "mount on %s", target);
+		return NULL;
+	}
+	list_init(&a->link);
+	return a;
+}
+
+struct attachment *
+attachment_new(
+    const struct image *i, int layer, const char *target, struct err *e)
+{
+	struct attachment *a = attachment_make(i->label, target, e);
+
+	if (a == NULL)
+		return NULL;
+	a->image = i->manifest.digest;
+	a->layer = layer;
+	a->since_s = clock_wall_s();
+	return a;
+}
+
+void
+attachment_free(struct attachment *a)
+{
+	if (a == NULL)
+		return;
+	free(a->label);
+	free(a->target);
+	free(a);
+}
+
+/* ---- in state.db ---- */
+
+int
+attachment_note(const struct attachment *a, struct db *db, struct err *e)
+{
+	AUTO_DOC struct doc *o = doc_new_object();
+	AUTO_FREE char *text = NULL;
+	struct db_mount row = { .id = a->id, .target = a->target };
+
+	doc_set_string(o, "reference", a->label);
+	doc_set_string(o, "image", DIGEST_TEXT(&a->image));
+	doc_set_int(o, "layer", a->layer);
+	doc_set_int(o, "since", a->since_s);
+	doc_set_bool(o, "rw", a->is_rw);
+	doc_set_bool(o, "detachable", a->is_detachable);
+	text = doc_to_json(o, false);
+	row.options = text;
+	return db_set_mount(db, &row, e);
+}
+
+int
+attachment_forget(const struct attachment *a, struct db *db, struct err *e)
+{
+	return db_remove_mount(db, a->id, e);
+}
+
+static struct attachment *
+read_row(const struct db_mount *row, struct err *e)
+{
+	AUTO_DOC struct doc *o =
+	    doc_parse_json(row->options, strlen(row->options), e);
+	const char *label, *image;
+	int64_t layer;
+	struct attachment *a;
+
+	if (o == NULL || strlen(row->id) >= ATTACHMENT_ID_SIZE ||
+	    doc_get_string(o, "reference", &label, e) < 0 ||
+	    doc_get_string(o, "image", &image, e) < 0 ||
+	    doc_get_int(o, "layer", &layer, e) < 0)
+		return NULL;
+	a = attachment_make(label, row->target, e);
+	if (a == NULL)
+		return NULL;
+	strcpy(a->id, row->id);
+	a->layer = layer;
+	if (digest_parse(&a->image, image, e) < 0 ||
+	    doc_get_int(o, "since", &a->since_s, e) < 0 ||
+	    doc_find_bool(o, "rw", &a->is_rw, e) < 0 ||
+	    doc_find_bool(o, "detachable", &a->is_detachable, e) < 0) {
+		attachment_free(a);
+		return NULL;
+	}
+	return a;
+}
+
+/* The database's own loop may not write to it: the rows are read first. */
+struct reading {
+	struct list rows;
+	struct err e;
+};
+
+static int
+collect_row(void *ctx, const struct db_mount *row)
+{
+	struct reading *r = ctx;
+	struct attachment *a = read_row(row, &r->e);
+
+	if (a == NULL)
+		log_warn("mount %s in state.db: %s", row->id, r->e.msg);
+	else
+		list_push_back(&r->rows, &a->link);
+	return 0;
+}
+
+int
+attachment_each_noted(struct db *db,
+    int (*fn)(void *ctx, struct attachment *take), void *ctx, struct err *e)
+{
+	struct reading r = { .e = ERR_INIT };
+	struct list *l;
+	int rc;
+
+	list_init(&r.rows);
+	rc = db_each_mount(db, collect_row, &r, e);
+	while ((l = list_pop_front(&r.rows)) != NULL) {
+		struct attachment *a = list_entry(l, struct attachment, link);
+
+		if (rc == 0)
+			rc = fn(ctx, a);
+		else
+			attachment_free(a);
+	}
+	return rc;
+}
+
+/* ---- for people ---- */
+
+struct doc *
+attachment_to_doc(const struct attachment *a)
+{
+	struct doc *o = doc_new_object();
+	struct image_sizes sizes;
+	const struct image *i = showing_image(a->showing);
+
+	image_sizes(i, &sizes);
+	doc_set_string(o, "id", a->id);
+	doc_set_string(o, "target", a->target);
+	doc_set_string(o, "reference", a->label);
+	doc_set_string(o, "image", DIGEST_TEXT(&a->image));
+	if (a->layer != IMAGE_MERGED)
+		doc_set_string(o, "layer",
+		    DIGEST_TEXT(&i->manifest.layers[a->layer].digest));
+	doc_set_bool(o, "rw", a->is_rw);
+	doc_set_string(o, "kind", showing_kind(a->showing));
+	doc_set_string(
+	    o, "mode", a->is_detachable ? "attach" : "mounted");
+	doc_set_int(o, "since", a->since_s);
+	doc_set_int(o, "size", sizes.size);
+	doc_set_int(o, "present", sizes.present);
+	return o;
+}

@@ -1,0 +1,304 @@
+#include "daemon/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/doc.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/toml.h"
+
+#ifndef SYSCONFDIR
+#define SYSCONFDIR "/etc"
+#endif
+#define DEFAULT_PATH SYSCONFDIR "/layerfs/layerfs.toml"
+
+enum key_type { KEY_TEXT, KEY_NUMBER, KEY_LIST };
+
+struct key {
+	const char *table; /* "" for the top */
+	const char *name;
+	enum key_type type;
+	size_t offset;	     /* in struct config */
+	const char *text;    /* default of a text; of a list, its items between
+				colons */
+	int64_t number;	     /* default, and the range */
+	int64_t least, most;
+	const char *meaning;
+};
+
+#define TEXT(table, name, field, value, meaning)                            \
+	{ table, name, KEY_TEXT, offsetof(struct config, field), value, 0, 0, \
+		0, meaning }
+#define LIST(table, name, field, value, meaning)                            \
+	{ table, name, KEY_LIST, offsetof(struct config, field), value, 0, 0, \
+		0, meaning }
+#define NUMBER(table, name, value, least, most, meaning)                     \
+	{ table, #name, KEY_NUMBER, offsetof(struct config, name), NULL, value, \
+		least, most, meaning }
+
+static const struct key keys[] = {
+	TEXT("", "log_level", log_level, "info",
+	    "error, warn, info or debug"),
+	TEXT("", "user", user, "",
+	    "user that the worker runs as; empty: layerfs, else nobody"),
+	LIST("registry", "hosts_dirs", hosts_dirs,
+	    "/etc/layerfs/certs.d:/etc/containerd/certs.d",
+	    "folders with HOST/hosts.toml, the first that has one wins"),
+	TEXT("registry", "ca_file", ca_file, "",
+	    "PEM file with certificates to trust besides the system's"),
+	NUMBER("registry", connect_timeout_ms, 10000, 100, 600000,
+	    "how long a connection may take"),
+	NUMBER("registry", stall_timeout_ms, 20000, 100, 600000,
+	    "a transfer without a byte for so long is tried again"),
+	NUMBER("registry", max_connections, 16, 1, 256,
+	    "connections to one host"),
+	NUMBER("read", patience_ms, 30000, 0, UINT32_MAX,
+	    "how long a read of data that is not here tries to fetch it before "
+	    "it fails with EIO; 4294967295: for ever"),
+	NUMBER("fetch", max_requests, 16, 1, 256,
+	    "range requests under way at once"),
+	NUMBER("fetch", decode_threads, 0, 0, 64,
+	    "threads that decompress and verify; 0: one a core, 4 at most"),
+	NUMBER("fetch", background_bytes_per_s, 0, 0, INT64_MAX,
+	    "budget for fetching the rest of mounted images; 0: do not"),
+	NUMBER("mount", fuse_threads, 0, 0, 64,
+	    "threads that answer the kernel; 0: 2 to 4, by cores"),
+	NUMBER("mount", read_ahead_kb, 1024, 0, 65536,
+	    "the kernel's readahead window"),
+};
+
+enum { N_KEYS = sizeof keys / sizeof *keys };
+
+static void *
+field_of(struct config *c, const struct key *k)
+{
+	return (char *)c + k->offset;
+}
+
+/* ---- setting ---- */
+
+static int
+set_text(struct config *c, const struct key *k, const char *v, struct err *e)
+{
+	char **field = field_of(c, k);
+	char *copy = strdup(v);
+
+	if (copy == NULL)
+		return err_set(e, ENOMEM, "%s", k->name);
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+static void
+clear_list(struct config *c, const struct key *k)
+{
+	char **list = field_of(c, k);
+
+	for (size_t i = 0; i < CONFIG_DIRS_MAX; i++) {
+		free(list[i]);
+		list[i] = NULL;
+	}
+}
+
+static int
+add_item(struct config *c, const struct key *k, const char *v, size_t n,
+    struct err *e)
+{
+	char **list = field_of(c, k);
+	size_t i = 0;
+
+	while (list[i] != NULL)
+		i++;
+	if (i == CONFIG_DIRS_MAX)
+		return err_set(e, E2BIG, "%s: more than %d items", k->name,
+		    CONFIG_DIRS_MAX);
+	list[i] = strndup(v, n);
+	return list[i] == NULL ? err_set(e, ENOMEM, "%s", k->name) : 0;
+}
+
+static int
+set_default(struct config *c, const struct key *k, struct err *e)
+{
+	switch (k->type) {
+	case KEY_TEXT:
+		return set_text(c, k, k->text, e);
+	case KEY_NUMBER:
+		*(int64_t *)field_of(c, k) = k->number;
+		return 0;
+	case KEY_LIST:
+		for (const char *p = k->text; *p != 0;) {
+			size_t n = strcspn(p, ":");
+
+			if (add_item(c, k, p, n, e) < 0)
+				return -1;
+			p += n + (p[n] == ':');
+		}
+	}
+	return 0;
+}
+
+static int
+set_number(struct config *c, const struct key *k, const struct doc *v,
+    struct err *e)
+{
+	if (!doc_is_int(v))
+		return err_set(e, EINVAL, "%s is not a whole number", k->name);
+	if (doc_int(v) < k->least || doc_int(v) > k->most)
+		return err_set(e, EINVAL, "%s must be from %jd to %jd", k->name,
+		    (intmax_t)k->least, (intmax_t)k->most);
+	*(int64_t *)field_of(c, k) = doc_int(v);
+	return 0;
+}
+
+static int
+set_list(struct config *c, const struct key *k, const struct doc *v,
+    struct err *e)
+{
+	if (!doc_is_array(v))
+		return err_set(e, EINVAL, "%s is not a list", k->name);
+	clear_list(c, k);
+	for (size_t i = 0; i < doc_count(v); i++) {
+		const char *s = doc_string(doc_at(v, i));
+
+		if (s == NULL)
+			return err_set(
+			    e, EINVAL, "%s holds more than texts", k->name);
+		if (add_item(c, k, s, strlen(s), e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+set_value(struct config *c, const struct key *k, const struct doc *v,
+    struct err *e)
+{
+	if (k->type == KEY_NUMBER)
+		return set_number(c, k, v, e);
+	if (k->type == KEY_LIST)
+		return set_list(c, k, v, e);
+	if (!doc_is_string(v))
+		return err_set(e, EINVAL, "%s is not a text", k->name);
+	return set_text(c, k, doc_string(v), e);
+}
+
+static const struct key *
+find_key(const char *table, const char *name)
+{
+	for (size_t i = 0; i < N_KEYS; i++)
+		if (strcmp(keys[i].table, table) == 0 &&
+		    strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+static int
+read_table(
+    struct config *c, const char *table, struct doc *t, struct err *e)
+{
+	doc_for_each(t, name, v) {
+		const struct key *k = find_key(table, name);
+
+		if (k != NULL) {
+			if (set_value(c, k, v, e) < 0)
+				return -1;
+		} else if (*table == 0 && doc_is_object(v)) {
+			if (read_table(c, name, v, e) < 0)
+				return err_wrap(e, "[%s]", name);
+		} else {
+			return err_set(
+			    e, EINVAL, "there is no key \"%s\"", name);
+		}
+	}
+	return 0;
+}
+
+static int
+read_file(struct config *c, const char *path, struct err *e)
+{
+	AUTO_BUF struct buf text = BUF_INIT(LIMIT_CONFIG_FILE_BYTES);
+	AUTO_DOC struct doc *t = NULL;
+
+	if (fs_read_file(AT_FDCWD, path, &text, e) < 0)
+		return -1;
+	t = toml_parse(buf_str(&text), text.len, e);
+	if (t == NULL || read_table(c, "", t, e) < 0)
+		return err_wrap(e, "%s", path);
+	return 0;
+}
+
+int
+config_load(struct config *c, const char *path, struct err *e)
+{
+	*c = (struct config){ 0 };
+	for (size_t i = 0; i < N_KEYS; i++)
+		if (set_default(c, &keys[i], e) < 0)
+			goto failed;
+	if (read_file(c, path == NULL ? DEFAULT_PATH : path, e) < 0) {
+		if (path != NULL || e->code != ENOENT)
+			goto failed;
+		*e = ERR_INIT;
+	}
+	return 0;
+failed:
+	config_release(c);
+	return -1;
+}
+
+void
+config_release(struct config *c)
+{
+	for (size_t i = 0; i < N_KEYS; i++) {
+		if (keys[i].type == KEY_LIST)
+			clear_list(c, &keys[i]);
+		else if (keys[i].type == KEY_TEXT)
+			free(*(char **)field_of(c, &keys[i]));
+	}
+	*c = (struct config){ 0 };
+}
+
+/* ---- telling ---- */
+
+static void
+print_value(const struct key *k)
+{
+	if (k->type == KEY_NUMBER) {
+		printf("%jd", (intmax_t)k->number);
+		return;
+	}
+	if (k->type == KEY_TEXT) {
+		printf("\"%s\"", k->text);
+		return;
+	}
+	printf("[");
+	for (const char *p = k->text; *p != 0;) {
+		size_t n = strcspn(p, ":");
+
+		printf("\"%.*s\"%s", (int)n, p, p[n] == ':' ? ", " : "");
+		p += n + (p[n] == ':');
+	}
+	printf("]");
+}
+
+void
+config_print_defaults(void)
+{
+	const char *table = "";
+
+	for (size_t i = 0; i < N_KEYS; i++) {
+		if (strcmp(table, keys[i].table) != 0)
+			printf("\n[%s]\n", keys[i].table);
+		table = keys[i].table;
+		printf("# %s\n# %s = ", keys[i].meaning, keys[i].name);
+		print_value(&keys[i]);
+		printf("\n");
+	}
+}

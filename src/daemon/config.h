@@ -1,0 +1,42 @@
+/* layerfs.toml: what an operator may set.  One table (config.c) declares every
+ * key with its default and meaning; the manual's list comes from it. An empty or
+ * absent file means the defaults; an unknown key is an error that names it.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include <stdint.h>
+
+struct err;
+
+enum { CONFIG_DIRS_MAX = 8 };
+
+struct config {
+	char *log_level;
+	char *user; /* the worker's; "" for the default */
+
+	char *hosts_dirs[CONFIG_DIRS_MAX + 1]; /* NULL ends */
+	char *ca_file;			       /* "" for none */
+	int64_t connect_timeout_ms;
+	int64_t stall_timeout_ms;
+	int64_t max_connections;
+
+	int64_t patience_ms;
+
+	int64_t max_requests;
+	int64_t decode_threads;
+	int64_t background_bytes_per_s;
+
+	int64_t fuse_threads;
+	int64_t read_ahead_kb;
+};
+
+/* path NULL: the default place, which may be absent.  On failure nothing needs
+ * release. */
+int config_load(struct config *c, const char *path, struct err *e);
+void config_release(struct config *c);
+
+/* Prints every key with its default and meaning, as a commented file. */
+void config_print_defaults(void);
+
+#endif

@@ -1,0 +1,459 @@
+#include "daemon/control.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "daemon/mounts.h"
+
+#include "base/bytes.h"
+#include "base/doc.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/loop.h"
+
+enum { SEND_PATIENCE_MS = 10000, READ_BYTES = 64 << 10, ID_SIZE = 40 };
+
+struct control {
+	struct daemon *daemon;
+	int listener;
+	struct watch *watch;
+	struct list connections; /* the loop's */
+};
+
+struct connection {
+	struct control *control;
+	struct list link;
+	int fd;
+	struct watch *watch; /* NULL once the client hung up */
+	struct buf in;
+	int fds[LAYERFS_CONTROL_FDS]; /* came with the line in `in` */
+	size_t n_fds;
+	struct deferred done; /* the running request ended */
+	bool is_running;
+	_Atomic bool is_gone;
+
+	struct lock send_lock; /* one message at a time, and what follows */
+	char pending_id[ID_SIZE];
+};
+
+static void start_next(struct connection *c);
+
+/* ---- sending, any thread ---- */
+
+/* Returns the bytes taken, or -1 when the client is gone or does not read. */
+static ssize_t
+send_some(int fd, const char *p, size_t n, int with_fd)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+	struct iovec iov = { (char *)p, n };
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} box = { 0 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (with_fd >= 0) {
+		m.msg_control = box.space;
+		m.msg_controllen = sizeof box.space;
+		struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+
+		h->cmsg_level = SOL_SOCKET;
+		h->cmsg_type = SCM_RIGHTS;
+		h->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(h), &with_fd, sizeof(int));
+	}
+	for (;;) {
+		ssize_t put = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (put >= 0)
+			return put;
+		if (errno == EAGAIN && poll(&ready, 1, SEND_PATIENCE_MS) > 0)
+			continue;
+		if (errno != EINTR)
+			return -1;
+	}
+}
+
+static void
+send_line(struct connection *c, struct doc *message, int with_fd)
+{
+	AUTO_FREE char *text = doc_to_json(message, false);
+	size_t n = strlen(text), at = 0;
+
+	text[n++] = '\n'; /* in the place of the NUL */
+	LOCK_SCOPE(&c->send_lock);
+	while (at < n && !atomic_load(&c->is_gone)) {
+		ssize_t put = send_some(c->fd, text + at, n - at, with_fd);
+
+		if (put < 0) {
+			atomic_store(&c->is_gone, true);
+			shutdown(c->fd, SHUT_RDWR);
+			return;
+		}
+		at += put;
+		with_fd = -1;
+	}
+}
+
+void
+request_send_event(struct request *r, struct doc *take)
+{
+	AUTO_DOC struct doc *event = take;
+
+	send_line(r->connection, event, -1);
+}
+
+const _Atomic bool *
+request_is_cancelled(struct request *r)
+{
+	return &r->connection->is_gone;
+}
+
+void
+request_set_pending(struct request *r, const char *mount_id)
+{
+	struct connection *c = r->connection;
+
+	LOCK_SCOPE(&c->send_lock);
+	snprintf(c->pending_id, sizeof c->pending_id, "%s",
+	    mount_id == NULL ? "" : mount_id);
+}
+
+/* ---- a request's life ---- */
+
+static const char *
+error_name(int code)
+{
+	const char *name = strerrorname_np(code);
+
+	return name == NULL ? "EIO" : name;
+}
+
+static void
+send_failure(struct connection *c, const struct err *e)
+{
+	AUTO_DOC struct doc *message = doc_new_object();
+	struct doc *error = doc_new_object();
+
+	doc_set_string(error, "code", error_name(e->code));
+	doc_set_string(error, "message", e->msg);
+	doc_set_bool(message, "ok", false);
+	doc_set(message, "error", error);
+	send_line(c, message, -1);
+}
+
+static void
+request_free(struct request *r)
+{
+	for (size_t i = 0; i < r->n_fds; i++)
+		if (r->fds[i] >= 0)
+			close(r->fds[i]);
+	if (r->reply_fd >= 0)
+		close(r->reply_fd);
+	doc_unref(r->arguments);
+	free(r);
+}
+
+static void
+run_request(struct task *t)
+{
+	struct request *r = container_of(t, struct request, task);
+	struct connection *c = r->connection;
+	AUTO_DOC struct doc *result = doc_new_object();
+	struct err e = ERR_INIT;
+
+	if (r->op->run(r, result, &e) < 0) {
+		log_info("%s: %s", r->op->name, e.msg);
+		send_failure(c, &e);
+	} else {
+		doc_set_bool(result, "ok", true);
+		send_line(c, result, r->reply_fd);
+	}
+	request_free(r);
+	loop_defer(c->control->daemon->loop, &c->done);
+}
+
+/* ---- reading, on the loop ---- */
+
+static const struct op *
+find_op(const struct doc *arguments, struct err *e)
+{
+	const char *name;
+
+	if (!doc_is_object(arguments)) {
+		err_set(e, EINVAL, "a request is a JSON object");
+		return NULL;
+	}
+	if (doc_get_string(arguments, "op", &name, e) < 0)
+		return NULL;
+	for (size_t i = 0; i < n_ops; i++)
+		if (strcmp(ops[i].name, name) == 0)
+			return &ops[i];
+	err_set(e, EINVAL, "there is no operation \"%.40s\"", name);
+	return NULL;
+}
+
+static bool
+is_known(const struct op *op, const char *argument)
+{
+	for (const char *const *a = op->arguments; *a != NULL; a++)
+		if (strcmp(*a, argument) == 0)
+			return true;
+	return strcmp(argument, "op") == 0;
+}
+
+static int
+check_arguments(const struct op *op, struct doc *arguments, struct err *e)
+{
+	doc_for_each(arguments, key, v) {
+		(void)v;
+		if (!is_known(op, key))
+			return err_set(e, EINVAL,
+			    "%s has no argument \"%.40s\"", op->name, key);
+	}
+	return 0;
+}
+
+static struct request *
+parse_request(struct connection *c, const char *line, size_t n, struct err *e)
+{
+	AUTO_DOC struct doc *arguments = doc_parse_json(line, n, e);
+	const struct op *op;
+	struct request *r;
+
+	if (arguments == NULL)
+		return NULL;
+	op = find_op(arguments, e);
+	if (op == NULL || check_arguments(op, arguments, e) < 0)
+		return NULL;
+	r = calloc(1, sizeof *r);
+	if (r == NULL) {
+		err_set(e, ENOMEM, "request");
+		return NULL;
+	}
+	r->task.run = run_request;
+	r->daemon = c->control->daemon;
+	r->connection = c;
+	r->op = op;
+	r->arguments = take_ptr(&arguments);
+	r->reply_fd = -1;
+	return r;
+}
+
+static void
+drop_fds(struct connection *c)
+{
+	for (size_t i = 0; i < c->n_fds; i++)
+		close(c->fds[i]);
+	c->n_fds = 0;
+}
+
+static void
+start_request(struct connection *c, const char *line, size_t n)
+{
+	struct err e = ERR_INIT;
+	struct request *r = parse_request(c, line, n, &e);
+
+	if (r == NULL) {
+		drop_fds(c);
+		send_failure(c, &e);
+		return;
+	}
+	memcpy(r->fds, c->fds, sizeof r->fds);
+	r->n_fds = c->n_fds;
+	c->n_fds = 0;
+	c->is_running = true;
+	pool_submit(c->control->daemon->jobs, &r->task, 0);
+}
+
+/* Starts what has arrived whole, one request at a time. */
+static void
+start_next(struct connection *c)
+{
+	while (!c->is_running) {
+		uint8_t *end = c->in.len == 0
+		    ? NULL
+		    : memchr(c->in.data, '\n', c->in.len);
+		size_t n;
+
+		if (end == NULL)
+			return;
+		n = end - c->in.data;
+		start_request(c, (const char *)c->in.data, n);
+		memmove(c->in.data, end + 1, c->in.len - n - 1);
+		c->in.len -= n + 1;
+	}
+}
+
+static void
+take_fds(struct connection *c, struct msghdr *m)
+{
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h != NULL;
+	     h = CMSG_NXTHDR(m, h)) {
+		size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
+			if (c->n_fds < LAYERFS_CONTROL_FDS)
+				c->fds[c->n_fds++] = fd;
+			else
+				close(fd);
+		}
+	}
+}
+
+/* False when the client is gone. */
+static bool
+read_some(struct connection *c)
+{
+	struct err e;
+	char space[CMSG_SPACE(sizeof(int) * LAYERFS_CONTROL_FDS)];
+	struct iovec iov;
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = space,
+		.msg_controllen = sizeof space };
+	ssize_t got;
+
+	if (buf_reserve(&c->in, READ_BYTES, &e) < 0)
+		return false;
+	iov = (struct iovec){ c->in.data + c->in.len, READ_BYTES };
+	got = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR;
+	take_fds(c, &m);
+	c->in.len += got;
+	return got > 0;
+}
+
+/* ---- connections ---- */
+
+static void
+connection_free(struct connection *c)
+{
+	if (c->pending_id[0] != 0)
+		mounts_undo(c->control->daemon->mounts, c->pending_id);
+	list_remove(&c->link);
+	drop_fds(c);
+	close(c->fd);
+	buf_release(&c->in);
+	lock_destroy(&c->send_lock);
+	free(c);
+}
+
+static void
+hang_up(struct connection *c)
+{
+	atomic_store(&c->is_gone, true);
+	if (c->watch != NULL)
+		watch_remove(c->watch);
+	c->watch = NULL;
+	if (!c->is_running)
+		connection_free(c);
+}
+
+static void
+on_request_done(struct deferred *d)
+{
+	struct connection *c = container_of(d, struct connection, done);
+
+	c->is_running = false;
+	if (atomic_load(&c->is_gone))
+		hang_up(c);
+	else
+		start_next(c);
+}
+
+static void
+on_readable(void *ctx, uint32_t ready)
+{
+	struct connection *c = ctx;
+
+	(void)ready;
+	if (!read_some(c))
+		hang_up(c);
+	else
+		start_next(c);
+}
+
+static void
+on_connect(void *ctx, uint32_t ready)
+{
+	struct control *control = ctx;
+	struct err e = ERR_INIT;
+	int fd = accept4(control->listener, NULL, NULL,
+	    SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct connection *c;
+
+	(void)ready;
+	if (fd < 0)
+		return;
+	c = calloc(1, sizeof *c);
+	if (c == NULL) {
+		close(fd);
+		return;
+	}
+	c->control = control;
+	c->fd = fd;
+	c->done.run = on_request_done;
+	buf_init(&c->in, LIMIT_CONTROL_MESSAGE_BYTES + READ_BYTES);
+	lock_init(&c->send_lock, RANK_LEAF);
+	list_push_back(&control->connections, &c->link);
+	c->watch = loop_watch(
+	    control->daemon->loop, fd, EPOLLIN, on_readable, c, &e);
+	if (c->watch == NULL) {
+		log_warn("control: %s", e.msg);
+		connection_free(c);
+	}
+}
+
+struct control *
+control_new(struct daemon *d, int listener, struct err *e)
+{
+	struct control *c = calloc(1, sizeof *c);
+
+	if (c == NULL) {
+		err_set(e, ENOMEM, "control socket");
+		return NULL;
+	}
+	c->daemon = d;
+	list_init(&c->connections);
+	c->watch = loop_watch(d->loop, listener, EPOLLIN, on_connect, c, e);
+	if (c->watch == NULL) {
+		free(c);
+		return NULL;
+	}
+	c->listener = listener;
+	return c;
+}
+
+void
+control_free(struct control *c)
+{
+	if (c == NULL)
+		return;
+	list_for_each_safe(l, &c->connections)
+	{
+		struct connection *k = list_entry(l, struct connection, link);
+
+		k->is_running = false;
+		hang_up(k);
+	}
+	watch_remove(c->watch);
+	close(c->listener);
+	free(c);
+}

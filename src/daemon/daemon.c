@@ -1,0 +1,311 @@
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "daemon/control.h"
+#include "daemon/mounts.h"
+#include "daemon/secrets.h"
+
+#include "fetch/fetch.h"
+#include "layer/catalog.h"
+#include "mount/mount.h"
+#include "registry/registry.h"
+#include "store/db.h"
+#include "store/store.h"
+#include "supervisor/agent.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/pool.h"
+
+enum { JOB_THREADS = 16, MAKER_THREADS = 16, SYNC_INTERVAL_S = 5 };
+
+/* What the supervisor held for the last worker. */
+struct inheritance {
+	int listener;
+	int secrets;
+	struct held *mounts;
+	size_t n_mounts;
+};
+
+static int
+inherit_mount(struct inheritance *i, const struct held *h, struct err *e)
+{
+	struct held *grown =
+	    realloc(i->mounts, (i->n_mounts + 1) * sizeof *grown);
+
+	if (grown == NULL)
+		return err_set(e, ENOMEM, "held mounts");
+	i->mounts = grown;
+	i->mounts[i->n_mounts++] = *h;
+	return 0;
+}
+
+static int
+inherit(struct inheritance *i, struct agent *a, struct err *e)
+{
+	struct held h;
+
+	while (agent_next_held(a, &h)) {
+		if (strcmp(h.name, "control") == 0)
+			i->listener = h.fd;
+		else if (strcmp(h.name, "secrets") == 0)
+			i->secrets = h.fd;
+		else if (strncmp(h.name, "fuse:", 5) != 0)
+			close(h.fd);
+		else if (inherit_mount(i, &h, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- the floors, in order ---- */
+
+static int
+open_store(struct daemon *d, struct err *e)
+{
+	AUTO_CLOSE int root = fs_open_dir(AT_FDCWD, d->root_path, e);
+
+	if (root < 0)
+		return -1;
+	d->store = store_open(root, e);
+	if (d->store == NULL)
+		return -1;
+	d->db = db_open(root, e);
+	return d->db == NULL ? -1 : 0;
+}
+
+static int
+open_network(struct daemon *d, struct inheritance *i, struct err *e)
+{
+	const struct config *c = &d->config;
+	struct registry_options r = {
+		.hosts_dirs = (const char *const *)c->hosts_dirs,
+		.ca_file = *c->ca_file == 0 ? NULL : c->ca_file,
+		.connect_timeout_ms = c->connect_timeout_ms,
+		.stall_timeout_ms = c->stall_timeout_ms,
+		.max_connections = c->max_connections,
+	};
+	struct fetcher_options f = {
+		.decode_threads = c->decode_threads,
+		.max_requests = c->max_requests,
+		.idle_bytes_per_s = c->background_bytes_per_s,
+	};
+
+	d->registry = registry_new(&r, e);
+	if (d->registry == NULL)
+		return -1;
+	d->secrets =
+	    secrets_new(d->agent, d->registry, take_fd(&i->secrets), e);
+	if (d->secrets == NULL)
+		return -1;
+	d->fetcher = fetcher_new(d->store, &f, e);
+	return d->fetcher == NULL ? -1 : 0;
+}
+
+static int
+open_catalog(struct daemon *d, struct err *e)
+{
+	struct catalog_parts p = {
+		.store = d->store,
+		.db = d->db,
+		.fetcher = d->fetcher,
+		.registry = d->registry,
+		.patience_ms = d->config.patience_ms,
+	};
+
+	d->makers = pool_new("maker", MAKER_THREADS, e);
+	if (d->makers == NULL)
+		return -1;
+	p.makers = d->makers;
+	d->catalog = catalog_new(&p, e);
+	return d->catalog == NULL ? -1 : 0;
+}
+
+static int
+open_mounts(struct daemon *d, struct err *e)
+{
+	struct mount_server_options o = {
+		.threads = d->config.fuse_threads,
+		.patience_ms = d->config.patience_ms,
+		.read_ahead_kb = d->config.read_ahead_kb,
+	};
+
+	d->server = mount_server_new(d->agent, &o, e);
+	if (d->server == NULL)
+		return -1;
+	d->mounts = mounts_new(d, e);
+	return d->mounts == NULL ? -1 : 0;
+}
+
+static int
+open_control(struct daemon *d, struct inheritance *i, struct err *e)
+{
+	d->jobs = pool_new("job", JOB_THREADS, e);
+	if (d->jobs == NULL)
+		return -1;
+	for (size_t k = 0; k < i->n_mounts; k++)
+		mounts_add_held(d->mounts, &i->mounts[k]);
+	i->n_mounts = 0;
+	if (mounts_restore(d->mounts, e) < 0)
+		return -1;
+	if (i->listener < 0)
+		return err_set(
+		    e, EINVAL, "the supervisor gave no control socket");
+	d->control = control_new(d, i->listener, e);
+	if (d->control == NULL)
+		return -1;
+	i->listener = -1;
+	return 0;
+}
+
+static void
+daemon_close(struct daemon *d)
+{
+	struct err e = ERR_INIT;
+
+	pool_free(d->jobs);
+	control_free(d->control);
+	mount_server_free(d->server);
+	fetcher_stop(d->fetcher);
+	mounts_free(d->mounts);
+	pool_free(d->makers);
+	catalog_free(d->catalog);
+	fetcher_free(d->fetcher);
+	secrets_free(d->secrets);
+	registry_free(d->registry);
+	db_close(d->db);
+	if (d->store != NULL && store_sync(d->store, &e) < 0)
+		log_warn("%s", e.msg);
+	store_close(d->store);
+	loop_free(d->loop);
+	agent_free(d->agent);
+	config_release(&d->config);
+}
+
+/* ---- running ---- */
+
+static void
+on_signal(void *ctx, uint32_t ready)
+{
+	struct daemon *d = ctx;
+
+	(void)ready;
+	loop_stop(d->loop);
+}
+
+static int
+watch_signals(struct daemon *d, int *fd, struct err *e)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	*fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (*fd < 0)
+		return err_sys(e, "signalfd");
+	return loop_watch(d->loop, *fd, EPOLLIN, on_signal, d, e) == NULL ? -1
+									  : 0;
+}
+
+struct syncing {
+	struct task task;
+	struct daemon *daemon;
+};
+
+static void set_sync_timer(struct daemon *d);
+
+static void
+run_sync(struct task *t)
+{
+	struct syncing *s = container_of(t, struct syncing, task);
+	struct err e = ERR_INIT;
+
+	if (store_sync(s->daemon->store, &e) < 0)
+		log_warn("what was fetched lately would not survive a power "
+			 "cut: %s",
+		    e.msg);
+	free(s);
+}
+
+static void
+on_sync_time(void *ctx)
+{
+	struct daemon *d = ctx;
+	struct syncing *s = calloc(1, sizeof *s);
+
+	if (s != NULL) {
+		s->task.run = run_sync;
+		s->daemon = d;
+		pool_submit(d->jobs, &s->task, 2);
+	}
+	set_sync_timer(d);
+}
+
+static void
+set_sync_timer(struct daemon *d)
+{
+	struct err e = ERR_INIT;
+
+	if (loop_at(d->loop, clock_now_ns() + SYNC_INTERVAL_S * NS_PER_S,
+		on_sync_time, d, &e) == NULL)
+		log_warn("%s", e.msg);
+}
+
+static int
+serve(struct daemon *d, struct err *e)
+{
+	AUTO_CLOSE int signals = -1;
+
+	if (watch_signals(d, &signals, e) < 0)
+		return -1;
+	set_sync_timer(d);
+	log_info("serving %s from %s", d->run_path, d->root_path);
+	return loop_run(d->loop, e);
+}
+
+static int
+daemon_open(struct daemon *d, struct inheritance *i, int agent_fd,
+    struct err *e)
+{
+	d->agent = agent_new(agent_fd, e);
+	if (d->agent == NULL || inherit(i, d->agent, e) < 0)
+		return -1;
+	d->loop = loop_new(e);
+	if (d->loop == NULL || open_store(d, e) < 0 ||
+	    open_network(d, i, e) < 0 || open_catalog(d, e) < 0 ||
+	    open_mounts(d, e) < 0)
+		return -1;
+	return open_control(d, i, e);
+}
+
+int
+daemon_run(struct config *take, const char *root_path, const char *run_path,
+    int agent_fd, struct err *e)
+{
+	struct daemon d = { .config = *take,
+		.root_path = root_path,
+		.run_path = run_path };
+	struct inheritance i = { .listener = -1, .secrets = -1 };
+	int rc;
+
+	*take = (struct config){ 0 };
+	rc = daemon_open(&d, &i, agent_fd, e);
+	if (rc == 0)
+		rc = serve(&d, e);
+	daemon_close(&d);
+	free(i.mounts);
+	return rc;
+}

@@ -1,0 +1,53 @@
+/* The worker: one struct from which everything hangs.  It builds the floors in
+ * order and takes them down in reverse.
+ *
+ *	agent -> store, db -> registry -> fetcher -> catalog -> mounts -> control
+ *
+ * Threads (base/thread.h): the main thread runs the loop; requests run on `jobs`;
+ * layers are made on `makers`, which no maker ever waits for.
+ */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include "daemon/config.h"
+
+struct agent;
+struct catalog;
+struct control;
+struct db;
+struct err;
+struct fetcher;
+struct loop;
+struct mount_server;
+struct mounts;
+struct pool;
+struct registry;
+struct secrets;
+struct store;
+
+struct daemon {
+	struct config config;
+	const char *root_path; /* borrowed from the command line */
+	const char *run_path;
+
+	struct agent *agent;
+	struct loop *loop;
+	struct store *store;
+	struct db *db;
+	struct registry *registry;
+	struct secrets *secrets;
+	struct fetcher *fetcher;
+	struct pool *makers;
+	struct catalog *catalog;
+	struct mount_server *server;
+	struct mounts *mounts;
+	struct pool *jobs;
+	struct control *control;
+};
+
+/* Runs the worker until it is told to end.  agent_fd is the socketpair's end that
+ * the supervisor left; takes the configuration. */
+int daemon_run(struct config *take, const char *root_path,
+    const char *run_path, int agent_fd, struct err *e);
+
+#endif

@@ -1,0 +1,203 @@
+#include "daemon/mountinfo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/loop.h"
+
+enum { SETTLE_MS = 200, TEXT_MAX = 64 << 20 };
+
+struct mountinfo {
+	struct loop *loop;
+	void (*on_change)(void *ctx, const struct mountinfo *now);
+	void *ctx;
+	int fd;
+	struct watch *watch;
+	struct timer *timer; /* NULL when none is set */
+	struct deferred look;
+	_Atomic bool is_look_queued;
+	struct buf text; /* the file, its fields cut into texts */
+	char **points;	 /* mount points, sorted */
+	size_t n_points;
+};
+
+/* "\040" and friends. */
+static void
+unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s != 0; s++) {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] != 0 &&
+		    s[3] != 0) {
+			*to++ = (s[1] - '0') << 6 | (s[2] - '0') << 3 |
+			    (s[3] - '0');
+			s += 3;
+		} else {
+			*to++ = *s;
+		}
+	}
+	*to = 0;
+}
+
+static int
+compare_points(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The fifth field of each line is the mount point. */
+static char *
+find_point(char *line)
+{
+	for (int field = 1; field < 5; field++) {
+		line = strchr(line, ' ');
+		if (line == NULL)
+			return NULL;
+		line++;
+	}
+	line[strcspn(line, " ")] = 0;
+	unescape(line);
+	return line;
+}
+
+static int
+parse_points(struct mountinfo *m, struct err *e)
+{
+	size_t lines = 1;
+	char *next = (char *)buf_str(&m->text);
+
+	for (const char *p = next; *p != 0; p++)
+		lines += *p == '\n';
+	free(m->points);
+	m->n_points = 0;
+	m->points = calloc(lines, sizeof *m->points);
+	if (m->points == NULL)
+		return err_set(e, ENOMEM, "list of mounts");
+	for (char *line; (line = strsep(&next, "\n")) != NULL;) {
+		char *point = find_point(line);
+
+		if (point != NULL)
+			m->points[m->n_points++] = point;
+	}
+	qsort(m->points, m->n_points, sizeof *m->points, compare_points);
+	return 0;
+}
+
+static void
+look_now(void *ctx)
+{
+	struct mountinfo *m = ctx;
+	struct err e = ERR_INIT;
+
+	m->timer = NULL;
+	m->text.len = 0;
+	if (fs_read_file(AT_FDCWD, "/proc/self/mountinfo", &m->text, &e) < 0 ||
+	    parse_points(m, &e) < 0) {
+		log_warn("%s", e.msg);
+		return;
+	}
+	m->on_change(m->ctx, m);
+}
+
+static void
+set_timer(struct mountinfo *m)
+{
+	struct err e = ERR_INIT;
+
+	if (m->timer != NULL)
+		return;
+	m->timer = loop_at(m->loop, clock_now_ns() + SETTLE_MS * NS_PER_MS,
+	    look_now, m, &e);
+	if (m->timer == NULL)
+		log_warn("%s", e.msg);
+}
+
+/* The kernel says EPOLLPRI once for each change and reader. */
+static void
+on_event(void *ctx, uint32_t ready)
+{
+	(void)ready;
+	set_timer(ctx);
+}
+
+static void
+on_look(struct deferred *d)
+{
+	struct mountinfo *m = container_of(d, struct mountinfo, look);
+
+	atomic_store(&m->is_look_queued, false);
+	set_timer(m);
+}
+
+void
+mountinfo_look(struct mountinfo *m)
+{
+	if (!atomic_exchange(&m->is_look_queued, true))
+		loop_defer(m->loop, &m->look);
+}
+
+bool
+mountinfo_has(const struct mountinfo *m, const char *path)
+{
+	return bsearch(&path, m->points, m->n_points, sizeof *m->points,
+		   compare_points) != NULL;
+}
+
+struct mountinfo *
+mountinfo_new(struct loop *l,
+    void (*on_change)(void *ctx, const struct mountinfo *now), void *ctx,
+    struct err *e)
+{
+	struct mountinfo *m = calloc(1, sizeof *m);
+
+	if (m == NULL) {
+		err_set(e, ENOMEM, "list of mounts");
+		return NULL;
+	}
+	m->loop = l;
+	m->on_change = on_change;
+	m->ctx = ctx;
+	m->look.run = on_look;
+	buf_init(&m->text, TEXT_MAX);
+	m->fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (m->fd < 0) {
+		err_sys(e, "open /proc/self/mountinfo");
+		mountinfo_free(m);
+		return NULL;
+	}
+	m->watch = loop_watch(l, m->fd, EPOLLPRI, on_event, m, e);
+	if (m->watch == NULL) {
+		mountinfo_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+void
+mountinfo_free(struct mountinfo *m)
+{
+	if (m == NULL)
+		return;
+	if (m->timer != NULL)
+		timer_cancel(m->timer);
+	if (m->watch != NULL)
+		watch_remove(m->watch);
+	if (m->fd >= 0)
+		close(m->fd);
+	free(m->points);
+	buf_release(&m->text);
+	free(m);
+}

@@ -1,0 +1,382 @@
+#include "daemon/mounts.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "daemon/attachment.h"
+#include "daemon/daemon.h"
+#include "daemon/mountinfo.h"
+#include "daemon/showing.h"
+
+#include "layer/image.h"
+#include "layer/view.h"
+#include "supervisor/agent.h"
+
+#include "base/clock.h"
+#include "base/doc.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/pool.h"
+
+struct mounts {
+	struct daemon *daemon;
+	struct showings *showings;
+	struct mountinfo *mountinfo;
+
+	struct lock lock; /* guards what follows */
+	struct list attachments; /* the oldest first */
+};
+
+/* ---- finding, with the lock held ---- */
+
+static struct attachment *
+find_by_id(struct mounts *m, const char *id)
+{
+	list_for_each(l, &m->attachments)
+	{
+		struct attachment *a = list_entry(l, struct attachment, link);
+
+		if (strcmp(a->id, id) == 0)
+			return a;
+	}
+	return NULL;
+}
+
+/* The one on top, when several are mounted on one target. */
+static struct attachment *
+find_by_target(struct mounts *m, const char *target)
+{
+	struct attachment *found = NULL;
+
+	list_for_each(l, &m->attachments)
+	{
+		struct attachment *a = list_entry(l, struct attachment, link);
+
+		if (strcmp(a->target, target) == 0)
+			found = a;
+	}
+	return found;
+}
+
+static void
+add_attachment(struct mounts *m, struct attachment *a)
+{
+	LOCK_SCOPE(&m->lock);
+	list_push_back(&m->attachments, &a->link);
+}
+
+static struct attachment *
+withdraw(struct mounts *m, const char *id, const char *target)
+{
+	LOCK_SCOPE(&m->lock);
+	struct attachment *a =
+	    id != NULL ? find_by_id(m, id) : find_by_target(m, target);
+
+	if (a != NULL)
+		list_remove(&a->link);
+	return a;
+}
+
+/* ---- making ---- */
+
+static int
+new_id(char id[ATTACHMENT_ID_SIZE], struct err *e)
+{
+	uint64_t random;
+
+	if (getrandom(&random, sizeof random, 0) != sizeof random)
+		return err_sys(e, "random bytes");
+	snprintf(id, ATTACHMENT_ID_SIZE, "%016jx", (uintmax_t)random);
+	return 0;
+}
+
+static int
+add_overlay(struct mounts *m, const struct attachment *a,
+    const struct mount_request *q, struct err *e)
+{
+	const char *lower = showing_id(a->showing);
+	struct agent_overlay_options o = {
+		.lowers = &lower,
+		.n_lowers = 1,
+		.upper = q->upper,
+		.work = q->work,
+	};
+
+	return agent_mount_overlay(m->daemon->agent, a->id, &o, e);
+}
+
+/* The detached mount for the client. */
+static int
+copy_mount(struct mounts *m, struct attachment *a,
+    const struct mount_request *q, int *fd, struct err *e)
+{
+	if (!q->is_rw)
+		return agent_clone_mount(
+		    m->daemon->agent, showing_id(a->showing), fd, e);
+	if (add_overlay(m, a, q, e) < 0)
+		return -1;
+	a->is_rw = true;
+	return agent_clone_mount(m->daemon->agent, a->id, fd, e);
+}
+
+static int
+make_attachment(struct mounts *m, struct attachment *a,
+    const struct mount_request *q, int *fd, struct err *e)
+{
+	bool is_root = agent_is_root(m->daemon->agent);
+
+	if (q->is_rw && !is_root)
+		return err_set(e, ENOTSUP,
+		    "a writable mount needs overlayfs, and that needs root: "
+		    "run layerfsd as root, or all of it in `unshare -Urm`");
+	a->showing = showings_take(m->showings, q->image, q->layer,
+	    is_root ? NULL : a->id, q->target, e);
+	if (a->showing == NULL)
+		return -1;
+	*fd = -1;
+	return is_root ? copy_mount(m, a, q, fd, e) : 0;
+}
+
+/* Takes down what the attachment has, then frees it. */
+static void
+end_attachment(struct mounts *m, struct attachment *a)
+{
+	struct err e = ERR_INIT;
+
+	if (a->is_rw && agent_unmount(m->daemon->agent, a->id, &e) < 0)
+		log_warn("%s: %s", a->target, e.msg);
+	if (attachment_forget(a, m->daemon->db, &e) < 0)
+		log_warn("%s: %s", a->target, e.msg);
+	if (a->showing != NULL)
+		showings_put(m->showings, a->showing);
+	attachment_free(a);
+}
+
+int
+mounts_add(struct mounts *m, const struct mount_request *q,
+    struct mount_reply *out, struct err *e)
+{
+	struct attachment *a = attachment_new(q->image, q->layer, q->target, e);
+
+	if (a == NULL)
+		return -1;
+	if (new_id(a->id, e) < 0 ||
+	    make_attachment(m, a, q, &out->fd, e) < 0) {
+		end_attachment(m, a);
+		return -1;
+	}
+	snprintf(out->id, sizeof out->id, "%s", a->id);
+	out->kind = showing_kind(a->showing);
+	a->is_detachable = out->fd >= 0;
+	if (!a->is_detachable && attachment_note(a, m->daemon->db, e) < 0) {
+		end_attachment(m, a);
+		return -1;
+	}
+	add_attachment(m, a);
+	return 0;
+}
+
+int
+mounts_confirm(struct mounts *m, const char *id, struct err *e)
+{
+	LOCK_SCOPE(&m->lock);
+	struct attachment *a = find_by_id(m, id);
+
+	if (a == NULL)
+		return err_set(e, ENOENT, "there is no mount %s", id);
+	log_info("%s is mounted on %s", a->label, a->target);
+	if (attachment_note(a, m->daemon->db, e) < 0)
+		return -1;
+	mountinfo_look(m->mountinfo);
+	return 0;
+}
+
+/* ---- ending ---- */
+
+int
+mounts_remove(struct mounts *m, const char *id, const char *target,
+    struct doc *fields, struct err *e)
+{
+	struct attachment *a = withdraw(m, id, target);
+
+	if (a == NULL)
+		return err_set(e, ENOENT, "layerfs has mounted nothing on %s",
+		    id != NULL ? id : target);
+	log_info("%s is not mounted on %s any more", a->label, a->target);
+	doc_set_string(fields, "id", a->id);
+	doc_set_string(fields, "target", a->target);
+	end_attachment(m, a);
+	return 0;
+}
+
+struct undoing {
+	struct task task;
+	struct mounts *mounts;
+	char id[ATTACHMENT_ID_SIZE];
+};
+
+static void
+run_undo(struct task *t)
+{
+	struct undoing *u = container_of(t, struct undoing, task);
+	AUTO_DOC struct doc *fields = doc_new_object();
+	struct err e = ERR_INIT;
+
+	if (mounts_remove(u->mounts, u->id, NULL, fields, &e) < 0)
+		log_debug("%s", e.msg);
+	free(u);
+}
+
+void
+mounts_undo(struct mounts *m, const char *id)
+{
+	struct undoing *u = calloc(1, sizeof *u);
+
+	if (u == NULL)
+		return;
+	u->task.run = run_undo;
+	u->mounts = m;
+	snprintf(u->id, sizeof u->id, "%s", id);
+	pool_submit(m->daemon->jobs, &u->task, 0);
+}
+
+/* The mounts of the namespace changed: targets that were seen there once and are
+ * not any more were unmounted by hand. */
+static void
+on_mounts_changed(void *ctx, const struct mountinfo *now)
+{
+	struct mounts *m = ctx;
+
+	LOCK_SCOPE(&m->lock);
+	list_for_each(l, &m->attachments)
+	{
+		struct attachment *a = list_entry(l, struct attachment, link);
+		bool is_there = mountinfo_has(now, a->target);
+
+		if (a->was_seen && !is_there)
+			mounts_undo(m, a->id);
+		a->was_seen = is_there;
+	}
+}
+
+/* ---- looking ---- */
+
+bool
+mounts_use_image(struct mounts *m, const struct digest *image)
+{
+	LOCK_SCOPE(&m->lock);
+	list_for_each(l, &m->attachments)
+	{
+		struct attachment *a = list_entry(l, struct attachment, link);
+
+		if (digest_equal(&a->image, image))
+			return true;
+	}
+	return false;
+}
+
+struct doc *
+mounts_list(struct mounts *m)
+{
+	struct doc *list = doc_new_array();
+
+	LOCK_SCOPE(&m->lock);
+	list_for_each(l, &m->attachments)
+		doc_append(list,
+		    attachment_to_doc(
+			list_entry(l, struct attachment, link)));
+	return list;
+}
+
+unsigned
+mounts_count(struct mounts *m)
+{
+	unsigned n = 0;
+
+	LOCK_SCOPE(&m->lock);
+	list_for_each(l, &m->attachments)
+		n++;
+	return n;
+}
+
+/* ---- starting and ending ---- */
+
+static int
+restore_attachment(void *ctx, struct attachment *a)
+{
+	struct mounts *m = ctx;
+	struct err e = ERR_INIT;
+
+	a->showing = showings_resume(m->showings, a, &e);
+	if (a->showing == NULL) {
+		log_warn("%s on %s: not restored: %s", a->label, a->target,
+		    e.msg);
+		end_attachment(m, a);
+		return 0;
+	}
+	add_attachment(m, a);
+	return 0;
+}
+
+void
+mounts_add_held(struct mounts *m, const struct held *h)
+{
+	showings_add_held(m->showings, h);
+}
+
+int
+mounts_restore(struct mounts *m, struct err *e)
+{
+	if (attachment_each_noted(m->daemon->db, restore_attachment, m, e) < 0)
+		return -1;
+	showings_drop_unclaimed(m->showings);
+	mountinfo_look(m->mountinfo);
+	return 0;
+}
+
+struct mounts *
+mounts_new(struct daemon *d, struct err *e)
+{
+	struct mounts *m = calloc(1, sizeof *m);
+
+	if (m == NULL) {
+		err_set(e, ENOMEM, "mounts");
+		return NULL;
+	}
+	m->daemon = d;
+	lock_init(&m->lock, RANK_DAEMON);
+	list_init(&m->attachments);
+	m->showings = showings_new(d, e);
+	m->mountinfo = m->showings == NULL
+	    ? NULL
+	    : mountinfo_new(d->loop, on_mounts_changed, m, e);
+	if (m->mountinfo == NULL) {
+		mounts_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+void
+mounts_free(struct mounts *m)
+{
+	if (m == NULL)
+		return;
+	mountinfo_free(m->mountinfo);
+	list_for_each_safe(l, &m->attachments)
+	{
+		list_remove(l);
+		attachment_free(list_entry(l, struct attachment, link));
+	}
+	showings_free(m->showings);
+	lock_destroy(&m->lock);
+	free(m);
+}

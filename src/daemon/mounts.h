@@ -1,0 +1,82 @@
+/* What is mounted.  Two nouns:
+ *
+ * A *showing* is a view made visible once, at RUN/m/ID: ID follows from image
+ * and layer, so that everyone who mounts the same thing shares one superblock and
+ * its page cache.  An *attachment* is one place where somebody sees it: a target
+ * of `layerfs mount`, by a detached copy of the showing or of an overlayfs on top
+ * of it.  The last attachment's end unmounts the showing.
+ *
+ *	showing:    making -> shown -> (last attachment ends) gone
+ *	attachment: pending (the client has the detached mount) -> attached -> gone
+ *
+ * A user's own daemon cannot copy mounts: there each attachment is a showing of
+ * its own, mounted on the target at once.
+ *
+ * Attachments are noted in state.db; after a restart of the worker the held FUSE
+ * descriptors are served again.  A target that was unmounted by hand is noticed
+ * in /proc/self/mountinfo.
+ *
+ * Any thread; the calls block on the supervisor.
+ */
+#ifndef DAEMON_MOUNTS_H
+#define DAEMON_MOUNTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+
+struct daemon;
+struct doc;
+struct err;
+struct held;
+struct image;
+struct mounts;
+
+struct mounts *mounts_new(struct daemon *d, struct err *e);
+/* Stops watching; what is mounted stays. */
+void mounts_free(struct mounts *m);
+
+/* A FUSE descriptor that an earlier worker served; takes its fd.  Before
+ * mounts_restore(). */
+void mounts_add_held(struct mounts *m, const struct held *h);
+
+/* Serves what an earlier worker left; drops what is not there any more. */
+int mounts_restore(struct mounts *m, struct err *e);
+
+struct mount_request {
+	struct image *image; /* borrowed */
+	int layer;	     /* or IMAGE_MERGED */
+	const char *target;  /* absolute */
+	bool is_rw;
+	int upper, work; /* -1: a temporary upper layer; borrowed */
+};
+
+struct mount_reply {
+	char id[40];	  /* the attachment's */
+	const char *kind; /* "fuse" */
+	int fd;		  /* the detached mount, the caller's; -1: mounted on
+			     the target already */
+};
+
+int mounts_add(struct mounts *m, const struct mount_request *q,
+    struct mount_reply *out, struct err *e);
+
+/* The client has put it in place.  ENOENT. */
+int mounts_confirm(struct mounts *m, const char *id, struct err *e);
+
+/* Undoes soon an attachment that was never confirmed; never blocks. */
+void mounts_undo(struct mounts *m, const char *id);
+
+/* Forgets an attachment, by id or target (the last mounted there); NULL for the
+ * other.  *fields gets id and target. */
+int mounts_remove(struct mounts *m, const char *id, const char *target,
+    struct doc *fields, struct err *e);
+
+bool mounts_use_image(struct mounts *m, const struct digest *image);
+
+/* An object a mount, as the control protocol's `ls` has it. */
+struct doc *mounts_list(struct mounts *m);
+unsigned mounts_count(struct mounts *m);
+
+#endif
