@@ -5,10 +5,8 @@
 #include <string.h>
 
 #include "daemon/showing.h"
-
 #include "layer/image.h"
 #include "store/db.h"
-
 #include "base/clock.h"
 #include "base/doc.h"
 #include "base/err.h"
@@ -167,8 +165,7 @@ attachment_to_doc(const struct attachment *a)
 		    DIGEST_TEXT(&i->manifest.layers[a->layer].digest));
 	doc_set_bool(o, "rw", a->is_rw);
 	doc_set_string(o, "kind", showing_kind(a->showing));
-	doc_set_string(
-	    o, "mode", a->is_detachable ? "attach" : "mounted");
+	doc_set_string(o, "mode", a->is_detachable ? "attach" : "mounted");
 	doc_set_int(o, "since", a->since_s);
 	doc_set_int(o, "size", sizes.size);
 	doc_set_int(o, "present", sizes.present);

@@ -25,14 +25,14 @@ struct attachment {
 	struct digest image;
 	int layer; /* or IMAGE_MERGED */
 	int64_t since_s;
-	bool is_rw;	    /* an overlayfs of its own at RUN/m/ID */
+	bool is_rw;         /* an overlayfs of its own at RUN/m/ID */
 	bool is_detachable; /* the client put it in place itself */
-	bool was_seen;	    /* in /proc/self/mountinfo */
+	bool was_seen;      /* in /proc/self/mountinfo */
 	struct showing *showing;
 };
 
-struct attachment *attachment_new(const struct image *i, int layer,
-    const char *target, struct err *e);
+struct attachment *attachment_new(
+    const struct image *i, int layer, const char *target, struct err *e);
 void attachment_free(struct attachment *a);
 
 /* In state.db. */

@@ -25,27 +25,32 @@ struct key {
 	const char *table; /* "" for the top */
 	const char *name;
 	enum key_type type;
-	size_t offset;	     /* in struct config */
-	const char *text;    /* default of a text; of a list, its items between
-				colons */
-	int64_t number;	     /* default, and the range */
+	size_t offset;    /* in struct config */
+	const char *text; /* default of a text; of a list, its items between
+			     colons */
+	int64_t number;   /* default, and the range */
 	int64_t least, most;
 	const char *meaning;
 };
 
-#define TEXT(table, name, field, value, meaning)                            \
-	{ table, name, KEY_TEXT, offsetof(struct config, field), value, 0, 0, \
-		0, meaning }
-#define LIST(table, name, field, value, meaning)                            \
-	{ table, name, KEY_LIST, offsetof(struct config, field), value, 0, 0, \
-		0, meaning }
-#define NUMBER(table, name, value, least, most, meaning)                     \
-	{ table, #name, KEY_NUMBER, offsetof(struct config, name), NULL, value, \
-		least, most, meaning }
+#define TEXT(table, name, field, value, meaning)                              \
+	{                                                                     \
+		table, name, KEY_TEXT, offsetof(struct config, field), value, \
+		    0, 0, 0, meaning                                          \
+	}
+#define LIST(table, name, field, value, meaning)                              \
+	{                                                                     \
+		table, name, KEY_LIST, offsetof(struct config, field), value, \
+		    0, 0, 0, meaning                                          \
+	}
+#define NUMBER(table, name, value, least, most, meaning)                       \
+	{                                                                      \
+		table, #name, KEY_NUMBER, offsetof(struct config, name), NULL, \
+		    value, least, most, meaning                                \
+	}
 
 static const struct key keys[] = {
-	TEXT("", "log_level", log_level, "info",
-	    "error, warn, info or debug"),
+	TEXT("", "log_level", log_level, "info", "error, warn, info or debug"),
 	TEXT("", "user", user, "",
 	    "user that the worker runs as; empty: layerfs, else nobody"),
 	LIST("registry", "hosts_dirs", hosts_dirs,
@@ -57,8 +62,8 @@ static const struct key keys[] = {
 	    "how long a connection may take"),
 	NUMBER("registry", stall_timeout_ms, 20000, 100, 600000,
 	    "a transfer without a byte for so long is tried again"),
-	NUMBER("registry", max_connections, 16, 1, 256,
-	    "connections to one host"),
+	NUMBER(
+	    "registry", max_connections, 16, 1, 256, "connections to one host"),
 	NUMBER("read", patience_ms, 30000, 0, UINT32_MAX,
 	    "how long a read of data that is not here tries to fetch it before "
 	    "it fails with EIO; 4294967295: for ever"),
@@ -146,8 +151,8 @@ set_default(struct config *c, const struct key *k, struct err *e)
 }
 
 static int
-set_number(struct config *c, const struct key *k, const struct doc *v,
-    struct err *e)
+set_number(
+    struct config *c, const struct key *k, const struct doc *v, struct err *e)
 {
 	if (!doc_is_int(v))
 		return err_set(e, EINVAL, "%s is not a whole number", k->name);
@@ -159,8 +164,8 @@ set_number(struct config *c, const struct key *k, const struct doc *v,
 }
 
 static int
-set_list(struct config *c, const struct key *k, const struct doc *v,
-    struct err *e)
+set_list(
+    struct config *c, const struct key *k, const struct doc *v, struct err *e)
 {
 	if (!doc_is_array(v))
 		return err_set(e, EINVAL, "%s is not a list", k->name);
@@ -178,8 +183,8 @@ set_list(struct config *c, const struct key *k, const struct doc *v,
 }
 
 static int
-set_value(struct config *c, const struct key *k, const struct doc *v,
-    struct err *e)
+set_value(
+    struct config *c, const struct key *k, const struct doc *v, struct err *e)
 {
 	if (k->type == KEY_NUMBER)
 		return set_number(c, k, v, e);
@@ -201,10 +206,10 @@ find_key(const char *table, const char *name)
 }
 
 static int
-read_table(
-    struct config *c, const char *table, struct doc *t, struct err *e)
+read_table(struct config *c, const char *table, struct doc *t, struct err *e)
 {
-	doc_for_each(t, name, v) {
+	doc_for_each(t, name, v)
+	{
 		const struct key *k = find_key(table, name);
 
 		if (k != NULL) {

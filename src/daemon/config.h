@@ -1,6 +1,6 @@
 /* layerfs.toml: what an operator may set.  One table (config.c) declares every
- * key with its default and meaning; the manual's list comes from it. An empty or
- * absent file means the defaults; an unknown key is an error that names it.
+ * key with its default and meaning; the manual's list comes from it. An empty
+ * or absent file means the defaults; an unknown key is an error that names it.
  */
 #ifndef DAEMON_CONFIG_H
 #define DAEMON_CONFIG_H
@@ -16,7 +16,7 @@ struct config {
 	char *user; /* the worker's; "" for the default */
 
 	char *hosts_dirs[CONFIG_DIRS_MAX + 1]; /* NULL ends */
-	char *ca_file;			       /* "" for none */
+	char *ca_file;                         /* "" for none */
 	int64_t connect_timeout_ms;
 	int64_t stall_timeout_ms;
 	int64_t max_connections;

@@ -12,7 +12,6 @@
 
 #include "daemon/daemon.h"
 #include "daemon/mounts.h"
-
 #include "base/bytes.h"
 #include "base/doc.h"
 #include "base/err.h"
@@ -131,21 +130,13 @@ request_set_pending(struct request *r, const char *mount_id)
 
 /* ---- a request's life ---- */
 
-static const char *
-error_name(int code)
-{
-	const char *name = strerrorname_np(code);
-
-	return name == NULL ? "EIO" : name;
-}
-
 static void
 send_failure(struct connection *c, const struct err *e)
 {
 	AUTO_DOC struct doc *message = doc_new_object();
 	struct doc *error = doc_new_object();
 
-	doc_set_string(error, "code", error_name(e->code));
+	doc_set_string(error, "code", err_code_name(e->code));
 	doc_set_string(error, "message", e->msg);
 	doc_set_bool(message, "ok", false);
 	doc_set(message, "error", error);
@@ -215,7 +206,8 @@ is_known(const struct op *op, const char *argument)
 static int
 check_arguments(const struct op *op, struct doc *arguments, struct err *e)
 {
-	doc_for_each(arguments, key, v) {
+	doc_for_each(arguments, key, v)
+	{
 		(void)v;
 		if (!is_known(op, key))
 			return err_set(e, EINVAL,
@@ -281,9 +273,8 @@ static void
 start_next(struct connection *c)
 {
 	while (!c->is_running) {
-		uint8_t *end = c->in.len == 0
-		    ? NULL
-		    : memchr(c->in.data, '\n', c->in.len);
+		uint8_t *end =
+		    c->in.len == 0 ? NULL : memchr(c->in.data, '\n', c->in.len);
 		size_t n;
 
 		if (end == NULL)
@@ -395,8 +386,8 @@ on_connect(void *ctx, uint32_t ready)
 {
 	struct control *control = ctx;
 	struct err e = ERR_INIT;
-	int fd = accept4(control->listener, NULL, NULL,
-	    SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept4(
+	    control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct connection *c;
 
 	(void)ready;
@@ -413,8 +404,8 @@ on_connect(void *ctx, uint32_t ready)
 	buf_init(&c->in, LIMIT_CONTROL_MESSAGE_BYTES + READ_BYTES);
 	lock_init(&c->send_lock, RANK_LEAF);
 	list_push_back(&control->connections, &c->link);
-	c->watch = loop_watch(
-	    control->daemon->loop, fd, EPOLLIN, on_readable, c, &e);
+	c->watch =
+	    loop_watch(control->daemon->loop, fd, EPOLLIN, on_readable, c, &e);
 	if (c->watch == NULL) {
 		log_warn("control: %s", e.msg);
 		connection_free(c);

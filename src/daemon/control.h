@@ -3,8 +3,8 @@
  *
  *	idle -> request running -> idle -> ... -> closed
  *
- * A connection closes when both sides let go: the client hangs up (which cancels
- * what runs) and the running request ends.
+ * A connection closes when both sides let go: the client hangs up (which
+ *cancels what runs) and the running request ends.
  */
 #ifndef DAEMON_CONTROL_H
 #define DAEMON_CONTROL_H
@@ -13,10 +13,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "layerfs/control.h"
-
 #include "base/list.h"
 #include "base/pool.h"
+
+#include "layerfs/control.h"
 
 struct connection;
 struct control;

@@ -12,15 +12,13 @@
 #include "daemon/control.h"
 #include "daemon/mounts.h"
 #include "daemon/secrets.h"
-
-#include "fetch/fetch.h"
-#include "layer/catalog.h"
 #include "mount/mount.h"
+#include "layer/catalog.h"
+#include "fetch/fetch.h"
 #include "registry/registry.h"
 #include "store/db.h"
 #include "store/store.h"
 #include "supervisor/agent.h"
-
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
@@ -277,8 +275,8 @@ serve(struct daemon *d, struct err *e)
 }
 
 static int
-daemon_open(struct daemon *d, struct inheritance *i, int agent_fd,
-    struct err *e)
+daemon_open(
+    struct daemon *d, struct inheritance *i, int agent_fd, struct err *e)
 {
 	d->agent = agent_new(agent_fd, e);
 	if (d->agent == NULL || inherit(i, d->agent, e) < 0)
@@ -295,9 +293,9 @@ int
 daemon_run(struct config *take, const char *root_path, const char *run_path,
     int agent_fd, struct err *e)
 {
-	struct daemon d = { .config = *take,
-		.root_path = root_path,
-		.run_path = run_path };
+	struct daemon d = {
+		.config = *take, .root_path = root_path, .run_path = run_path
+	};
 	struct inheritance i = { .listener = -1, .secrets = -1 };
 	int rc;
 

@@ -1,10 +1,11 @@
 /* The worker: one struct from which everything hangs.  It builds the floors in
  * order and takes them down in reverse.
  *
- *	agent -> store, db -> registry -> fetcher -> catalog -> mounts -> control
+ *	agent -> store, db -> registry -> fetcher -> catalog -> mounts ->
+ *control
  *
- * Threads (base/thread.h): the main thread runs the loop; requests run on `jobs`;
- * layers are made on `makers`, which no maker ever waits for.
+ * Threads (base/thread.h): the main thread runs the loop; requests run on
+ *`jobs`; layers are made on `makers`, which no maker ever waits for.
  */
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
@@ -45,9 +46,9 @@ struct daemon {
 	struct control *control;
 };
 
-/* Runs the worker until it is told to end.  agent_fd is the socketpair's end that
- * the supervisor left; takes the configuration. */
-int daemon_run(struct config *take, const char *root_path,
-    const char *run_path, int agent_fd, struct err *e);
+/* Runs the worker until it is told to end.  agent_fd is the socketpair's end
+ * that the supervisor left; takes the configuration. */
+int daemon_run(struct config *take, const char *root_path, const char *run_path,
+    int agent_fd, struct err *e);
 
 #endif

@@ -1,1 +1,18 @@
-# sources of src/daemon
+sbin_PROGRAMS += layerfsd
+layerfsd_SOURCES = \
+	%D%/attachment.c %D%/attachment.h \
+	%D%/config.c %D%/config.h \
+	%D%/control.c %D%/control.h \
+	%D%/daemon.c %D%/daemon.h \
+	%D%/image_arguments.c %D%/image_arguments.h \
+	%D%/main.c \
+	%D%/mountinfo.c %D%/mountinfo.h \
+	%D%/mounts.c %D%/mounts.h \
+	%D%/op_look.c %D%/op_mount.c \
+	%D%/ops.c %D%/ops.h \
+	%D%/secrets.c %D%/secrets.h \
+	%D%/showing.c %D%/showing.h
+layerfsd_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"'
+layerfsd_LDADD = $(MOUNT_LIBS)
+include_layerfsdir = $(includedir)/layerfs
+include_layerfs_HEADERS = include/layerfs/control.h

@@ -29,7 +29,7 @@ struct mountinfo {
 	struct deferred look;
 	_Atomic bool is_look_queued;
 	struct buf text; /* the file, its fields cut into texts */
-	char **points;	 /* mount points, sorted */
+	char **points;   /* mount points, sorted */
 	size_t n_points;
 };
 
@@ -43,7 +43,7 @@ unescape(char *s)
 		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] != 0 &&
 		    s[3] != 0) {
 			*to++ = (s[1] - '0') << 6 | (s[2] - '0') << 3 |
-			    (s[3] - '0');
+				(s[3] - '0');
 			s += 3;
 		} else {
 			*to++ = *s;
@@ -119,8 +119,8 @@ set_timer(struct mountinfo *m)
 
 	if (m->timer != NULL)
 		return;
-	m->timer = loop_at(m->loop, clock_now_ns() + SETTLE_MS * NS_PER_MS,
-	    look_now, m, &e);
+	m->timer = loop_at(
+	    m->loop, clock_now_ns() + SETTLE_MS * NS_PER_MS, look_now, m, &e);
 	if (m->timer == NULL)
 		log_warn("%s", e.msg);
 }

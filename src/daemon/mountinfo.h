@@ -1,5 +1,5 @@
-/* Watches the mounts of this namespace (/proc/self/mountinfo), to notice targets
- * that were unmounted by hand.  Lives on the loop. */
+/* Watches the mounts of this namespace (/proc/self/mountinfo), to notice
+ * targets that were unmounted by hand.  Lives on the loop. */
 #ifndef DAEMON_MOUNTINFO_H
 #define DAEMON_MOUNTINFO_H
 

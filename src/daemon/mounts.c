@@ -12,11 +12,9 @@
 #include "daemon/daemon.h"
 #include "daemon/mountinfo.h"
 #include "daemon/showing.h"
-
 #include "layer/image.h"
 #include "layer/view.h"
 #include "supervisor/agent.h"
-
 #include "base/clock.h"
 #include "base/doc.h"
 #include "base/err.h"
@@ -31,7 +29,7 @@ struct mounts {
 	struct showings *showings;
 	struct mountinfo *mountinfo;
 
-	struct lock lock; /* guards what follows */
+	struct lock lock;        /* guards what follows */
 	struct list attachments; /* the oldest first */
 };
 
@@ -168,8 +166,7 @@ mounts_add(struct mounts *m, const struct mount_request *q,
 
 	if (a == NULL)
 		return -1;
-	if (new_id(a->id, e) < 0 ||
-	    make_attachment(m, a, q, &out->fd, e) < 0) {
+	if (new_id(a->id, e) < 0 || make_attachment(m, a, q, &out->fd, e) < 0) {
 		end_attachment(m, a);
 		return -1;
 	}
@@ -248,8 +245,8 @@ mounts_undo(struct mounts *m, const char *id)
 	pool_submit(m->daemon->jobs, &u->task, 0);
 }
 
-/* The mounts of the namespace changed: targets that were seen there once and are
- * not any more were unmounted by hand. */
+/* The mounts of the namespace changed: targets that were seen there once and
+ * are not any more were unmounted by hand. */
 static void
 on_mounts_changed(void *ctx, const struct mountinfo *now)
 {
@@ -289,10 +286,8 @@ mounts_list(struct mounts *m)
 	struct doc *list = doc_new_array();
 
 	LOCK_SCOPE(&m->lock);
-	list_for_each(l, &m->attachments)
-		doc_append(list,
-		    attachment_to_doc(
-			list_entry(l, struct attachment, link)));
+	list_for_each(l, &m->attachments) doc_append(
+	    list, attachment_to_doc(list_entry(l, struct attachment, link)));
 	return list;
 }
 
@@ -302,8 +297,7 @@ mounts_count(struct mounts *m)
 	unsigned n = 0;
 
 	LOCK_SCOPE(&m->lock);
-	list_for_each(l, &m->attachments)
-		n++;
+	list_for_each(l, &m->attachments) n++;
 	return n;
 }
 
@@ -317,8 +311,8 @@ restore_attachment(void *ctx, struct attachment *a)
 
 	a->showing = showings_resume(m->showings, a, &e);
 	if (a->showing == NULL) {
-		log_warn("%s on %s: not restored: %s", a->label, a->target,
-		    e.msg);
+		log_warn(
+		    "%s on %s: not restored: %s", a->label, a->target, e.msg);
 		end_attachment(m, a);
 		return 0;
 	}
@@ -356,8 +350,8 @@ mounts_new(struct daemon *d, struct err *e)
 	list_init(&m->attachments);
 	m->showings = showings_new(d, e);
 	m->mountinfo = m->showings == NULL
-	    ? NULL
-	    : mountinfo_new(d->loop, on_mounts_changed, m, e);
+			   ? NULL
+			   : mountinfo_new(d->loop, on_mounts_changed, m, e);
 	if (m->mountinfo == NULL) {
 		mounts_free(m);
 		return NULL;

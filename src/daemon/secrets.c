@@ -10,7 +10,6 @@
 #include "registry/credential.h"
 #include "registry/registry.h"
 #include "supervisor/agent.h"
-
 #include "base/doc.h"
 #include "base/err.h"
 #include "base/fs.h"
@@ -129,7 +128,8 @@ restore_all(struct secrets *s, int fd, struct err *e)
 		return -1;
 	doc_unref(s->all);
 	s->all = all;
-	doc_for_each(all, key, o) {
+	doc_for_each(all, key, o)
+	{
 		(void)key;
 		if (restore_one(s, o, e) < 0)
 			return -1;
@@ -138,8 +138,7 @@ restore_all(struct secrets *s, int fd, struct err *e)
 }
 
 struct secrets *
-secrets_new(
-    struct agent *a, struct registry *r, int held_fd, struct err *e)
+secrets_new(struct agent *a, struct registry *r, int held_fd, struct err *e)
 {
 	AUTO_CLOSE int fd = held_fd;
 	struct secrets *s = calloc(1, sizeof *s);

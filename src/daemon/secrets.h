@@ -1,6 +1,6 @@
-/* Credentials that clients handed over, kept for as long as the supervisor lives:
- * a worker that starts again can refresh tokens.  They lie in a memfd that the
- * supervisor holds unread, never on disk, never in the log.
+/* Credentials that clients handed over, kept for as long as the supervisor
+ * lives: a worker that starts again can refresh tokens.  They lie in a memfd
+ * that the supervisor holds unread, never on disk, never in the log.
  *
  * Any thread.
  */
@@ -13,10 +13,10 @@ struct err;
 struct registry;
 struct secrets;
 
-/* held_fd: what an earlier worker left, or -1; takes it. Gives its credentials to
- * the registry client. */
-struct secrets *secrets_new(struct agent *a, struct registry *r, int held_fd,
-    struct err *e);
+/* held_fd: what an earlier worker left, or -1; takes it. Gives its credentials
+ * to the registry client. */
+struct secrets *secrets_new(
+    struct agent *a, struct registry *r, int held_fd, struct err *e);
 void secrets_free(struct secrets *s);
 
 /* Tells the registry client, and keeps it. */

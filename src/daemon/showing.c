@@ -9,13 +9,11 @@
 
 #include "daemon/attachment.h"
 #include "daemon/daemon.h"
-
+#include "mount/mount.h"
 #include "layer/catalog.h"
 #include "layer/image.h"
 #include "layer/view.h"
-#include "mount/mount.h"
 #include "supervisor/agent.h"
-
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/list.h"
@@ -221,8 +219,7 @@ showings_take(struct showings *s, struct image *i, int layer,
 		return NULL;
 	}
 	if (is_mine)
-		make_showing(
-		    s, w, i, layer, own_id != NULL ? target : NULL);
+		make_showing(s, w, i, layer, own_id != NULL ? target : NULL);
 	if (w->state == SHOWING_FAILED) {
 		*e = w->failure;
 		showings_put(s, w);
@@ -282,8 +279,8 @@ resume_showing(struct showings *s, struct showing *w,
 		err_set(e, ENOENT, "its mount did not survive");
 		return NULL;
 	}
-	w->image = catalog_open_known(
-	    s->daemon->catalog, &a->image, a->label, e);
+	w->image =
+	    catalog_open_known(s->daemon->catalog, &a->image, a->label, e);
 	if (w->image == NULL)
 		return NULL;
 	m = resume_image(s, w, a->layer, u, e);
@@ -293,8 +290,7 @@ resume_showing(struct showings *s, struct showing *w,
 }
 
 struct showing *
-showings_resume(
-    struct showings *s, const struct attachment *a, struct err *e)
+showings_resume(struct showings *s, const struct attachment *a, struct err *e)
 {
 	char id[ID_SIZE];
 	struct err failure = ERR_INIT;
@@ -375,7 +371,7 @@ showings_free(struct showings *s)
 	if (s == NULL)
 		return;
 	list_for_each_safe(l, &s->unclaimed)
-		free_unclaimed(list_entry(l, struct unclaimed, link));
+	    free_unclaimed(list_entry(l, struct unclaimed, link));
 	list_for_each_safe(k, &s->all)
 	{
 		struct showing *w = list_entry(k, struct showing, link);

@@ -305,6 +305,13 @@ catalog_put_layer(struct catalog *c, struct layer *l)
 	leave_record(c, r);
 }
 
+unsigned
+catalog_count_layers(struct catalog *c)
+{
+	LOCK_SCOPE(&c->lock);
+	return c->records.count;
+}
+
 /* ---- removing layers ---- */
 
 struct orphans {

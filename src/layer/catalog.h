@@ -11,6 +11,7 @@
 #define LAYER_CATALOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/digest.h"
@@ -73,6 +74,31 @@ struct image *catalog_open_known(struct catalog *c,
  * in use stay until the next time.  ENOENT. */
 int catalog_forget(struct catalog *c, const char *name, struct digest *image,
     bool *removed, uint64_t *freed_bytes, struct err *e);
+
+/* ---- looking ---- */
+
+/* ENOENT; resolved_s may be NULL. */
+int catalog_find_reference(struct catalog *c, const char *name,
+    struct digest *manifest, int64_t *resolved_s, struct err *e);
+
+struct known_image {
+	struct digest manifest;
+	const char *const *names; /* sorted; the name "" stands alone when there
+				     is none */
+	size_t n_names;
+	int64_t last_used_s;
+	int64_t resolved_s; /* the latest of its names */
+};
+
+/* Every image; stops at the first non-zero return, which is no failure. */
+int catalog_each_known(struct catalog *c,
+    int (*fn)(void *ctx, const struct known_image *k), void *ctx,
+    struct err *e);
+
+unsigned catalog_count_layers(struct catalog *c);
+
+/* How many images name this layer. */
+unsigned catalog_count_users(struct catalog *c, const struct digest *layer);
 
 /* ---- for open.c and resolve.c: layers by digest ---- */
 

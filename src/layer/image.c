@@ -226,8 +226,12 @@ image_sizes(const struct image *i, struct image_sizes *out)
 {
 	*out = (struct image_sizes){ 0 };
 	for (size_t k = 0; k < i->manifest.n_layers; k++) {
-		out->size += i->layers[k]->size;
-		out->present +=
-		    store_map_present(image_store(i), i->layers[k]->map);
+		const struct layer *l = i->layers[k];
+		uint64_t present = store_map_present(image_store(i), l->map);
+
+		out->size += l->size;
+		out->present += present;
+		if (catalog_count_users(i->catalog, &l->digest) < 2)
+			out->unique += present;
 	}
 }

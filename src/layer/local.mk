@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/files.c %D%/files.h \
 	%D%/fill.c \
 	%D%/image.c %D%/image.h \
+	%D%/known.c \
 	%D%/layer.c %D%/layer.h \
 	%D%/make.c \
 	%D%/open.c \

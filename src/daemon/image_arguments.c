@@ -1,0 +1,116 @@
+#include "daemon/image_arguments.h"
+
+#include <errno.h>
+
+#include "daemon/daemon.h"
+#include "daemon/secrets.h"
+#include "layer/catalog.h"
+#include "layer/image.h"
+#include "registry/credential.h"
+#include "registry/reference.h"
+#include "registry/registry.h"
+#include "base/doc.h"
+#include "base/err.h"
+
+static void
+on_progress(struct image_watcher *w, enum image_stage stage,
+    const struct digest *layer, uint64_t done, uint64_t total)
+{
+	static const char *const stages[] = { "resolve", "layers", "fetch" };
+	struct request_watcher *o =
+	    container_of(w, struct request_watcher, watcher);
+	struct doc *event = doc_new_object();
+
+	doc_set_string(event, "event", "progress");
+	doc_set_string(event, "stage", stages[stage]);
+	if (stage != IMAGE_RESOLVE)
+		doc_set_string(event, "layer", DIGEST_TEXT(layer));
+	doc_set_int(event, "done", done);
+	doc_set_int(event, "total", total);
+	request_send_event(o->request, event);
+}
+
+void
+request_watcher_init(struct request_watcher *w, struct request *r)
+{
+	w->watcher.on_progress = on_progress;
+	w->request = r;
+}
+
+int
+arguments_reference(struct request *r, struct reference *out, struct err *e)
+{
+	const char *text;
+
+	if (doc_get_string(r->arguments, "reference", &text, e) < 0)
+		return -1;
+	return reference_parse(out, text, e);
+}
+
+static char *
+text_of(const struct doc *o, const char *key)
+{
+	return (char *)doc_string(doc_find(o, key));
+}
+
+/* What the client knows of the host, else what the daemon's own files say. */
+static int
+apply_credential(struct request *r, const struct reference *ref, struct err *e)
+{
+	const struct doc *given = doc_find(r->arguments, "credential");
+	AUTO_CREDENTIAL struct credential found = { 0 };
+	struct credential c = {
+		.username = text_of(given, "username"),
+		.password = text_of(given, "password"),
+		.identity_token = text_of(given, "identity_token"),
+	};
+	bool is_found = false;
+
+	if (given != NULL)
+		return secrets_set(
+		    r->daemon->secrets, ref->host, ref->repository, &c, e);
+	if (credential_find(&found, &is_found, ref->host, ref->repository,
+		&(struct err){ 0 }) < 0 ||
+	    !is_found)
+		return 0;
+	return registry_set_credential(
+	    r->daemon->registry, ref->host, ref->repository, &found, e);
+}
+
+static int
+apply_source(struct request *r, const struct reference *ref, struct err *e)
+{
+	bool plain_http = false;
+
+	if (ref->is_layout)
+		return 0;
+	if (doc_find_bool(r->arguments, "plain_http", &plain_http, e) < 0)
+		return -1;
+	if (plain_http &&
+	    registry_set_plain_http(r->daemon->registry, ref->host, e) < 0)
+		return -1;
+	return apply_credential(r, ref, e);
+}
+
+struct image *
+arguments_open_image(struct request *r, struct err *e)
+{
+	AUTO_REFERENCE struct reference ref = { 0 };
+	struct request_watcher w;
+	struct image_request q = { &ref, -1, &w.watcher };
+
+	request_watcher_init(&w, r);
+	if (arguments_reference(r, &ref, e) < 0)
+		return NULL;
+	if (ref.is_layout) {
+		if (r->n_fds == 0) {
+			err_set(e, EINVAL,
+			    "%s: the folder's descriptor is missing", ref.name);
+			return NULL;
+		}
+		q.layout = r->fds[0];
+	}
+	if (apply_source(r, &ref, e) < 0)
+		return NULL;
+	return catalog_open_image(r->daemon->catalog, &q, e);
+}

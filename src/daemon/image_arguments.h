@@ -1,0 +1,30 @@
+/* The arguments that every operation on an image shares: reference and source
+ * arguments of the control protocol, applied. */
+#ifndef DAEMON_IMAGE_ARGUMENTS_H
+#define DAEMON_IMAGE_ARGUMENTS_H
+
+#include "daemon/control.h"
+#include "layer/catalog.h"
+
+struct image;
+struct reference;
+
+/* For op tables. */
+#define IMAGE_ARGUMENTS "reference", "plain_http", "credential"
+
+/* Parses "reference"; the caller releases. */
+int arguments_reference(
+    struct request *r, struct reference *out, struct err *e);
+
+/* Opens the image as the arguments say, sending progress events.  Takes
+ * descriptor 0 of an oci: reference. */
+struct image *arguments_open_image(struct request *r, struct err *e);
+
+/* Turns what an image tells into progress events of the request. */
+struct request_watcher {
+	struct image_watcher watcher;
+	struct request *request;
+};
+void request_watcher_init(struct request_watcher *w, struct request *r);
+
+#endif

@@ -1,0 +1,111 @@
+/* The table of the control protocol's operations, and the small ones. */
+#include "daemon/ops.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "daemon/control.h"
+#include "daemon/daemon.h"
+#include "daemon/image_arguments.h"
+#include "daemon/mounts.h"
+#include "layer/catalog.h"
+#include "layer/image.h"
+#include "registry/reference.h"
+#include "supervisor/agent.h"
+#include "base/doc.h"
+#include "base/err.h"
+
+static int
+op_version(struct request *r, struct doc *result, struct err *e)
+{
+	(void)e;
+	doc_set_string(result, "version", PACKAGE_VERSION);
+	doc_set_int(result, "protocol", LAYERFS_CONTROL_VERSION);
+	doc_set_string(result, "root", r->daemon->root_path);
+	doc_set_string(result, "run", r->daemon->run_path);
+	doc_set_int(result, "pid", getpid());
+	doc_set_bool(result, "is_root", agent_is_root(r->daemon->agent));
+	return 0;
+}
+
+static int
+op_ls(struct request *r, struct doc *result, struct err *e)
+{
+	(void)e;
+	doc_set(result, "mounts", mounts_list(r->daemon->mounts));
+	return 0;
+}
+
+static int
+op_rm(struct request *r, struct doc *result, struct err *e)
+{
+	AUTO_REFERENCE struct reference ref = { 0 };
+	struct digest image;
+	uint64_t freed;
+	bool removed;
+
+	if (arguments_reference(r, &ref, e) < 0)
+		return -1;
+	if (catalog_find_reference(
+		r->daemon->catalog, ref.name, &image, NULL, e) < 0)
+		return -1;
+	if (mounts_use_image(r->daemon->mounts, &image))
+		return err_set(e, EBUSY,
+		    "%s is mounted: see `layerfs ls`, unmount it first",
+		    ref.name);
+	if (catalog_forget(
+		r->daemon->catalog, ref.name, &image, &removed, &freed, e) < 0)
+		return -1;
+	doc_set_string(result, "image", DIGEST_TEXT(&image));
+	doc_set_bool(result, "removed", removed);
+	doc_set_int(result, "freed_bytes", freed);
+	return 0;
+}
+
+static int
+op_pull(struct request *r, struct doc *result, struct err *e)
+{
+	struct image *i;
+	struct request_watcher w;
+	bool lazy = false;
+	uint64_t bytes = 0;
+	int rc = 0;
+
+	if (doc_find_bool(r->arguments, "lazy", &lazy, e) < 0)
+		return -1;
+	i = arguments_open_image(r, e);
+	if (i == NULL)
+		return -1;
+	request_watcher_init(&w, r);
+	if (!lazy)
+		rc = image_fill(
+		    i, &w.watcher, request_is_cancelled(r), &bytes, e);
+	doc_set_string(result, "image", DIGEST_TEXT(&i->manifest.digest));
+	doc_set_int(result, "bytes", bytes);
+	image_unref(i);
+	return rc;
+}
+
+static const char *const no_arguments[] = { NULL };
+static const char *const image_arguments[] = { IMAGE_ARGUMENTS, NULL };
+static const char *const reference_arguments[] = { "reference", NULL };
+static const char *const pull_arguments[] = { IMAGE_ARGUMENTS, "lazy", NULL };
+static const char *const mount_arguments[] = { IMAGE_ARGUMENTS, "target",
+	"layer", "rw", NULL };
+static const char *const attached_arguments[] = { "id", NULL };
+static const char *const unmount_arguments[] = { "id", "target", NULL };
+
+const struct op ops[] = {
+	{ "version", no_arguments, op_version },
+	{ "mount", mount_arguments, op_mount },
+	{ "attached", attached_arguments, op_attached },
+	{ "unmount", unmount_arguments, op_unmount },
+	{ "ls", no_arguments, op_ls },
+	{ "images", no_arguments, op_images },
+	{ "stat", reference_arguments, op_stat },
+	{ "inspect", image_arguments, op_inspect },
+	{ "pull", pull_arguments, op_pull },
+	{ "rm", reference_arguments, op_rm },
+};
+
+const size_t n_ops = sizeof ops / sizeof *ops;

@@ -1,0 +1,17 @@
+/* The operations that have files of their own, for the table in ops.c. */
+#ifndef DAEMON_OPS_H
+#define DAEMON_OPS_H
+
+#include "daemon/control.h"
+
+/* op_mount.c */
+int op_mount(struct request *r, struct doc *result, struct err *e);
+int op_attached(struct request *r, struct doc *result, struct err *e);
+int op_unmount(struct request *r, struct doc *result, struct err *e);
+
+/* op_look.c */
+int op_images(struct request *r, struct doc *result, struct err *e);
+int op_stat(struct request *r, struct doc *result, struct err *e);
+int op_inspect(struct request *r, struct doc *result, struct err *e);
+
+#endif
