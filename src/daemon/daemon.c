@@ -202,6 +202,18 @@ on_signal(void *ctx, uint32_t ready)
 	loop_stop(d->loop);
 }
 
+/* The supervisor is gone: nobody could mount, nobody would start the next
+ * worker. */
+static void
+on_supervisor_gone(void *ctx, uint32_t ready)
+{
+	struct daemon *d = ctx;
+
+	(void)ready;
+	log_error("the supervisor is gone");
+	loop_stop(d->loop);
+}
+
 static int
 watch_signals(struct daemon *d, int *fd, struct err *e)
 {
@@ -267,7 +279,9 @@ serve(struct daemon *d, struct err *e)
 {
 	AUTO_CLOSE int signals = -1;
 
-	if (watch_signals(d, &signals, e) < 0)
+	if (watch_signals(d, &signals, e) < 0 ||
+	    loop_watch(d->loop, agent_fd(d->agent), EPOLLRDHUP,
+		on_supervisor_gone, d, e) == NULL)
 		return -1;
 	set_sync_timer(d);
 	log_info("serving %s from %s", d->run_path, d->root_path);

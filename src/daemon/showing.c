@@ -81,9 +81,8 @@ make_source(char source[SOURCE_SIZE], const char *label)
 {
 	/* What /proc/mounts shows; a comma would end the option. */
 	snprintf(source, SOURCE_SIZE, "layerfs:%s", label);
-	for (char *p = source; *p != 0; p++)
-		if (*p == ',')
-			*p = '_';
+	for (char *p = source; (p = strpbrk(p, ",\\\n")) != NULL; p++)
+		*p = '_';
 }
 
 /* ---- the list ---- */
@@ -377,6 +376,8 @@ showings_free(struct showings *s)
 		struct showing *w = list_entry(k, struct showing, link);
 
 		list_remove(&w->link);
+		if (w->mount != NULL)
+			mount_forget(w->mount);
 		image_unref(w->image);
 		free(w);
 	}

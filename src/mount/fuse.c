@@ -77,10 +77,17 @@ fuse_remove(struct mount *m)
 	session_unref(x);
 }
 
+static void
+fuse_forget(struct mount *m)
+{
+	session_unref(container_of(m, struct session, mount));
+}
+
 const struct mount_kind mount_fuse = {
 	.name = "fuse",
 	.probe = fuse_probe,
 	.mount = fuse_mount,
 	.resume = fuse_resume,
 	.remove = fuse_remove,
+	.forget = fuse_forget,
 };

@@ -32,6 +32,12 @@ mount_remove(struct mount *m)
 }
 
 void
+mount_forget(struct mount *m)
+{
+	m->kind->forget(m);
+}
+
+void
 mount_on_gone(
     struct mount *m, void (*fn)(void *ctx, struct mount *m), void *ctx)
 {

@@ -47,6 +47,10 @@ struct mount *mount_resume(struct mount_server *s, const char *id,
 /* Unmounts (lazily) and forgets. */
 void mount_remove(struct mount *m);
 
+/* This process serves it no more; the mount stays, for the next worker.  After
+ * mount_server_free(). */
+void mount_forget(struct mount *m);
+
 /* Called once, on some thread, when the kernel ended the connection: nobody has
  * the mount any more (a person unmounted it).  At once where that has happened
  * already, as it may between two lives of the worker.  mount_remove() is still
@@ -70,6 +74,7 @@ struct mount_kind {
 	struct mount *(*resume)(struct mount_server *s, const char *id,
 	    struct view *v, struct held *h, struct err *e);
 	void (*remove)(struct mount *m);
+	void (*forget)(struct mount *m);
 };
 
 extern const struct mount_kind mount_fuse;

@@ -10,15 +10,19 @@
  *	16  name      64 B: a mount's id, or a held descriptor's name
  *	80  body      4608 B, by kind
  *
- *	kind      number           name  body     fds   answer: number  body fds
- *	HELLO     -                -     -        -     1: may mount    -     -
- *	NEXT      the last serial  -     -        -     serial; ENOENT  payload
- *1 (0 at first)                          at the end; name HOLD      - name
- *payload  1     -               -     - DROP      -                name  - - -
- *-     - FUSE      read_ahead_kb    id    fuse     -     -               - 1
- *	OVERLAY   lowers           id    lowers   0, 2  -               -     -
- *	CLONE     -                id    -        -     -               -     1
- *	UNMOUNT   -                id    -        -     -               -     -
+ * A request, and what its answer carries ("-": nothing):
+ *
+ *   HELLO                            -> number: 1 where it may mount
+ *   NEXT     number: the last serial -> number: serial, name, payload, 1 fd;
+ *            (0 at first)               ENOENT at the end
+ *   HOLD     name, payload, 1 fd     -> -
+ *   DROP     name                    -> -
+ *   FUSE     id, fuse, number: KiB   -> 1 fd
+ *            of readahead
+ *   OVERLAY  id, lowers, number: how -> -
+ *            many; 0 or 2 fds
+ *   CLONE    id                      -> 1 fd
+ *   UNMOUNT  id                      -> -
  *
  * Both ends are one binary's, so integers are the machine's own.  The worker
  * reads hostile bytes and may be taken over: message_check() believes nothing.
