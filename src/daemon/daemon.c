@@ -175,7 +175,8 @@ daemon_close(struct daemon *d)
 	pool_free(d->jobs);
 	control_free(d->control);
 	mount_server_free(d->server);
-	fetcher_stop(d->fetcher);
+	if (d->fetcher != NULL)
+		fetcher_cancel(d->fetcher);
 	mounts_free(d->mounts);
 	pool_free(d->makers);
 	catalog_free(d->catalog);

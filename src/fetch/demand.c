@@ -149,6 +149,13 @@ demands_expire(struct fetcher *f, uint64_t now_ns, struct list *done)
 }
 
 void
+demands_cancel(struct fetcher *f, const struct err *failure, struct list *done)
+{
+	list_for_each_safe(l, &f->demands)
+	    demand_end(list_entry(l, struct demand, link), failure, done);
+}
+
+void
 demands_finish(struct list *done)
 {
 	struct list *l;

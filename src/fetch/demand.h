@@ -62,6 +62,10 @@ void demand_end(struct demand *d, const struct err *failure, struct list *done);
 /* Ends those whose time is up; the next time one will be. */
 uint64_t demands_expire(struct fetcher *f, uint64_t now_ns, struct list *done);
 
+/* Ends all of them now. */
+void demands_cancel(
+    struct fetcher *f, const struct err *failure, struct list *done);
+
 /* Lock not held. */
 void demands_finish(struct list *done);
 

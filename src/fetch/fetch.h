@@ -51,6 +51,10 @@ struct fetcher *fetcher_new(
  * returns. */
 void fetcher_free(struct fetcher *f);
 
+/* Everything under way ends soon, with ECANCELED: for taking the daemon down.
+ */
+void fetcher_cancel(struct fetcher *f);
+
 /* The map is borrowed until the last blob_unref() has returned.  That closes
  * the blob: what is wanted of it ends with ECANCELED, nothing more of it is
  * written. It may wait for a write that is under way. */

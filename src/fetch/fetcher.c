@@ -243,6 +243,18 @@ fetcher_new(struct store *s, const struct fetcher_options *o, struct err *e)
 }
 
 void
+fetcher_cancel(struct fetcher *f)
+{
+	struct err e = ERR_INIT;
+
+	err_set(&e, ECANCELED, "the daemon ends");
+	LOCK_SCOPE(&f->lock);
+	fills_cancel(f);
+	demands_cancel(f, &e, &f->done);
+	fetcher_wake(f);
+}
+
+void
 fetcher_free(struct fetcher *f)
 {
 	if (f == NULL)

@@ -284,3 +284,10 @@ fills_check(struct fetcher *f, uint64_t now_ns)
 	}
 	return list_is_empty(&f->fills) ? UNTIL_FOREVER : now_ns + CHECK_NS;
 }
+
+void
+fills_cancel(struct fetcher *f)
+{
+	list_for_each(l, &f->fills) list_entry(l, struct filling, link)
+	    ->fill->is_cancelled = true;
+}

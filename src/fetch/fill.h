@@ -9,4 +9,7 @@ struct fetcher;
 /* Lock held: ends those that were cancelled; when to look again. */
 uint64_t fills_check(struct fetcher *f, uint64_t now_ns);
 
+/* Lock held: cancels all. */
+void fills_cancel(struct fetcher *f);
+
 #endif

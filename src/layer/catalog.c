@@ -141,6 +141,15 @@ catalog_new(const struct catalog_parts *p, struct err *e)
 	return c;
 }
 
+static void
+wait_until_unused(struct catalog *c)
+{
+	LOCK_SCOPE(&c->lock);
+	hmap_for_each(&c->records, n) while (
+	    container_of(n, struct record, node)->users > 0)
+	    cond_wait(&c->changed, &c->lock);
+}
+
 void
 catalog_free(struct catalog *c)
 {
@@ -148,10 +157,10 @@ catalog_free(struct catalog *c)
 
 	if (c == NULL)
 		return;
+	wait_until_unused(c);
 	while ((n = hmap_any(&c->records)) != NULL) {
 		struct record *r = container_of(n, struct record, node);
 
-		assert(r->users == 0);
 		layer_close(r->layer);
 		drop_record(c, r);
 	}
@@ -217,8 +226,11 @@ end_making(struct catalog *c, struct record *r, struct layer *l,
 static void
 leave_record(struct catalog *c, struct record *r)
 {
-	if (--r->users == 0 && r->state == RECORD_FAILED)
+	if (--r->users > 0)
+		return;
+	if (r->state == RECORD_FAILED)
 		drop_record(c, r);
+	cond_broadcast(&c->changed);
 }
 
 static struct layer *

@@ -41,7 +41,7 @@ struct catalog_parts {
 /* Opens every layer on disk; a damaged one is removed, with a warning: it is
  * made again when wanted.  The parts are borrowed and must outlive it. */
 struct catalog *catalog_new(const struct catalog_parts *p, struct err *e);
-/* No image may be open any more. */
+/* Waits until no image is open any more: their fetching was cancelled. */
 void catalog_free(struct catalog *c);
 const struct catalog_parts *catalog_parts(const struct catalog *c);
 
