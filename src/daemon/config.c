@@ -208,8 +208,7 @@ find_key(const char *table, const char *name)
 static int
 read_table(struct config *c, const char *table, struct doc *t, struct err *e)
 {
-	doc_for_each(t, name, v)
-	{
+	doc_for_each(t, name, v) {
 		const struct key *k = find_key(table, name);
 
 		if (k != NULL) {

@@ -206,8 +206,7 @@ is_known(const struct op *op, const char *argument)
 static int
 check_arguments(const struct op *op, struct doc *arguments, struct err *e)
 {
-	doc_for_each(arguments, key, v)
-	{
+	doc_for_each(arguments, key, v) {
 		(void)v;
 		if (!is_known(op, key))
 			return err_set(e, EINVAL,
@@ -437,8 +436,7 @@ control_free(struct control *c)
 {
 	if (c == NULL)
 		return;
-	list_for_each_safe(l, &c->connections)
-	{
+	list_for_each_safe(l, &c->connections) {
 		struct connection *k = list_entry(l, struct connection, link);
 
 		k->is_running = false;

@@ -38,8 +38,7 @@ struct mounts {
 static struct attachment *
 find_by_id(struct mounts *m, const char *id)
 {
-	list_for_each(l, &m->attachments)
-	{
+	list_for_each(l, &m->attachments) {
 		struct attachment *a = list_entry(l, struct attachment, link);
 
 		if (strcmp(a->id, id) == 0)
@@ -54,8 +53,7 @@ find_by_target(struct mounts *m, const char *target)
 {
 	struct attachment *found = NULL;
 
-	list_for_each(l, &m->attachments)
-	{
+	list_for_each(l, &m->attachments) {
 		struct attachment *a = list_entry(l, struct attachment, link);
 
 		if (strcmp(a->target, target) == 0)
@@ -253,8 +251,7 @@ on_mounts_changed(void *ctx, const struct mountinfo *now)
 	struct mounts *m = ctx;
 
 	LOCK_SCOPE(&m->lock);
-	list_for_each(l, &m->attachments)
-	{
+	list_for_each(l, &m->attachments) {
 		struct attachment *a = list_entry(l, struct attachment, link);
 		bool is_there = mountinfo_has(now, a->target);
 
@@ -270,8 +267,7 @@ bool
 mounts_use_image(struct mounts *m, const struct digest *image)
 {
 	LOCK_SCOPE(&m->lock);
-	list_for_each(l, &m->attachments)
-	{
+	list_for_each(l, &m->attachments) {
 		struct attachment *a = list_entry(l, struct attachment, link);
 
 		if (digest_equal(&a->image, image))
@@ -286,8 +282,9 @@ mounts_list(struct mounts *m)
 	struct doc *list = doc_new_array();
 
 	LOCK_SCOPE(&m->lock);
-	list_for_each(l, &m->attachments) doc_append(
-	    list, attachment_to_doc(list_entry(l, struct attachment, link)));
+	list_for_each(l, &m->attachments)
+		doc_append(list,
+		    attachment_to_doc(list_entry(l, struct attachment, link)));
 	return list;
 }
 
@@ -297,7 +294,8 @@ mounts_count(struct mounts *m)
 	unsigned n = 0;
 
 	LOCK_SCOPE(&m->lock);
-	list_for_each(l, &m->attachments) n++;
+	list_for_each(l, &m->attachments)
+		n++;
 	return n;
 }
 
@@ -365,8 +363,7 @@ mounts_free(struct mounts *m)
 	if (m == NULL)
 		return;
 	mountinfo_free(m->mountinfo);
-	list_for_each_safe(l, &m->attachments)
-	{
+	list_for_each_safe(l, &m->attachments) {
 		list_remove(l);
 		attachment_free(list_entry(l, struct attachment, link));
 	}

@@ -141,7 +141,8 @@ stat_image(struct request *r, struct doc *result, struct err *e)
 	found = p.found;
 	if (found == NULL)
 		return err_set(e, ENOENT, "%s is not here", ref.name);
-	doc_for_each(found, key, v) doc_set(result, key, doc_ref(v));
+	doc_for_each(found, key, v)
+		doc_set(result, key, doc_ref(v));
 	return 0;
 }
 

@@ -128,8 +128,7 @@ restore_all(struct secrets *s, int fd, struct err *e)
 		return -1;
 	doc_unref(s->all);
 	s->all = all;
-	doc_for_each(all, key, o)
-	{
+	doc_for_each(all, key, o) {
 		(void)key;
 		if (restore_one(s, o, e) < 0)
 			return -1;

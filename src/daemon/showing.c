@@ -90,8 +90,7 @@ make_source(char source[SOURCE_SIZE], const char *label)
 static struct showing *
 find_showing(struct showings *s, const char *id)
 {
-	list_for_each(l, &s->all)
-	{
+	list_for_each(l, &s->all) {
 		struct showing *w = list_entry(l, struct showing, link);
 
 		if (strcmp(w->id, id) == 0)
@@ -232,8 +231,7 @@ showings_take(struct showings *s, struct image *i, int layer,
 static struct unclaimed *
 find_unclaimed(struct showings *s, const char *id)
 {
-	list_for_each(l, &s->unclaimed)
-	{
+	list_for_each(l, &s->unclaimed) {
 		struct unclaimed *u = list_entry(l, struct unclaimed, link);
 
 		if (strcmp(u->held.name + strlen("fuse:"), id) == 0)
@@ -319,8 +317,7 @@ showings_resume(struct showings *s, const struct attachment *a, struct err *e)
 void
 showings_drop_unclaimed(struct showings *s)
 {
-	list_for_each_safe(l, &s->unclaimed)
-	{
+	list_for_each_safe(l, &s->unclaimed) {
 		struct unclaimed *u = list_entry(l, struct unclaimed, link);
 		const char *id = u->held.name + strlen("fuse:");
 		struct err e = ERR_INIT;
@@ -370,9 +367,8 @@ showings_free(struct showings *s)
 	if (s == NULL)
 		return;
 	list_for_each_safe(l, &s->unclaimed)
-	    free_unclaimed(list_entry(l, struct unclaimed, link));
-	list_for_each_safe(k, &s->all)
-	{
+		free_unclaimed(list_entry(l, struct unclaimed, link));
+	list_for_each_safe(k, &s->all) {
 		struct showing *w = list_entry(k, struct showing, link);
 
 		list_remove(&w->link);

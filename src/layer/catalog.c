@@ -59,8 +59,7 @@ catalog_parts(const struct catalog *c)
 static struct record *
 find_record(struct catalog *c, const struct digest *d)
 {
-	hmap_for_each_match(&c->records, digest_prefix(d), n)
-	{
+	hmap_for_each_match(&c->records, digest_prefix(d), n) {
 		struct record *r = container_of(n, struct record, node);
 
 		if (digest_equal(&r->digest, d))
@@ -141,13 +140,21 @@ catalog_new(const struct catalog_parts *p, struct err *e)
 	return c;
 }
 
+static bool
+is_in_use(const struct catalog *c)
+{
+	hmap_for_each(&c->records, n)
+		if (container_of(n, struct record, node)->users > 0)
+			return true;
+	return false;
+}
+
 static void
 wait_until_unused(struct catalog *c)
 {
 	LOCK_SCOPE(&c->lock);
-	hmap_for_each(&c->records, n) while (
-	    container_of(n, struct record, node)->users > 0)
-	    cond_wait(&c->changed, &c->lock);
+	while (is_in_use(c))
+		cond_wait(&c->changed, &c->lock);
 }
 
 void
