@@ -16,3 +16,11 @@ layerfsd_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"'
 layerfsd_LDADD = $(MOUNT_LIBS)
 include_layerfsdir = $(includedir)/layerfs
 include_layerfs_HEADERS = include/layerfs/control.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_config %D%/test_mountinfo
+%C%_test_config_SOURCES = %D%/test_config.c %D%/config.c
+%C%_test_config_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+%C%_test_mountinfo_SOURCES = %D%/test_mountinfo.c %D%/mountinfo.c
+%C%_test_mountinfo_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+endif
