@@ -106,44 +106,32 @@ read_row(const struct db_mount *row, struct err *e)
 	return a;
 }
 
-/* The database's own loop may not write to it: the rows are read first. */
 struct reading {
-	struct list rows;
-	struct err e;
+	int (*fn)(void *ctx, struct attachment *take);
+	void *ctx;
+	struct db *db;
 };
 
 static int
-collect_row(void *ctx, const struct db_mount *row)
+read_one(void *ctx, const struct db_mount *row)
 {
 	struct reading *r = ctx;
-	struct attachment *a = read_row(row, &r->e);
+	struct err e = ERR_INIT;
+	struct attachment *a = read_row(row, &e);
 
-	if (a == NULL)
-		log_warn("mount %s in state.db: %s", row->id, r->e.msg);
-	else
-		list_push_back(&r->rows, &a->link);
-	return 0;
+	if (a != NULL)
+		return r->fn(r->ctx, a);
+	log_warn("mount %s in state.db: %s", row->id, e.msg);
+	return db_remove_mount(r->db, row->id, &e);
 }
 
 int
 attachment_each_noted(struct db *db,
     int (*fn)(void *ctx, struct attachment *take), void *ctx, struct err *e)
 {
-	struct reading r = { .e = ERR_INIT };
-	struct list *l;
-	int rc;
+	struct reading r = { fn, ctx, db };
 
-	list_init(&r.rows);
-	rc = db_each_mount(db, collect_row, &r, e);
-	while ((l = list_pop_front(&r.rows)) != NULL) {
-		struct attachment *a = list_entry(l, struct attachment, link);
-
-		if (rc == 0)
-			rc = fn(ctx, a);
-		else
-			attachment_free(a);
-	}
-	return rc;
+	return db_each_mount(db, read_one, &r, e);
 }
 
 /* ---- for people ---- */

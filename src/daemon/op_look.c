@@ -62,8 +62,8 @@ describe_image(struct daemon *d, const struct known_image *k, bool with_layers)
 	struct doc *o = doc_new_object();
 	struct doc *names = doc_new_array();
 	struct err e = ERR_INIT;
-	struct image *i =
-	    catalog_open_known(d->catalog, &k->manifest, k->names[0], &e);
+	struct image *i = catalog_open_known(
+	    d->catalog, &k->manifest, k->n_names == 0 ? "" : k->names[0], &e);
 
 	for (size_t n = 0; n < k->n_names; n++)
 		doc_append(names, doc_new_string(k->names[n]));

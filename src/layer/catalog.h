@@ -83,8 +83,7 @@ int catalog_find_reference(struct catalog *c, const char *name,
 
 struct known_image {
 	struct digest manifest;
-	const char *const *names; /* sorted; the name "" stands alone when there
-				     is none */
+	const char *const *names; /* sorted */
 	size_t n_names;
 	int64_t last_used_s;
 	int64_t resolved_s; /* the latest of its names */

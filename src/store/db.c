@@ -282,6 +282,19 @@ db_each_orphan_layer(struct db *d,
 	return rc;
 }
 
+int
+db_count_layer_images(
+    struct db *d, const struct digest *layer, unsigned *n, struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+
+	if (db_run(d, DB_COUNT_LAYER_IMAGES, DB_VALUES(DB_DIGEST(layer)), &rows,
+		e) < 0)
+		return -1;
+	*n = db_rows_next(&rows) ? db_rows_number(&rows) : 0;
+	return 0;
+}
+
 /* ---- sources ---- */
 
 int

@@ -75,6 +75,10 @@ int db_each_layer(struct db *d, int (*fn)(void *ctx, const struct db_layer *l),
 int db_each_orphan_layer(struct db *d,
     int (*fn)(void *ctx, const struct digest *layer), void *ctx, struct err *e);
 
+/* How many images name the layer. */
+int db_count_layer_images(
+    struct db *d, const struct digest *layer, unsigned *n, struct err *e);
+
 /* Where a layer's blob was seen: "host/repository" or "oci:/dir". */
 int db_add_source(
     struct db *d, const struct digest *layer, const char *where, struct err *e);

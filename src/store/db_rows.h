@@ -54,6 +54,9 @@ struct err;
 	X(EACH_ORPHAN_LAYER,                                                   \
 	    "SELECT digest FROM layer WHERE digest NOT IN "                    \
 	    "(SELECT layer FROM image_layer) ORDER BY digest")                 \
+	X(COUNT_LAYER_IMAGES,                                                  \
+	    "SELECT count(DISTINCT manifest) FROM image_layer "                \
+	    "WHERE layer = ?1")                                                \
 	X(ADD_SOURCE,                                                          \
 	    "INSERT OR IGNORE INTO source (layer, place) VALUES (?1, ?2)")     \
 	X(REMOVE_SOURCES, "DELETE FROM source WHERE layer = ?1")               \
