@@ -54,26 +54,35 @@ fs_pwrite(int fd, const void *p, size_t n, uint64_t off, struct err *e)
 }
 
 int
+fs_read_all(int fd, struct buf *out, struct err *e)
+{
+	for (uint64_t off = 0;;) {
+		size_t room = min_u64(KIB(64), out->max - out->len + 1);
+		uint8_t part[KIB(64)];
+		ssize_t got = pread(fd, part, room, off);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return err_sys(e, "read");
+		if (got == 0)
+			return 0;
+		if (buf_append(out, part, got, e) < 0)
+			return -1;
+		off += got;
+	}
+}
+
+int
 fs_read_file(int dir, const char *name, struct buf *out, struct err *e)
 {
 	AUTO_CLOSE int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_sys(e, "open %s", name);
-	for (;;) {
-		size_t room = min_u64(KIB(64), out->max - out->len + 1);
-		uint8_t part[KIB(64)];
-		ssize_t got = read(fd, part, room);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return err_sys(e, "read %s", name);
-		if (got == 0)
-			return 0;
-		if (buf_append(out, part, got, e) < 0)
-			return err_wrap(e, "%s", name);
-	}
+	if (fs_read_all(fd, out, e) < 0)
+		return err_wrap(e, "%s", name);
+	return 0;
 }
 
 static int

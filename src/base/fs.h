@@ -22,6 +22,9 @@ int fs_pwrite(int fd, const void *p, size_t n, uint64_t off, struct err *e);
  * callers tell apart. */
 int fs_read_file(int dir, const char *name, struct buf *out, struct err *e);
 
+/* The same for a descriptor, from the file's start, whatever its offset. */
+int fs_read_all(int fd, struct buf *out, struct err *e);
+
 /* Temporary file, write, fsync, rename over `name`, fsync of the folder: after
  * a crash the old or the new file is there, never half of one. */
 int fs_replace_file(int dir, const char *name, const void *p, size_t n,

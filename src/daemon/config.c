@@ -17,7 +17,8 @@
 #ifndef SYSCONFDIR
 #define SYSCONFDIR "/etc"
 #endif
-#define DEFAULT_PATH SYSCONFDIR "/layerfs/layerfs.toml"
+
+const char config_default_path[] = SYSCONFDIR "/layerfs/layerfs.toml";
 
 enum key_type { KEY_TEXT, KEY_NUMBER, KEY_LIST };
 
@@ -226,35 +227,46 @@ read_table(struct config *c, const char *table, struct doc *t, struct err *e)
 }
 
 static int
-read_file(struct config *c, const char *path, struct err *e)
+read_file(struct config *c, int fd, struct err *e)
 {
 	AUTO_BUF struct buf text = BUF_INIT(LIMIT_CONFIG_FILE_BYTES);
 	AUTO_DOC struct doc *t = NULL;
 
-	if (fs_read_file(AT_FDCWD, path, &text, e) < 0)
+	if (fs_read_all(fd, &text, e) < 0)
 		return -1;
 	t = toml_parse(buf_str(&text), text.len, e);
-	if (t == NULL || read_table(c, "", t, e) < 0)
-		return err_wrap(e, "%s", path);
+	return t == NULL ? -1 : read_table(c, "", t, e);
+}
+
+static int
+set_defaults(struct config *c, struct err *e)
+{
+	for (size_t i = 0; i < N_KEYS; i++)
+		if (set_default(c, &keys[i], e) < 0)
+			return -1;
 	return 0;
+}
+
+int
+config_read(struct config *c, int fd, struct err *e)
+{
+	*c = (struct config){ 0 };
+	if (set_defaults(c, e) == 0 && (fd < 0 || read_file(c, fd, e) == 0))
+		return 0;
+	config_release(c);
+	return err_wrap(e, "configuration");
 }
 
 int
 config_load(struct config *c, const char *path, struct err *e)
 {
-	*c = (struct config){ 0 };
-	for (size_t i = 0; i < N_KEYS; i++)
-		if (set_default(c, &keys[i], e) < 0)
-			goto failed;
-	if (read_file(c, path == NULL ? DEFAULT_PATH : path, e) < 0) {
-		if (path != NULL || e->code != ENOENT)
-			goto failed;
-		*e = ERR_INIT;
-	}
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "open %s", path);
+	if (config_read(c, fd, e) < 0)
+		return err_wrap(e, "%s", path);
 	return 0;
-failed:
-	config_release(c);
-	return -1;
 }
 
 void

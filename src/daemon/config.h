@@ -31,8 +31,14 @@ struct config {
 	int64_t read_ahead_kb;
 };
 
-/* path NULL: the default place, which may be absent.  On failure nothing needs
- * release. */
+/* Where it is looked for unless the command line says otherwise. */
+extern const char config_default_path[];
+
+/* From an open file (the worker may not open it itself), or the defaults for
+ * -1. On failure nothing needs release. */
+int config_read(struct config *c, int fd, struct err *e);
+
+/* From a path, ENOENT when it is not there. */
 int config_load(struct config *c, const char *path, struct err *e);
 void config_release(struct config *c);
 

@@ -1,7 +1,6 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +20,6 @@
 #include "supervisor/agent.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/pool.h"
@@ -30,6 +28,8 @@ enum { JOB_THREADS = 16, MAKER_THREADS = 16, SYNC_INTERVAL_S = 5 };
 
 /* What the supervisor held for the last worker. */
 struct inheritance {
+	int root;
+	int config;
 	int listener;
 	int secrets;
 	struct held *mounts;
@@ -49,16 +49,31 @@ inherit_mount(struct inheritance *i, const struct held *h, struct err *e)
 	return 0;
 }
 
+/* Who a held descriptor is for, by its name; NULL: nobody. */
+static int *
+heir_of(struct inheritance *i, const char *name)
+{
+	if (strcmp(name, "root") == 0)
+		return &i->root;
+	if (strcmp(name, "config") == 0)
+		return &i->config;
+	if (strcmp(name, "control") == 0)
+		return &i->listener;
+	if (strcmp(name, "secrets") == 0)
+		return &i->secrets;
+	return NULL;
+}
+
 static int
 inherit(struct inheritance *i, struct agent *a, struct err *e)
 {
 	struct held h;
 
 	while (agent_next_held(a, &h)) {
-		if (strcmp(h.name, "control") == 0)
-			i->listener = h.fd;
-		else if (strcmp(h.name, "secrets") == 0)
-			i->secrets = h.fd;
+		int *heir = heir_of(i, h.name);
+
+		if (heir != NULL)
+			*heir = h.fd;
 		else if (strncmp(h.name, "fuse:", 5) != 0)
 			close(h.fd);
 		else if (inherit_mount(i, &h, e) < 0)
@@ -67,19 +82,29 @@ inherit(struct inheritance *i, struct agent *a, struct err *e)
 	return 0;
 }
 
+static void
+disinherit(struct inheritance *i)
+{
+	for (size_t k = 0; k < i->n_mounts; k++)
+		close(i->mounts[k].fd);
+	free(i->mounts);
+	cleanup_close(&i->root);
+	cleanup_close(&i->config);
+	cleanup_close(&i->listener);
+	cleanup_close(&i->secrets);
+}
+
 /* ---- the floors, in order ---- */
 
 static int
-open_store(struct daemon *d, struct err *e)
+open_store(struct daemon *d, const struct inheritance *i, struct err *e)
 {
-	AUTO_CLOSE int root = fs_open_dir(AT_FDCWD, d->root_path, e);
-
-	if (root < 0)
-		return -1;
-	d->store = store_open(root, e);
+	if (i->root < 0)
+		return err_set(e, EINVAL, "the supervisor gave no store");
+	d->store = store_open(i->root, e);
 	if (d->store == NULL)
-		return -1;
-	d->db = db_open(root, e);
+		return err_wrap(e, "%s", d->root_path);
+	d->db = db_open(i->root, e);
 	return d->db == NULL ? -1 : 0;
 }
 
@@ -289,36 +314,57 @@ serve(struct daemon *d, struct err *e)
 	return loop_run(d->loop, e);
 }
 
-static int
-daemon_open(
-    struct daemon *d, struct inheritance *i, int agent_fd, struct err *e)
+int
+daemon_set_log_level(const char *name, const struct config *c, struct err *e)
 {
-	d->agent = agent_new(agent_fd, e);
-	if (d->agent == NULL || inherit(i, d->agent, e) < 0)
+	int level;
+
+	if (name == NULL)
+		name = c->log_level;
+	level = log_parse_level(name);
+	if (level < 0)
+		return err_set(e, EINVAL,
+		    "log level \"%s\" is not error, warn, info or debug", name);
+	log_set_level(level);
+	return 0;
+}
+
+static int
+configure(struct daemon *d, const struct inheritance *i,
+    const struct daemon_options *o, struct err *e)
+{
+	if (config_read(&d->config, i->config, e) < 0)
+		return -1;
+	return daemon_set_log_level(o->log_level, &d->config, e);
+}
+
+static int
+daemon_open(struct daemon *d, struct inheritance *i,
+    const struct daemon_options *o, struct err *e)
+{
+	d->agent = agent_new(o->agent_fd, e);
+	if (d->agent == NULL || inherit(i, d->agent, e) < 0 ||
+	    configure(d, i, o, e) < 0)
 		return -1;
 	d->loop = loop_new(e);
-	if (d->loop == NULL || open_store(d, e) < 0 ||
+	if (d->loop == NULL || open_store(d, i, e) < 0 ||
 	    open_network(d, i, e) < 0 || open_catalog(d, e) < 0 ||
-	    open_mounts(d, e) < 0)
+	    open_mounts(d, e) < 0 || open_control(d, i, e) < 0)
 		return -1;
-	return open_control(d, i, e);
+	return agent_ready(d->agent, e);
 }
 
 int
-daemon_run(struct config *take, const char *root_path, const char *run_path,
-    int agent_fd, struct err *e)
+daemon_run(const struct daemon_options *o, struct err *e)
 {
-	struct daemon d = {
-		.config = *take, .root_path = root_path, .run_path = run_path
-	};
-	struct inheritance i = { .listener = -1, .secrets = -1 };
-	int rc;
+	struct daemon d = { .root_path = o->root_path,
+		.run_path = o->run_path };
+	struct inheritance i = { -1, -1, -1, -1, NULL, 0 };
+	int rc = daemon_open(&d, &i, o, e);
 
-	*take = (struct config){ 0 };
-	rc = daemon_open(&d, &i, agent_fd, e);
 	if (rc == 0)
 		rc = serve(&d, e);
 	daemon_close(&d);
-	free(i.mounts);
+	disinherit(&i);
 	return rc;
 }

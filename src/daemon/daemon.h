@@ -46,9 +46,18 @@ struct daemon {
 	struct control *control;
 };
 
-/* Runs the worker until it is told to end.  agent_fd is the socketpair's end
- * that the supervisor left; takes the configuration. */
-int daemon_run(struct config *take, const char *root_path, const char *run_path,
-    int agent_fd, struct err *e);
+struct daemon_options {
+	const char *root_path; /* for messages: the supervisor opened it */
+	const char *run_path;
+	const char *log_level; /* over the configuration's; or NULL */
+	int agent_fd; /* the socketpair's end that the supervisor left */
+};
+
+/* Runs the worker until it is told to end. */
+int daemon_run(const struct daemon_options *o, struct err *e);
+
+/* Sets the log's level to `name`, or to the configuration's when NULL. */
+int daemon_set_log_level(
+    const char *name, const struct config *c, struct err *e);
 
 #endif

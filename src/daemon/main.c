@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "daemon/config.h"
@@ -99,64 +100,68 @@ parse_options(struct options *o, int argc, char **argv)
 	return -1;
 }
 
+/* The default file may be absent, one that was asked for may not. */
 static int
-set_log_level(const struct options *o, const struct config *c, struct err *e)
+load_config(struct options *o, struct config *c, struct err *e)
 {
-	const char *name = o->log_level != NULL ? o->log_level : c->log_level;
-	int level = log_parse_level(name);
-
-	if (level < 0)
-		return err_set(e, EINVAL,
-		    "log level \"%s\" is not error, warn, info or debug", name);
-	log_set_level(level);
-	return 0;
+	if (o->config == NULL && access(config_default_path, F_OK) != 0)
+		return config_read(c, -1, e);
+	if (o->config == NULL)
+		o->config = config_default_path;
+	return config_load(c, o->config, e);
 }
 
 static int
-supervise(
-    const struct options *o, const struct config *c, char **argv, struct err *e)
+supervise(struct options *o, char **argv, struct err *e)
 {
+	struct config c;
 	struct supervisor_options s = {
 		.root = o->root,
 		.run = o->run,
-		.user = *c->user == 0 ? NULL : c->user,
 		.worker_path = "/proc/self/exe",
 		.worker_argv = argv,
 	};
+	int rc;
 
-	log_set_name("layerfsd");
-	return supervisor_run(&s, e);
+	if (load_config(o, &c, e) < 0)
+		return -1;
+	s.config = o->config;
+	s.user = *c.user == 0 ? NULL : c.user;
+	rc = daemon_set_log_level(o->log_level, &c, e);
+	if (rc == 0)
+		rc = supervisor_run(&s, e);
+	config_release(&c);
+	return rc;
 }
 
 static int
-work(const struct options *o, struct config *c, struct err *e)
+work(const struct options *o, struct err *e)
 {
+	struct daemon_options d = {
+		.root_path = o->root,
+		.run_path = o->run,
+		.log_level = o->log_level,
+		.agent_fd = o->worker_fd,
+	};
+
+	/* Started by way of /proc/self/exe, it would be called "exe". */
+	prctl(PR_SET_NAME, "layerfsd-worker");
 	log_set_name("layerfsd[worker]");
-	return daemon_run(c, o->root, o->run, o->worker_fd, e);
+	return daemon_run(&d, e);
 }
 
 int
 main(int argc, char **argv)
 {
 	struct options o;
-	struct config c;
 	struct err e = ERR_INIT;
 	int status = parse_options(&o, argc, argv);
 
 	if (status >= 0)
 		return status;
-	if (config_load(&c, o.config, &e) < 0) {
-		log_error("%s", e.msg);
-		return 1;
-	}
-	if (set_log_level(&o, &c, &e) < 0)
-		status = -1;
-	else if (o.worker_fd >= 0)
-		status = work(&o, &c, &e);
-	else
-		status = supervise(&o, &c, argv, &e);
+	log_set_name("layerfsd");
+	status = o.worker_fd >= 0 ? work(&o, &e) : supervise(&o, argv, &e);
 	if (status < 0)
 		log_error("%s", e.msg);
-	config_release(&c);
 	return status < 0 ? 1 : 0;
 }

@@ -48,6 +48,14 @@ files_prepare(struct store *s, struct err *e)
 	return 0;
 }
 
+static int
+sync_kind(struct store *s, enum files_kind k, struct err *e)
+{
+	AUTO_CLOSE int dir = fs_open_dir(store_root(s), kind_dirs[k], e);
+
+	return dir < 0 ? -1 : fs_sync_dir(dir, e);
+}
+
 int
 files_open_dir(
     struct store *s, enum files_kind k, const struct digest *d, struct err *e)
@@ -72,6 +80,10 @@ files_remove_dir(
 			return 0;
 		return err_sys(e, "remove %s", path);
 	}
+	/* A map that came back after a power cut would name addresses that are
+	 * somebody else's by then. */
+	if (sync_kind(s, k, e) < 0)
+		return -1;
 	return fs_remove_tree(store_root(s), away, e);
 }
 
@@ -183,7 +195,6 @@ draft_commit(
 {
 	int root = store_root(w->store);
 	char from[PATH_SIZE], to[PATH_SIZE];
-	AUTO_CLOSE int parent = -1;
 
 	if (sync_files(w->dir, e) < 0)
 		return -1;
@@ -195,8 +206,7 @@ draft_commit(
 		return err_sys(e, "rename %s", to);
 	}
 	w->name[0] = 0;
-	parent = fs_open_dir(root, kind_dirs[k], e);
-	return parent < 0 ? -1 : fs_sync_dir(parent, e);
+	return sync_kind(w->store, k, e);
 }
 
 void

@@ -150,8 +150,7 @@ add_as_link(struct maker *m, const char *path, const struct stat *st)
 
 	if (S_ISDIR(st->st_mode) || st->st_nlink < 2)
 		return false;
-	hmap_for_each_match(&m->linked, st->st_ino, n)
-	{
+	hmap_for_each_match(&m->linked, st->st_ino, n) {
 		struct linked *l = container_of(n, struct linked, node);
 		check(tree_add_hardlink(m->tree, path, strlen(path), l->path,
 			  strlen(l->path), &e),
@@ -294,6 +293,8 @@ take_held(struct worker *w)
 			if (w->mount == NULL)
 				die("%s", e.msg);
 			log_info("resumed %s", h.name);
+		} else {
+			close(h.fd);
 		}
 	}
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "store/db_open.h"
+#include "store/db_vfs.h"
 #include "base/clock.h"
 #include "base/err.h"
 
@@ -20,7 +21,7 @@ db_open(int root, struct err *e)
 	}
 	lock_init(&d->lock, RANK_DB);
 	cond_init(&d->free);
-	if (db_connect(&d->handle, root, e) < 0) {
+	if (db_connect(d, root, e) < 0) {
 		db_close(d);
 		return NULL;
 	}
@@ -36,6 +37,7 @@ db_close(struct db *d)
 		sqlite3_finalize(d->statements[i]);
 	/* Closing rolls an open transaction back. */
 	sqlite3_close(d->handle);
+	db_vfs_free(d->vfs);
 	cond_destroy(&d->free);
 	lock_destroy(&d->lock);
 	free(d);

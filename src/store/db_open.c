@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "store/db.h"
+#include "store/db_vfs.h"
 #include "base/err.h"
 #include "base/log.h"
 
@@ -138,12 +139,12 @@ check_schema(sqlite3 *handle, struct err *e)
 /* ---- opening ---- */
 
 static int
-open_file(sqlite3 **handle, const char *path, struct err *e)
+open_file(sqlite3 **handle, const struct db_vfs *vfs, struct err *e)
 {
-	if (sqlite3_open_v2(path, handle,
+	if (sqlite3_open_v2("state.db", handle,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
 		    SQLITE_OPEN_NOMUTEX,
-		NULL) != SQLITE_OK)
+		vfs->name) != SQLITE_OK)
 		return *handle != NULL ? db_fail(*handle, "open", e)
 				       : err_set(e, ENOMEM, "state.db");
 	sqlite3_busy_timeout(*handle, BUSY_MS);
@@ -178,19 +179,17 @@ move_aside(int root, struct err *e)
 }
 
 int
-db_connect(sqlite3 **handle, int root, struct err *e)
+db_connect(struct db *d, int root, struct err *e)
 {
-	char path[64];
-
-	/* sqlite opens by path and resolves this one, so that the journal
-	 * lies beside the file. */
-	snprintf(path, sizeof path, "/proc/self/fd/%d/state.db", root);
-	if (open_file(handle, path, e) == 0)
+	d->vfs = db_vfs_new(root, e);
+	if (d->vfs == NULL)
+		return -1;
+	if (open_file(&d->handle, d->vfs, e) == 0)
 		return 0;
 	if (e->code != EBADMSG)
 		return -1;
-	sqlite3_close(take_ptr(handle));
+	sqlite3_close(take_ptr(&d->handle));
 	if (move_aside(root, e) < 0)
 		return -1;
-	return open_file(handle, path, e);
+	return open_file(&d->handle, d->vfs, e);
 }

@@ -9,9 +9,11 @@
 #include "store/db_rows.h"
 #include "base/lock.h"
 
+struct db_vfs;
 struct err;
 
 struct db {
+	struct db_vfs *vfs;
 	sqlite3 *handle;
 	sqlite3_stmt *statements[DB_STATEMENT_COUNT]; /* made at first use */
 
@@ -23,7 +25,7 @@ struct db {
 
 /* Opens ROOT/state.db with the current schema; what is damaged is moved
  * aside. */
-int db_connect(sqlite3 **handle, int root, struct err *e);
+int db_connect(struct db *d, int root, struct err *e);
 
 /* sqlite's last error as one of ours: EBADMSG when the file is damaged. */
 int db_fail(sqlite3 *handle, const char *what, struct err *e);

@@ -126,6 +126,14 @@ agent_is_root(const struct agent *a)
 	return a->is_root;
 }
 
+int
+agent_ready(struct agent *a, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_READY };
+
+	return tell(a, &m, NULL, 0, e);
+}
+
 bool
 agent_next_held(struct agent *a, struct held *out)
 {

@@ -28,6 +28,10 @@ void agent_free(struct agent *a);
  * worker must end, its mounts have ended with the supervisor's descriptors. */
 int agent_fd(const struct agent *a);
 
+/* Says that this worker serves.  Before that its exit ends the supervisor too,
+ * unless a worker before it had served. */
+int agent_ready(struct agent *a, struct err *e);
+
 /* ---- descriptors that outlive the worker ---- */
 
 /* What the supervisor handed over at start, in the order in which it was first

@@ -10,8 +10,7 @@
 struct held_fd *
 hold_find(struct list *holds, const char *name)
 {
-	list_for_each(l, holds)
-	{
+	list_for_each(l, holds) {
 		struct held_fd *f = list_entry(l, struct held_fd, link);
 		if (strcmp(f->h.name, name) == 0)
 			return f;
@@ -22,8 +21,7 @@ hold_find(struct list *holds, const char *name)
 struct held_fd *
 hold_after(struct list *holds, uint32_t serial)
 {
-	list_for_each(l, holds)
-	{
+	list_for_each(l, holds) {
 		struct held_fd *f = list_entry(l, struct held_fd, link);
 		if (f->serial > serial)
 			return f;

@@ -150,6 +150,7 @@ is_meaningful(const struct message *m, unsigned n_fds)
 		return false;
 	switch (m->kind) {
 	case MESSAGE_HELLO:
+	case MESSAGE_READY:
 	case MESSAGE_NEXT:
 		return n_fds == 0;
 	case MESSAGE_HOLD:

@@ -13,6 +13,7 @@
  * A request, and what its answer carries ("-": nothing):
  *
  *   HELLO                            -> number: 1 where it may mount
+ *   READY                            -> -
  *   NEXT     number: the last serial -> number: serial, name, payload, 1 fd;
  *            (0 at first)               ENOENT at the end
  *   HOLD     name, payload, 1 fd     -> -
@@ -40,6 +41,7 @@ enum { MESSAGE_VERSION = 1, MESSAGE_FDS_MAX = 2, MESSAGE_SOURCE_MAX = 200 };
 
 enum message_kind {
 	MESSAGE_HELLO,
+	MESSAGE_READY,
 	MESSAGE_NEXT,
 	MESSAGE_HOLD,
 	MESSAGE_DROP,

@@ -41,14 +41,20 @@ struct supervisor {
 	unsigned n_jobs;
 
 	struct worker worker;
-	bool has_spoken; /* some life of the worker said HELLO */
+	bool was_ready; /* some life of the worker was */
 
 	bool is_ending;
-	uint64_t kill_at_ns;
-	int ended_with; /* the first worker's exit status */
+	uint64_t kill_at_ns; /* the worker shall be gone by then; 0: not */
+	int ended_with;      /* the first worker's exit status */
 };
 
 /* ---- the worker's life ---- */
+
+static void
+expect_end(struct supervisor *s)
+{
+	s->kill_at_ns = clock_now_ns() + PATIENCE_MS * NS_PER_MS;
+}
 
 static void
 end(struct supervisor *s)
@@ -56,19 +62,20 @@ end(struct supervisor *s)
 	if (s->is_ending)
 		return;
 	s->is_ending = true;
-	s->kill_at_ns = clock_now_ns() + PATIENCE_MS * NS_PER_MS;
+	expect_end(s);
 	worker_kill(&s->worker, SIGTERM);
 }
 
 /* A worker that exits 0 was asked to end; one that gives up before its first
- * HELLO (bad configuration) would do so again. */
+ * READY (bad configuration, a store in use) would do so again. */
 static void
 on_worker_end(struct supervisor *s, int status)
 {
 	bool is_final =
-	    WIFEXITED(status) && (WEXITSTATUS(status) == 0 || !s->has_spoken);
+	    WIFEXITED(status) && (WEXITSTATUS(status) == 0 || !s->was_ready);
 
 	worker_note_end(&s->worker, status, !s->is_ending && !is_final);
+	s->kill_at_ns = 0;
 	if (s->is_ending || !is_final)
 		return;
 	s->ended_with = WEXITSTATUS(status);
@@ -152,8 +159,11 @@ handle(struct supervisor *s, struct message *m, int *fds, unsigned n_fds)
 
 	switch (m->kind) {
 	case MESSAGE_HELLO:
-		s->has_spoken = true;
 		m->number = s->account.is_root;
+		answer(s, m, -1, NULL);
+		return;
+	case MESSAGE_READY:
+		s->was_ready = true;
 		answer(s, m, -1, NULL);
 		return;
 	case MESSAGE_NEXT:
@@ -187,11 +197,14 @@ on_request(struct supervisor *s)
 
 	if (message_receive(s->worker.sock, &m, fds, &n, &e) != 0 ||
 	    message_check(&m, n, &e) != 0) {
-		/* Its end is closed, or it talks nonsense: SIGCHLD follows. */
-		if (e.code != ECONNRESET)
+		/* Its end is closed, which it does when it exits; or it talks
+		 * nonsense.  SIGCHLD follows. */
+		if (e.code != ECONNRESET) {
 			log_error("%s", e.msg);
-		worker_kill(&s->worker, SIGKILL);
+			worker_kill(&s->worker, SIGKILL);
+		}
 		worker_hang_up(&s->worker);
+		expect_end(s);
 	} else {
 		handle(s, &m, fds, n);
 	}
@@ -289,7 +302,7 @@ timeout_ms(const struct supervisor *s)
 {
 	uint64_t now = clock_now_ns(), at;
 
-	if (s->is_ending)
+	if (s->kill_at_ns > 0)
 		at = s->kill_at_ns;
 	else if (s->worker.pid == 0)
 		at = s->worker.start_at_ns;
@@ -303,7 +316,7 @@ on_time(struct supervisor *s)
 {
 	uint64_t now = clock_now_ns();
 
-	if (s->is_ending && now >= s->kill_at_ns)
+	if (s->kill_at_ns > 0 && now >= s->kill_at_ns)
 		worker_kill(&s->worker, SIGKILL);
 	if (!s->is_ending && s->worker.pid == 0 && now >= s->worker.start_at_ns)
 		worker_start(&s->worker, s->options, &s->account);
@@ -319,14 +332,16 @@ loop(struct supervisor *s)
 		p[0] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
 		p[1] =
 		    (struct pollfd){ .fd = s->worker.sock, .events = POLLIN };
-		list_for_each(l, &s->jobs) p[n++] =
-		    (struct pollfd){ .fd =
-					 list_entry(l, struct job, link)->sock,
-			    .events = POLLIN };
+		list_for_each(l, &s->jobs)
+			p[n++] = (struct pollfd){
+				.fd = list_entry(l, struct job, link)->sock,
+				.events = POLLIN
+			};
 		if (poll(p, n, timeout_ms(s)) < 0)
 			continue;
-		list_for_each_safe(l, &s->jobs) if (p[k++].revents != 0)
-		    on_job_end(s, list_entry(l, struct job, link));
+		list_for_each_safe(l, &s->jobs)
+			if (p[k++].revents != 0)
+				on_job_end(s, list_entry(l, struct job, link));
 		if (p[1].revents != 0)
 			on_request(s);
 		if (p[0].revents != 0)
@@ -385,13 +400,36 @@ raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &l);
 }
 
+/* What the worker opens nothing for, since it may not: its folder's parents may
+ * be closed to it. */
+static int
+hold_copy(struct supervisor *s, const char *name, int fd, struct err *e)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy < 0)
+		return err_sys(e, "hold %s", name);
+	return hold_put(&s->holds, name, copy, NULL, 0, e);
+}
+
+static int
+hold_config(struct supervisor *s, struct err *e)
+{
+	AUTO_CLOSE int fd = -1;
+
+	if (s->options->config == NULL)
+		return 0;
+	fd = open(s->options->config, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "open %s", s->options->config);
+	return hold_copy(s, "config", fd, e);
+}
+
 static int
 prepare(struct supervisor *s, struct err *e)
 {
 	AUTO_CLOSE int root = account_open_root(
 	    &s->account, s->options->root, s->options->user, e);
-	int control;
-
 	if (root < 0 || rundir_open(&s->run, s->options->run, e) != 0)
 		return -1;
 	s->mounter = (struct mounter){ .is_root = s->account.is_root,
@@ -402,13 +440,12 @@ prepare(struct supervisor *s, struct err *e)
 	    (s->mounter.uppers = open_uppers(root, e)) < 0)
 		return -1;
 	s->signals = open_signals(e);
-	control = fcntl(s->run.control, F_DUPFD_CLOEXEC, 0);
 	if (s->signals < 0)
 		return -1;
-	if (control < 0)
-		return err_sys(e, "hold the control socket");
 	mounter_clean(&s->mounter);
-	return hold_put(&s->holds, "control", control, NULL, 0, e);
+	if (hold_copy(s, "root", root, e) != 0 || hold_config(s, e) != 0)
+		return -1;
+	return hold_copy(s, "control", s->run.control, e);
 }
 
 static void
@@ -418,8 +455,7 @@ unmount_all(struct supervisor *s)
 	struct err e;
 	int fd;
 
-	list_for_each(l, &s->holds)
-	{
+	list_for_each(l, &s->holds) {
 		struct held_fd *f = list_entry(l, struct held_fd, link);
 		if (f->target == NULL)
 			continue;

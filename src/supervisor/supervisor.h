@@ -8,8 +8,8 @@
  * SIGTERM and SIGINT end it: the worker gets SIGTERM and 5 s, then what was
  * mounted is unmounted.  SIGHUP is passed on.  A worker that dies within 1 s of
  * its start is started again with back-off up to 5 s.  A worker that exits with
- * 0 ends the supervisor, too; so does the first one when it exits before it has
- * said a word (a bad configuration).
+ * 0 ends the supervisor, too; so does one that exits before it or another has
+ * been ready (a bad configuration, a store in use).
  */
 #ifndef SUPERVISOR_SUPERVISOR_H
 #define SUPERVISOR_SUPERVISOR_H
@@ -23,6 +23,7 @@ struct supervisor_options {
 	const char *run;  /* sockets and mount points */
 	const char *user; /* the worker's user when root; NULL: "layerfs", or
 			     "nobody" with a warning where there is none */
+	const char *config; /* opened and held as "config", unread; or NULL */
 	/* The worker: execs this file with these arguments, plus
 	 * "--worker-fd=3". */
 	const char *worker_path;
@@ -30,8 +31,8 @@ struct supervisor_options {
 };
 
 /* Opens RUN/control.sock (or takes systemd's, LISTEN_FDS), holds it as
- * "control" and runs until it is told to end.  Only one may run on a RUN:
- * EBUSY. Returns 0 after an orderly end. */
+ * "control" and ROOT as "root", and runs until it is told to end.  Only one may
+ * run on a RUN: EBUSY. Returns 0 after an orderly end. */
 int supervisor_run(const struct supervisor_options *o, struct err *e);
 
 #endif
