@@ -41,7 +41,8 @@ fuse_mount(struct mount_server *s, const char *id, struct view *v,
 	x = session_new(s, id, v, fd, e);
 	if (x != NULL)
 		take_fd(&fd);
-	if (x != NULL && server_add(s, x, e) == 0)
+	if (x != NULL && server_add(s, x, e) == 0 &&
+	    server_wait_start(&x->mount, e) == 0)
 		return &x->mount;
 	unmount(s, id);
 	if (x != NULL)

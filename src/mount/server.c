@@ -12,7 +12,12 @@
 #include "base/log.h"
 #include "base/thread.h"
 
-enum { STOP_SERIAL = 0, THREADS_MIN = 2, READ_AHEAD_KB = 1024 };
+enum {
+	STOP_SERIAL = 0,
+	THREADS_MIN = 2,
+	READ_AHEAD_KB = 1024,
+	START_PATIENCE_S = 10,
+};
 
 static _Thread_local uint8_t *lent;
 
@@ -34,8 +39,8 @@ static struct session *
 find_session(struct mount_server *s, uint64_t serial)
 {
 	LOCK_SCOPE(&s->lock);
-	hmap_for_each_match(&s->sessions, serial, n) return session_ref(
-	    container_of(n, struct session, node));
+	hmap_for_each_match(&s->sessions, serial, n)
+		return session_ref(container_of(n, struct session, node));
 	return NULL;
 }
 
@@ -83,6 +88,7 @@ tell_owner(struct mount_server *s, struct mount *m)
 	{
 		LOCK_SCOPE(&s->lock);
 		m->is_gone = true;
+		cond_broadcast(&s->started);
 		if (!m->is_removed)
 			on_gone = m->on_gone;
 		ctx = m->ctx;
@@ -102,6 +108,31 @@ serve(struct mount_server *s, uint64_t serial, uint8_t *requests)
 	    server_take_out(s, x))
 		tell_owner(s, &x->mount);
 	session_unref(x);
+}
+
+/* ---- starting ---- */
+
+void
+server_note_start(struct mount *m)
+{
+	LOCK_SCOPE(&m->server->lock);
+	m->is_started = true;
+	cond_broadcast(&m->server->started);
+}
+
+int
+server_wait_start(struct mount *m, struct err *e)
+{
+	uint64_t until = clock_now_ns() + START_PATIENCE_S * NS_PER_S;
+
+	LOCK_SCOPE(&m->server->lock);
+	while (!m->is_started && !m->is_gone)
+		if (!cond_wait_until(
+			&m->server->started, &m->server->lock, until))
+			return err_set(e, ETIMEDOUT,
+			    "the kernel began no FUSE session in %d s",
+			    START_PATIENCE_S);
+	return m->is_gone ? err_set(e, EIO, "unmounted at once") : 0;
 }
 
 /* ---- threads ---- */
@@ -197,6 +228,7 @@ mount_server_new(
 	s->epoll = s->stop = -1;
 	atomic_init(&s->refs, 1);
 	lock_init(&s->lock, RANK_MOUNT);
+	cond_init(&s->started);
 	if (choose_kind(s, e) == 0 && open_epoll(s, e) == 0 &&
 	    start_threads(s, e) == 0)
 		return s;
@@ -237,6 +269,7 @@ server_unref(struct mount_server *s)
 	cleanup_close(&s->epoll);
 	cleanup_close(&s->stop);
 	hmap_release(&s->sessions);
+	cond_destroy(&s->started);
 	lock_destroy(&s->lock);
 	free(s);
 }

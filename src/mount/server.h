@@ -35,7 +35,8 @@ struct mount_server {
 	 * will be asked again. */
 	atomic_bool is_stopping;
 
-	struct lock lock; /* RANK_MOUNT; guards what is below */
+	struct lock lock;    /* RANK_MOUNT; guards what is below */
+	struct cond started; /* a mount has had its INIT, or is gone */
 	struct hmap sessions;
 	uint64_t last_serial;
 };
@@ -47,6 +48,13 @@ void server_unref(struct mount_server *s);
 int server_add(struct mount_server *s, struct session *x, struct err *e);
 /* The kernel ended it.  False when another thread was first. */
 bool server_take_out(struct mount_server *s, struct session *x);
+
+/* INIT was answered. */
+void server_note_start(struct mount *m);
+/* Waits for it.  Saving INIT asks the supervisor, and so may what the caller
+ * does next with the mount: put an overlay on it, which asks the mount under
+ * the agent's lock. */
+int server_wait_start(struct mount *m, struct err *e);
 
 /* The calling "fuse" thread's own SERVER_BUFFER bytes, for answers. */
 uint8_t *server_buffer(void);
@@ -61,6 +69,7 @@ struct mount {
 	char id[AGENT_ID_MAX + 1];
 
 	/* server->lock */
+	bool is_started; /* INIT is saved and answered */
 	bool is_removed;
 	bool is_gone;
 	void (*on_gone)(void *ctx, struct mount *m);

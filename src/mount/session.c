@@ -98,6 +98,8 @@ process(struct session *x, uint8_t *request, size_t n)
 		init_save(x, request, n);
 	metric_add(METRIC_fuse_requests, 1);
 	fuse_session_process_buf(x->fuse, &b);
+	if (h->opcode == FUSE_INIT)
+		server_note_start(&x->mount);
 }
 
 bool

@@ -199,6 +199,7 @@ kernel_new(bool with_xattrs)
 	k->server.epoll = k->server.stop = -1;
 	atomic_init(&k->server.refs, 1000);
 	lock_init(&k->server.lock, RANK_MOUNT);
+	cond_init(&k->server.started);
 	k->session =
 	    session_new(&k->server, "ab12", k->view, session_pair(k), &e);
 	assert_string_equal(e.msg, "");

@@ -250,7 +250,10 @@ start_daemon() {
 	wait_socket "$RUN/control.sock"
 }
 
-layerfs() { "$(program layerfs)" --run "${RUN:-$T/run}" "$@"; }
+# A command that hangs fails its test, not the whole run.
+layerfs() {
+	timeout -k 5 120 "$(program layerfs)" --run "${RUN:-$T/run}" "$@"
+}
 
 # fails_with TEXT COMMAND...: it fails, by itself, and says TEXT.
 fails_with() {
