@@ -50,9 +50,7 @@ op_rm(struct request *r, struct doc *result, struct err *e)
 		r->daemon->catalog, ref.name, &image, NULL, e) < 0)
 		return -1;
 	if (mounts_use_image(r->daemon->mounts, &image))
-		return err_set(e, EBUSY,
-		    "%s is mounted: see `layerfs ls`, unmount it first",
-		    ref.name);
+		return err_set(e, EBUSY, "it is mounted");
 	if (catalog_forget(
 		r->daemon->catalog, ref.name, &image, &removed, &freed, e) < 0)
 		return -1;

@@ -336,14 +336,17 @@ store_usage(struct store *s, struct store_usage *u)
 uint64_t
 store_map_present(struct store *s, const struct map *m)
 {
-	uint64_t blocks = 0;
+	uint64_t bytes = 0;
 
 	for (uint32_t i = 0; i < map_n_objects(m); i++) {
 		struct object o;
+		uint64_t blocks;
 
 		map_object(m, i, &o);
-		blocks += bits_count(
+		blocks = bits_count(
 		    &s->present.now, range_of_bytes(o.data_off, o.size));
+		/* The last block's slack is nobody's. */
+		bytes += min_u64(blocks * STORE_BLOCK, o.size);
 	}
-	return blocks * STORE_BLOCK;
+	return bytes;
 }

@@ -125,7 +125,8 @@ struct store_usage {
 };
 void store_usage(struct store *s, struct store_usage *u);
 
-/* Present bytes of a map's objects. */
+/* How many bytes of a map's objects are present; of all of them it is the sum
+ * of their sizes. */
 uint64_t store_map_present(struct store *s, const struct map *m);
 
 #endif
