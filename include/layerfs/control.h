@@ -1,3 +1,4 @@
+/* clang-format off: the tables */
 /* The control protocol: how the `layerfs` command, and anything else that may
  * open the socket, talks to a running layerfsd.
  *
@@ -86,6 +87,7 @@
  * {"event": "progress", "stage": "resolve" | "layers" | "fetch" | "mount",
  *  "layer"?: digest, "done": bytes, "total": bytes}
  */
+/* clang-format on */
 #ifndef LAYERFS_CONTROL_H
 #define LAYERFS_CONTROL_H
 

@@ -55,8 +55,7 @@ parse_annotations(struct descriptor *d, struct doc *j, struct err *e)
 		return err_set(e, EBADMSG, "\"annotations\" is not an object");
 	if (reserve_annotations(d, doc_count(j), e) < 0)
 		return -1;
-	doc_for_each(j, key, value)
-	{
+	doc_for_each(j, key, value) {
 		if (!doc_is_string(value))
 			return err_set(e, EBADMSG,
 			    "annotation \"%s\" is not a string", key);

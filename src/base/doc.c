@@ -81,8 +81,7 @@ doc_wipe(struct doc *j)
 		for (size_t i = 0; i < doc_count(j); i++)
 			doc_wipe(doc_at(j, i));
 	if (doc_is_object(j)) {
-		doc_for_each(j, key, v)
-		{
+		doc_for_each(j, key, v) {
 			(void)key;
 			doc_wipe(v);
 		}

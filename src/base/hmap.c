@@ -88,7 +88,8 @@ hmap_next(const struct hnode *n)
 struct hnode *
 hmap_any(const struct hmap *m)
 {
-	hmap_for_each(m, n) return n;
+	hmap_for_each(m, n)
+		return n;
 	return NULL;
 }
 

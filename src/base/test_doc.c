@@ -166,8 +166,7 @@ members_come_in_their_order(void **s)
 	int64_t sum = 0;
 
 	(void)s;
-	doc_for_each(j, key, v)
-	{
+	doc_for_each(j, key, v) {
 		strcat(seen, key);
 		sum += doc_int(v);
 	}

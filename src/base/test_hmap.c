@@ -9,8 +9,7 @@ struct item {
 static struct item *
 find(struct hmap *m, int key, uint64_t hash)
 {
-	hmap_for_each_match(m, hash, n)
-	{
+	hmap_for_each_match(m, hash, n) {
 		struct item *i = container_of(n, struct item, node);
 
 		if (i->key == key)
@@ -38,7 +37,8 @@ what_was_inserted_is_found_until_removed(void **s)
 	for (int i = 0; i < 5000; i++)
 		assert_ptr_equal(
 		    find(&m, i, hash_u64(i)), i % 2 ? &items[i] : NULL);
-	hmap_for_each(&m, n) seen++;
+	hmap_for_each(&m, n)
+		seen++;
 	assert_int_equal(seen, 2500);
 	assert_int_equal(m.count, 2500);
 	hmap_release(&m);

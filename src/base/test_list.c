@@ -11,8 +11,8 @@ digits(struct list *head)
 {
 	int v = 0;
 
-	list_for_each(pos, head) v =
-	    10 * v + list_entry(pos, struct item, link)->value;
+	list_for_each(pos, head)
+		v = 10 * v + list_entry(pos, struct item, link)->value;
 	return v;
 }
 
@@ -60,8 +60,7 @@ a_loop_may_remove_where_it_stands(void **s)
 		items[i].value = i + 1;
 		list_push_back(&head, &items[i].link);
 	}
-	list_for_each_safe(pos, &head)
-	{
+	list_for_each_safe(pos, &head) {
 		if (list_entry(pos, struct item, link)->value % 2)
 			list_remove(pos);
 	}

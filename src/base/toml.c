@@ -39,8 +39,7 @@ struct parser {
 static struct note *
 note_find(const struct parser *p, const struct doc *of)
 {
-	hmap_for_each_match(&p->notes, hash_u64((uintptr_t)of), n)
-	{
+	hmap_for_each_match(&p->notes, hash_u64((uintptr_t)of), n) {
 		struct note *note = container_of(n, struct note, node);
 
 		if (note->of == of)

@@ -135,8 +135,9 @@ output_json(const struct doc *result)
 	AUTO_DOC struct doc *shown = doc_new_object();
 	AUTO_FREE char *text = NULL;
 
-	doc_for_each((struct doc *)result, key, v) if (strcmp(key, "ok") != 0)
-	    doc_set(shown, key, doc_ref(v));
+	doc_for_each((struct doc *)result, key, v)
+		if (strcmp(key, "ok") != 0)
+			doc_set(shown, key, doc_ref(v));
 	text = doc_to_json(shown, true);
 	puts(text);
 }

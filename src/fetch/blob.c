@@ -75,8 +75,7 @@ static void
 drop_records(struct blob *b, struct list *records, const struct err *why,
     struct list *done)
 {
-	list_for_each_safe(l, records)
-	{
+	list_for_each_safe(l, records) {
 		struct inflight *i = list_entry(l, struct inflight, link);
 
 		if (i->blob == b)
@@ -95,8 +94,7 @@ blob_close(struct blob *b, struct list *done)
 	err_set(&e, ECANCELED, "layer %s was closed", DIGEST_TEXT(&b->digest));
 	b->map = NULL;
 	list_remove(&b->link);
-	list_for_each_safe(l, &f->demands)
-	{
+	list_for_each_safe(l, &f->demands) {
 		struct demand *d = list_entry(l, struct demand, link);
 
 		if (d->blob == b)
@@ -223,8 +221,7 @@ blob_add_source(struct blob *b, struct source *s, struct err *e)
 
 	lock_acquire(&f->lock);
 	rc = set_source(b, s, &old, e);
-	list_for_each_safe(l, &f->resting)
-	{
+	list_for_each_safe(l, &f->resting) {
 		struct inflight *i = list_entry(l, struct inflight, link);
 
 		if (i->blob == b)

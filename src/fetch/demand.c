@@ -118,8 +118,7 @@ demand_expire(struct demand *d, struct list *done)
 	struct err e = ERR_INIT;
 
 	err_set(&e, ETIMEDOUT, "no answer in time");
-	list_for_each(l, &d->waiters)
-	{
+	list_for_each(l, &d->waiters) {
 		struct waiter *w = list_entry(l, struct waiter, of_demand);
 
 		if (w->chunk->failure.code != 0)
@@ -134,8 +133,7 @@ demands_expire(struct fetcher *f, uint64_t now_ns, struct list *done)
 {
 	uint64_t next = UNTIL_FOREVER;
 
-	list_for_each_safe(l, &f->demands)
-	{
+	list_for_each_safe(l, &f->demands) {
 		struct demand *d = list_entry(l, struct demand, link);
 
 		if (d->until_ns == UNTIL_ONE_ROUND)
@@ -152,7 +150,7 @@ void
 demands_cancel(struct fetcher *f, const struct err *failure, struct list *done)
 {
 	list_for_each_safe(l, &f->demands)
-	    demand_end(list_entry(l, struct demand, link), failure, done);
+		demand_end(list_entry(l, struct demand, link), failure, done);
 }
 
 void

@@ -124,8 +124,7 @@ work(struct fake *f, struct job *j)
 static struct job *
 next_job(struct fake *f)
 {
-	list_for_each(l, &f->jobs)
-	{
+	list_for_each(l, &f->jobs) {
 		struct job *j = list_entry(l, struct job, link);
 
 		if (j->is_cancelled || (!f->is_held && !j->is_paused)) {

@@ -271,8 +271,7 @@ fills_check(struct fetcher *f, uint64_t now_ns)
 	struct err e = ERR_INIT;
 
 	err_set(&e, ECANCELED, "cancelled");
-	list_for_each(l, &f->fills)
-	{
+	list_for_each(l, &f->fills) {
 		struct filling *g = list_entry(l, struct filling, link);
 
 		if (!g->fill->is_cancelled || g->is_stopped)
@@ -288,6 +287,6 @@ fills_check(struct fetcher *f, uint64_t now_ns)
 void
 fills_cancel(struct fetcher *f)
 {
-	list_for_each(l, &f->fills) list_entry(l, struct filling, link)
-	    ->fill->is_cancelled = true;
+	list_for_each(l, &f->fills)
+		list_entry(l, struct filling, link)->fill->is_cancelled = true;
 }

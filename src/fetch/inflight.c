@@ -13,8 +13,7 @@
 struct inflight *
 inflight_find(const struct blob *b, uint32_t chunk)
 {
-	hmap_for_each_match(&b->inflight, hash_u64(chunk), n)
-	{
+	hmap_for_each_match(&b->inflight, hash_u64(chunk), n) {
 		struct inflight *i = container_of(n, struct inflight, node);
 
 		if (i->number == chunk)
@@ -202,8 +201,7 @@ end_of_round(struct inflight *i, struct list *done)
 	err_wrap(&e, "layer %s, chunk %s", DIGEST_TEXT(&i->blob->digest),
 	    DIGEST_TEXT(&i->chunk.digest));
 	/* A demand waits once for a chunk: the next link stays. */
-	list_for_each_safe(l, &i->waiters)
-	{
+	list_for_each_safe(l, &i->waiters) {
 		struct waiter *w = list_entry(l, struct waiter, of_chunk);
 
 		if (w->demand->until_ns == UNTIL_ONE_ROUND)
@@ -244,8 +242,7 @@ inflight_wake(struct fetcher *f, uint64_t now_ns)
 {
 	uint64_t next = UNTIL_FOREVER;
 
-	list_for_each_safe(l, &f->resting)
-	{
+	list_for_each_safe(l, &f->resting) {
 		struct inflight *i = list_entry(l, struct inflight, link);
 
 		if (i->rest_until_ns <= now_ns)

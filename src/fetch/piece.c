@@ -101,8 +101,7 @@ part_of(const struct piece *p)
 {
 	struct part part = { UINT64_MAX, 0 };
 
-	list_for_each(l, &p->chunks)
-	{
+	list_for_each(l, &p->chunks) {
 		const struct chunk *c =
 		    &list_entry(l, struct inflight, link)->chunk;
 
@@ -211,8 +210,7 @@ piece_store(struct piece *p)
 	struct err e = ERR_INIT;
 	int rc = piece_decode(p, &part, &bytes, &made, &e);
 
-	list_for_each(l, &p->chunks)
-	{
+	list_for_each(l, &p->chunks) {
 		struct inflight *i = list_entry(l, struct inflight, link);
 
 		if (rc < 0) {

@@ -105,8 +105,7 @@ transfers_bury(struct fetcher *f)
 static struct transfer *
 next_to_cancel(struct fetcher *f)
 {
-	list_for_each(l, &f->transfers)
-	{
+	list_for_each(l, &f->transfers) {
 		struct transfer *t = list_entry(l, struct transfer, link);
 
 		if (!t->is_cancelled &&

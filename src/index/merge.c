@@ -146,8 +146,7 @@ attr_of(const struct merge *m, uint64_t nid, struct stat *st)
 static struct node *
 find_shared(const struct merge *m, uint64_t nid)
 {
-	hmap_for_each_match(&m->shared, hash_u64(nid), h)
-	{
+	hmap_for_each_match(&m->shared, hash_u64(nid), h) {
 		struct shared *s = container_of(h, struct shared, in_shared);
 
 		if (s->nid == nid)

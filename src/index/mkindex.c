@@ -51,8 +51,7 @@ first_path(struct source *s, const char *path, const struct stat *st)
 	size_t len = strlen(path);
 	struct inode *i;
 
-	hmap_for_each_match(&s->inodes, hash, h)
-	{
+	hmap_for_each_match(&s->inodes, hash, h) {
 		i = container_of(h, struct inode, in_inodes);
 		if (i->ino == st->st_ino && i->dev == st->st_dev)
 			return i->path;

@@ -87,8 +87,7 @@ static struct name *
 name_find(const struct tree *t, const struct node *folder, const char *name,
     size_t len, uint64_t hash)
 {
-	hmap_for_each_match(&t->names, hash, h)
-	{
+	hmap_for_each_match(&t->names, hash, h) {
 		struct name *n = container_of(h, struct name, in_names);
 
 		if (n->folder == folder && n->epoch == folder->epoch &&

@@ -26,8 +26,7 @@ static struct xattr *
 xattr_find(const struct tree *t, const struct node *n, uint8_t prefix,
     const char *name, size_t len)
 {
-	hmap_for_each_match(&t->xattrs, xattr_hash(t, n, name, len), h)
-	{
+	hmap_for_each_match(&t->xattrs, xattr_hash(t, n, name, len), h) {
 		struct xattr *x = container_of(h, struct xattr, in_xattrs);
 
 		if (x->node == n && x->prefix == prefix && x->name_len == len &&

@@ -105,8 +105,7 @@ http_clear_timer(struct http_timer *t)
 static struct http_timer *
 due_timer(struct http *h, uint64_t now)
 {
-	list_for_each(l, &h->timers)
-	{
+	list_for_each(l, &h->timers) {
 		struct http_timer *t = list_entry(l, struct http_timer, link);
 
 		if (t->at_ns <= now)
@@ -243,8 +242,7 @@ is_stalled(const struct http *h, const struct http_request *r, uint64_t now)
 static struct http_request *
 find_dead(struct http *h, uint64_t now)
 {
-	list_for_each(l, &h->requests)
-	{
+	list_for_each(l, &h->requests) {
 		struct http_request *r =
 		    list_entry(l, struct http_request, link);
 
@@ -281,8 +279,7 @@ wait_ms(struct http *h)
 
 	if (!list_is_empty(&h->requests))
 		until = now + TICK_MS * NS_PER_MS;
-	list_for_each(l, &h->timers)
-	{
+	list_for_each(l, &h->timers) {
 		struct http_timer *t = list_entry(l, struct http_timer, link);
 
 		if (t->at_ns < until)

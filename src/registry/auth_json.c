@@ -90,8 +90,7 @@ find_key(struct doc *o, const char *wanted, size_t n, const char **found)
 {
 	if (!doc_is_object(o))
 		return NULL;
-	doc_for_each(o, key, v)
-	{
+	doc_for_each(o, key, v) {
 		if (key_is(key, wanted, n)) {
 			*found = key;
 			return v;

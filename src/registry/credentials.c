@@ -34,14 +34,13 @@ void
 credentials_release(struct credentials *c)
 {
 	list_for_each_safe(l, &c->list)
-	    kept_free(list_entry(l, struct kept, link));
+		kept_free(list_entry(l, struct kept, link));
 }
 
 static struct kept *
 find(struct credentials *c, const char *host, const char *repository)
 {
-	list_for_each(l, &c->list)
-	{
+	list_for_each(l, &c->list) {
 		struct kept *k = list_entry(l, struct kept, link);
 
 		if (strcasecmp(k->host, host) == 0 &&

@@ -321,8 +321,7 @@ read_headers(struct host *h, const struct doc *t, struct err *e)
 		return 0;
 	if (!doc_is_object(o))
 		return err_set(e, EBADMSG, "\"header\" is no table");
-	doc_for_each(o, name, v)
-	{
+	doc_for_each(o, name, v) {
 		if (!doc_is_array(v) && add_header(h, name, v, e) < 0)
 			return -1;
 		for (size_t i = 0; doc_is_array(v) && i < doc_count(v); i++)
@@ -359,8 +358,7 @@ read_hosts(
 	struct doc *hosts = doc_find(file, "host");
 
 	if (hosts != NULL) {
-		doc_for_each(hosts, url, table)
-		{
+		doc_for_each(hosts, url, table) {
 			if (read_host(l, url, table, folder, e) < 0)
 				return -1;
 		}

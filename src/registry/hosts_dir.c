@@ -93,8 +93,7 @@ get_named(struct hosts_dir *d, const char *namespace, struct err *e)
 	uint64_t hash = hash_name(namespace);
 	struct named *k;
 
-	hmap_for_each_match(&d->names, hash, n)
-	{
+	hmap_for_each_match(&d->names, hash, n) {
 		k = container_of(n, struct named, node);
 		if (strcmp(k->namespace, namespace) == 0)
 			return k;

@@ -23,8 +23,7 @@ hash_origin(const struct origin *w)
 static struct known *
 find(const struct origins *o, const struct origin *who)
 {
-	hmap_for_each_match(&o->map, hash_origin(who), n)
-	{
+	hmap_for_each_match(&o->map, hash_origin(who), n) {
 		struct known *k = container_of(n, struct known, node);
 
 		if (origin_equal(&k->who, who))

@@ -24,8 +24,7 @@ hash_url(const char *url)
 static struct redirect *
 find(const struct redirects *r, const char *url)
 {
-	hmap_for_each_match(&r->map, hash_url(url), n)
-	{
+	hmap_for_each_match(&r->map, hash_url(url), n) {
 		struct redirect *k = container_of(n, struct redirect, node);
 
 		if (strcmp(k->url, url) == 0)

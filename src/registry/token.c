@@ -79,8 +79,7 @@ make_room(struct tokens *t)
 {
 	if (t->map.count < MAX_ENTRIES)
 		return;
-	hmap_for_each(&t->map, h)
-	{
+	hmap_for_each(&t->map, h) {
 		struct token_entry *n =
 		    container_of(h, struct token_entry, node);
 
@@ -104,8 +103,7 @@ get_entry(struct tokens *t, const struct token_wait *w)
 		return NULL;
 	}
 	hash = hash_bytes(key, strlen(key), 0);
-	hmap_for_each_match(&t->map, hash, h)
-	{
+	hmap_for_each_match(&t->map, hash, h) {
 		n = container_of(h, struct token_entry, node);
 		if (strcmp(n->key, key) == 0)
 			return n;

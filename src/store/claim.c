@@ -11,8 +11,7 @@
 static bool
 is_claimed(const struct present *p, const struct claim *c)
 {
-	list_for_each(l, &p->claims)
-	{
+	list_for_each(l, &p->claims) {
 		const struct claim *other = list_entry(l, struct claim, link);
 
 		if ((c->is_drop || other->is_drop) &&

@@ -42,15 +42,14 @@ void
 edges_release(struct edges *t)
 {
 	list_for_each_safe(l, &t->by_age)
-	    forget(t, list_entry(l, struct edge, link));
+		forget(t, list_entry(l, struct edge, link));
 	hmap_release(&t->by_block);
 }
 
 static struct edge *
 find_edge(const struct edges *t, uint64_t block)
 {
-	hmap_for_each_match(&t->by_block, hash_u64(block), n)
-	{
+	hmap_for_each_match(&t->by_block, hash_u64(block), n) {
 		struct edge *g = container_of(n, struct edge, node);
 
 		if (g->block == block)
@@ -149,8 +148,7 @@ void
 edges_drop(struct edges *t, struct range r)
 {
 	if (r.end - r.first > t->by_block.count) {
-		list_for_each_safe(l, &t->by_age)
-		{
+		list_for_each_safe(l, &t->by_age) {
 			struct edge *g = list_entry(l, struct edge, link);
 
 			if (g->block >= r.first && g->block < r.end)
