@@ -1,4 +1,4 @@
-/* clang-format off: the tables */
+/* clang-format off */
 /* The control protocol: how the `layerfs` command, and anything else that may
  * open the socket, talks to a running layerfsd.
  *
