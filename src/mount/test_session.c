@@ -912,6 +912,8 @@ fifty_missing_reads_leave_two_threads_free(void **state)
 {
 	const struct mount_server_options o = { .threads = 2,
 		.patience_ms = 30000 };
+	const struct fuse_init_in in = { .major = FUSE_KERNEL_VERSION,
+		.minor = FUSE_KERNEL_MINOR_VERSION };
 	struct kernel *k = kernel_new(false);
 	struct gone gone = { .n = 0 };
 	struct err e = ERR_INIT;
@@ -929,14 +931,11 @@ fifty_missing_reads_leave_two_threads_free(void **state)
 	s = mount_server_new(NULL, &o, &e);
 	assert_string_equal(e.msg, "");
 	supervisor.give = session_pair(k);
+	send_request(k, FUSE_INIT, 0, &in, sizeof in); /* mount_new() waits */
 	m = mount_new(s, "cd34", k->view, "layerfs:test", NULL, &e);
 	assert_non_null(m);
 	assert_string_equal(mount_kind_name(m), "fuse");
 	mount_on_gone(m, on_gone, &gone);
-
-	const struct fuse_init_in in = { .major = FUSE_KERNEL_VERSION,
-		.minor = FUSE_KERNEL_MINOR_VERSION };
-	send_request(k, FUSE_INIT, 0, &in, sizeof in);
 	wait_reply(k);
 	send_request(k, FUSE_LOOKUP, FUSE_ROOT_ID, "cold", 5);
 	wait_reply(k);
