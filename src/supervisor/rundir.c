@@ -59,8 +59,11 @@ take_activated(void)
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	if (fd >= 0)
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	/* systemd clears O_NONBLOCK unless the service says NonBlocking=yes. */
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	return fd;
 }
 
