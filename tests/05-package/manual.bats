@@ -1,0 +1,59 @@
+# The manual says what the programs have, and nothing else.
+load ../lib/common
+
+setup() {
+	setup_test
+	MAN=$top_srcdir/docs/man
+}
+
+# "table key = default" of each, the table empty for those before the first.
+keys_of_program() {
+	"$(program layerfsd)" --print-config | sed -n \
+		-e 's/^\[\(.*\)\]$/\1/; t table' \
+		-e 's/^# \([a-z_]* = .*\)/\1/; t key' -e d \
+		-e ': table; h; d' -e ': key; G; s/\(.*\)\n\(.*\)/\2 \1/p'
+}
+
+keys_of_manual() {
+	sed -n \
+		-e 's/^# KEYS OF \[\(.*\)\]$/\1/; t table' \
+		-e 's/^\*\([a-z_]*\)\* = \(.*\)/\1 = \2/; t key' -e d \
+		-e ': table; h; d' -e ': key; G; s/\(.*\)\n\(.*\)/\2 \1/p' \
+		"$MAN/layerfs.toml.5.scd"
+}
+
+@test "every key is in layerfs.toml(5) with its default, and no other" {
+	keys_of_program >"$T/program"
+	keys_of_manual >"$T/manual"
+	[ "$(wc -l <"$T/program")" -gt 5 ]
+	diff -u "$T/program" "$T/manual"
+}
+
+@test "what --print-config prints is a configuration" {
+	"$(program layerfsd)" --print-config | sed 's/^# \([a-z_]* = \)/\1/' >"$T/all.toml"
+	# The run folder is no folder: a configuration that is accepted gets so far.
+	: >"$T/file"
+	fails_with "$T/file" "$(program layerfsd)" --config "$T/all.toml" \
+		--root "$T/root" --run "$T/file"
+	echo 'colour = "blue"' >"$T/bad.toml"
+	fails_with colour "$(program layerfsd)" --config "$T/bad.toml" \
+		--root "$T/root" --run "$T/file"
+}
+
+@test "every option of layerfsd is in layerfsd(8), and no other" {
+	"$(program layerfsd)" --help | grep -oE -- '--[a-z-]+' | sort -u >"$T/program"
+	sed -n '/^# OPTIONS/,/^# PROCESSES/p' "$MAN/layerfsd.8.scd" |
+		grep -oE -- '\*--[a-z-]+\*' | tr -d '*' | sort -u >"$T/manual"
+	diff -u "$T/program" "$T/manual"
+}
+
+@test "every command and option of layerfs is in layerfs(1)" {
+	local word
+	requires jq
+	"$(program layerfs)" --json help >"$T/table"
+	jq -r '.. | .name? // empty' "$T/table" | sort -u >"$T/words"
+	[ "$(wc -l <"$T/words")" -gt 10 ]
+	while read -r word; do
+		grep -qE -- "(^## |\*-*)$word\b" "$MAN/layerfs.1.scd" || { echo "$word"; false; }
+	done <"$T/words"
+}

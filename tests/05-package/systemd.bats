@@ -1,0 +1,39 @@
+# The units agree with what layerfsd does.
+load ../lib/common
+
+# The installed unit, pointing at the programs of the build folder.
+units() {
+	mkdir -p "$T/units"
+	cp "$top_srcdir/systemd/layerfsd.socket" "$T/units/"
+	sed "s|@sbindir[@]/layerfsd|$(program layerfsd)|" \
+		"$top_srcdir/systemd/layerfsd.service.in" >"$T/units/layerfsd.service"
+}
+
+@test "systemd finds nothing wrong with the units" {
+	requires systemd-analyze
+	units
+	# It knows the manual of the system only, not the one in the build folder.
+	run systemd-analyze verify --man=no "$T"/units/layerfsd.{service,socket}
+	echo "$output"
+	[ "$status" = 0 ]
+	[ -z "$(grep -F "$T/units" <<<"$output")" ]
+}
+
+@test "the service's command line is one that layerfsd takes" {
+	units
+	line=$(sed -n 's/^ExecStart=//p' "$T/units/layerfsd.service")
+	$line --version | grep -q '^layerfsd '
+	grep -q "^ListenStream=$(sed 's/.*--run //' <<<"$line")/control.sock$" \
+		"$T/units/layerfsd.socket"
+}
+
+@test "layerfsd takes the socket that systemd opened, with who already waits" {
+	requires systemd-socket-activate fuse jq
+	mkdir "$T/run"
+	start layerfsd systemd-socket-activate -l "$T/run/control.sock" \
+		"$(program layerfsd)" --root "$T/root" --run "$T/run"
+	wait_socket "$T/run/control.sock"
+	inode=$(stat -c %i "$T/run/control.sock")
+	[ "$(layerfs --json version | jq -r .daemon.run)" = "$T/run" ]
+	[ "$(stat -c %i "$T/run/control.sock")" = "$inode" ]
+}
