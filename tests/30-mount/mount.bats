@@ -260,7 +260,7 @@ start_tool() {
 }
 
 @test "a user's own daemon mounts on a target, by fusermount3" {
-	requires setpriv fusermount3
+	requires setpriv fusermount3 user-fuse
 	mkdir "$T/target" "$T/user"
 	cp "$(program mounttool)" "$T/mounttool"
 	chown -R nobody "$STORE" "$T/target" "$T/user"

@@ -48,6 +48,7 @@ show_logs() {
 # requires WORD...: skips the test, and says why, where one is not to be had.
 #   root           the superuser
 #   fuse           /dev/fuse can be opened
+#   user-fuse      everybody may open /dev/fuse, as fusermount3 needs it
 #   image:NAME     the test image NAME (a layout and its registry's variants)
 #   ref:REPO:TAG   this reference in the test registry's storage
 #   kernel:X.Y     at least this kernel
@@ -59,6 +60,9 @@ requires() {
 		root) [ "$(id -u)" = 0 ] || skip "requires root" ;;
 		fuse)
 			(: <>/dev/fuse) 2>/dev/null || skip "requires /dev/fuse" ;;
+		user-fuse)
+			[[ $(stat -c %a /dev/fuse 2>/dev/null) == *6 ]] ||
+				skip "requires /dev/fuse open to users" ;;
 		image:*)
 			[ -f "$LAYERFS_TEST_DATA/oci/${word#image:}/index.json" ] ||
 				skip "requires the test image ${word#image:} (tests/bench/mkimages.sh)" ;;
