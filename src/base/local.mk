@@ -17,6 +17,7 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/loop.c %D%/loop.h \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/pool.c %D%/pool.h \
+	%D%/rights.c %D%/rights.h \
 	%D%/thread.c %D%/thread.h \
 	%D%/toml.c %D%/toml.h \
 	%D%/toml_text.c %D%/toml_text.h \

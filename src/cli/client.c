@@ -11,6 +11,7 @@
 #include "base/doc.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/rights.h"
 
 #include "layerfs/control.h"
 
@@ -20,12 +21,6 @@ struct client {
 	size_t searched; /* no newline lies before it */
 	int fds[LAYERFS_CONTROL_FDS];
 	size_t n_fds, next_fd;
-};
-
-/* Room for the descriptors of one message, aligned as CMSG_ wants it. */
-union control_room {
-	struct cmsghdr align;
-	char bytes[CMSG_SPACE(LAYERFS_CONTROL_FDS * sizeof(int))];
 };
 
 static int
@@ -106,35 +101,14 @@ lost(struct err *e)
 	    "the daemon closed the connection before it answered");
 }
 
-static void
-put_fds(struct msghdr *m, union control_room *room, const int *fds, size_t n)
-{
-	struct cmsghdr *head = &room->align;
-
-	m->msg_control = room->bytes;
-	m->msg_controllen = CMSG_SPACE(n * sizeof *fds);
-	head->cmsg_level = SOL_SOCKET;
-	head->cmsg_type = SCM_RIGHTS;
-	head->cmsg_len = CMSG_LEN(n * sizeof *fds);
-	memcpy(CMSG_DATA(head), fds, n * sizeof *fds);
-}
-
 /* The descriptors go with the first byte. */
 static int
 send_line(struct client *c, const char *p, size_t n, const int *fds,
     size_t n_fds, struct err *e)
 {
 	while (n > 0) {
-		union control_room room = { 0 };
-		struct iovec part = { (void *)p, n };
-		struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1 };
-		ssize_t put;
+		ssize_t put = rights_send(c->fd, p, n, 0, fds, n_fds);
 
-		if (n_fds > 0)
-			put_fds(&m, &room, fds, n_fds);
-		put = sendmsg(c->fd, &m, MSG_NOSIGNAL);
-		if (put < 0 && errno == EINTR)
-			continue;
 		if (put < 0)
 			return errno == EPIPE || errno == ECONNRESET
 				   ? lost(e)
@@ -164,45 +138,24 @@ send_request(struct client *c, const struct doc *request, const int *fds,
 	return failed;
 }
 
-/* Keeps what there is room for and closes the rest. */
+/* Keeps what there is room for. */
 static int
-keep_fds(struct client *c, struct msghdr *m, struct err *e)
+keep_fds(struct client *c, struct rights *r, struct err *e)
 {
-	bool fits = (m->msg_flags & MSG_CTRUNC) == 0;
-
-	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h != NULL;
-	     h = CMSG_NXTHDR(m, h)) {
-		size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
-			if (c->n_fds < LAYERFS_CONTROL_FDS) {
-				c->fds[c->n_fds++] = fd;
-			} else {
-				close(fd);
-				fits = false;
-			}
-		}
-	}
-	if (!fits)
+	if (r->is_cut || r->n > LAYERFS_CONTROL_FDS - c->n_fds) {
+		rights_close(r);
 		return err_set(
 		    e, EPROTO, "the daemon sent too many descriptors");
+	}
+	memcpy(c->fds + c->n_fds, r->fds, r->n * sizeof *r->fds);
+	c->n_fds += r->n;
 	return 0;
 }
 
 static int
 receive_more(struct client *c, struct err *e)
 {
-	union control_room room;
-	struct iovec part;
-	struct msghdr m = { .msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = room.bytes,
-		.msg_controllen = sizeof room.bytes };
+	struct rights r;
 	ssize_t got;
 
 	/* A line may be as long as the buffer's ceiling, not longer. */
@@ -211,11 +164,8 @@ receive_more(struct client *c, struct err *e)
 		    LIMIT_CONTROL_MESSAGE_BYTES);
 	if (buf_reserve(&c->in, min_u64(KIB(64), c->in.max - c->in.len), e) < 0)
 		return -1;
-	part.iov_base = c->in.data + c->in.len;
-	part.iov_len = c->in.cap - c->in.len;
-	do
-		got = recvmsg(c->fd, &m, MSG_CMSG_CLOEXEC);
-	while (got < 0 && errno == EINTR);
+	got = rights_receive(
+	    c->fd, c->in.data + c->in.len, c->in.cap - c->in.len, 0, &r);
 	if (got < 0)
 		return errno == ECONNRESET
 			   ? lost(e)
@@ -223,7 +173,7 @@ receive_more(struct client *c, struct err *e)
 	if (got == 0)
 		return lost(e);
 	c->in.len += got;
-	return keep_fds(c, &m, e);
+	return keep_fds(c, &r, e);
 }
 
 static struct doc *

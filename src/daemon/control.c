@@ -19,6 +19,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/rights.h"
 
 enum { SEND_PATIENCE_MS = 10000, READ_BYTES = 64 << 10, ID_SIZE = 40 };
 
@@ -54,31 +55,14 @@ static ssize_t
 send_some(int fd, const char *p, size_t n, int with_fd)
 {
 	struct pollfd ready = { .fd = fd, .events = POLLOUT };
-	struct iovec iov = { (char *)p, n };
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} box = { 0 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	if (with_fd >= 0) {
-		m.msg_control = box.space;
-		m.msg_controllen = sizeof box.space;
-		struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-
-		h->cmsg_level = SOL_SOCKET;
-		h->cmsg_type = SCM_RIGHTS;
-		h->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(h), &with_fd, sizeof(int));
-	}
 	for (;;) {
-		ssize_t put = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t put = rights_send(
+		    fd, p, n, MSG_DONTWAIT, &with_fd, with_fd >= 0 ? 1 : 0);
 
 		if (put >= 0)
 			return put;
-		if (errno == EAGAIN && poll(&ready, 1, SEND_PATIENCE_MS) > 0)
-			continue;
-		if (errno != EINTR)
+		if (errno != EAGAIN || poll(&ready, 1, SEND_PATIENCE_MS) <= 0)
 			return -1;
 	}
 }
@@ -286,24 +270,15 @@ start_next(struct connection *c)
 }
 
 static void
-take_fds(struct connection *c, struct msghdr *m)
+take_fds(struct connection *c, struct rights *r)
 {
-	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h != NULL;
-	     h = CMSG_NXTHDR(m, h)) {
-		size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	size_t room = LAYERFS_CONTROL_FDS - c->n_fds;
 
-		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
-			if (c->n_fds < LAYERFS_CONTROL_FDS)
-				c->fds[c->n_fds++] = fd;
-			else
-				close(fd);
-		}
+	for (size_t i = 0; i < r->n && i < room; i++) {
+		c->fds[c->n_fds++] = r->fds[i];
+		r->fds[i] = -1;
 	}
+	rights_close(r);
 }
 
 /* False when the client is gone. */
@@ -311,21 +286,16 @@ static bool
 read_some(struct connection *c)
 {
 	struct err e;
-	char space[CMSG_SPACE(sizeof(int) * LAYERFS_CONTROL_FDS)];
-	struct iovec iov;
-	struct msghdr m = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = space,
-		.msg_controllen = sizeof space };
+	struct rights r;
 	ssize_t got;
 
 	if (buf_reserve(&c->in, READ_BYTES, &e) < 0)
 		return false;
-	iov = (struct iovec){ c->in.data + c->in.len, READ_BYTES };
-	got = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	got = rights_receive(
+	    c->fd, c->in.data + c->in.len, READ_BYTES, MSG_DONTWAIT, &r);
 	if (got < 0)
-		return errno == EAGAIN || errno == EINTR;
-	take_fds(c, &m);
+		return errno == EAGAIN;
+	take_fds(c, &r);
 	c->in.len += got;
 	return got > 0;
 }

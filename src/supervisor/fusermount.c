@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/rights.h"
 
 extern char **environ;
 
@@ -43,27 +44,15 @@ run(char *const *argv, int is_quiet, struct err *e)
 static int
 receive_fd(int sock, struct err *e)
 {
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
+	struct rights r;
 	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr h = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof control };
-	struct cmsghdr *c;
-	int fd;
 
-	if (recvmsg(sock, &h, MSG_CMSG_CLOEXEC) < 0)
+	if (rights_receive(sock, &byte, 1, 0, &r) < 0)
 		return err_sys(e, "receive from fusermount3");
-	c = CMSG_FIRSTHDR(&h);
-	if (c == NULL || c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(sizeof fd))
-		return err_set(e, EPROTO, "fusermount3 sent no descriptor");
-	memcpy(&fd, CMSG_DATA(c), sizeof fd);
-	return fd;
+	if (r.n == 1)
+		return r.fds[0];
+	rights_close(&r);
+	return err_set(e, EPROTO, "fusermount3 sent no descriptor");
 }
 
 static int

@@ -7,84 +7,38 @@
 #include <unistd.h>
 
 #include "base/err.h"
-
-union control {
-	struct cmsghdr align;
-	char room[CMSG_SPACE(MESSAGE_FDS_MAX * sizeof(int))];
-};
+#include "base/rights.h"
 
 int
 message_send(int sock, const struct message *m, const int *fds, unsigned n_fds,
     int flags, struct err *e)
 {
-	union control control = { 0 };
-	struct iovec iov = { (void *)m, sizeof *m };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n;
-
-	if (n_fds > 0) {
-		h.msg_control = &control;
-		h.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-		struct cmsghdr *c = CMSG_FIRSTHDR(&h);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
-	}
-	do
-		n = sendmsg(sock, &h, flags | MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? err_sys(e, "send to the other process") : 0;
-}
-
-static unsigned
-take_descriptors(struct msghdr *h, int fds[MESSAGE_FDS_MAX])
-{
-	unsigned n = 0;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-		size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-			if (n < MESSAGE_FDS_MAX)
-				fds[n++] = fd;
-			else
-				close(fd);
-		}
-	}
-	return n;
+	if (rights_send(sock, m, sizeof *m, flags, fds, n_fds) < 0)
+		return err_sys(e, "send to the other process");
+	return 0;
 }
 
 int
 message_receive(int sock, struct message *m, int fds[MESSAGE_FDS_MAX],
     unsigned *n_fds, struct err *e)
 {
-	union control control = { 0 };
-	struct iovec iov = { m, sizeof *m };
-	struct msghdr h = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof control };
-	ssize_t n;
+	struct rights r;
+	ssize_t n = rights_receive(sock, m, sizeof *m, 0, &r);
 
 	*n_fds = 0;
-	do
-		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_sys(e, "receive from the other process");
 	if (n == 0)
 		return err_set(e, ECONNRESET, "the other process is gone");
-	*n_fds = take_descriptors(&h, fds);
-	if (n == sizeof *m && !(h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
-	    m->version == MESSAGE_VERSION)
-		return 0;
-	while (*n_fds > 0)
-		close(fds[--*n_fds]);
-	return err_set(e, EPROTO, "the other process speaks another version");
+	if (n != sizeof *m || r.is_cut || r.n > MESSAGE_FDS_MAX ||
+	    m->version != MESSAGE_VERSION) {
+		rights_close(&r);
+		return err_set(
+		    e, EPROTO, "the other process speaks another version");
+	}
+	*n_fds = r.n;
+	memcpy(fds, r.fds, r.n * sizeof *fds);
+	return 0;
 }
 
 void

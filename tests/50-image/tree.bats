@@ -9,6 +9,17 @@ load ../lib/containerd
 
 : "${IMAGES:=nginx odd python}"
 
+# The layers say nothing of the root itself: containerd shows when it unpacked.
+forget_root_time() { awk -F '\t' -v OFS='\t' 'NR == 1 { $7 = "-" } 1'; }
+
+same_image() {
+	"$top_srcdir/tests/bench/treedump.py" -c "$1" | forget_root_time >"$T/theirs.tree"
+	"$top_srcdir/tests/bench/treedump.py" -c "$2" | forget_root_time >"$T/ours.tree"
+	[ "$(wc -l <"$T/ours.tree")" -gt 5000 ] &&
+		diff -u "$T/theirs.tree" "$T/ours.tree" >"$T/tree.diff" ||
+		{ head -n 40 "$T/tree.diff"; return 1; }
+}
+
 # same_as_containerd IMAGE REPOSITORY:TAG
 same_as_containerd() {
 	requires root fuse containerd ctr docker-registry "image:$1" \
@@ -19,7 +30,7 @@ same_as_containerd() {
 	start_daemon
 	mkdir "$T/ours"
 	layerfs mount "$REGISTRY/$2" "$T/ours"
-	same_tree "$T/theirs" "$T/ours"
+	same_image "$T/theirs" "$T/ours"
 }
 
 # in_each_image SUFFIX TAG
@@ -66,5 +77,5 @@ in_each_image() {
 	start_daemon
 	mkdir "$T/ours"
 	layerfs mount "oci:$LAYERFS_TEST_DATA/oci/odd" "$T/ours"
-	same_tree "$T/theirs" "$T/ours"
+	same_image "$T/theirs" "$T/ours"
 }
