@@ -1,5 +1,6 @@
 noinst_LIBRARIES += %D%/libbase.a
 %C%_libbase_a_SOURCES = \
+	%D%/base64.c %D%/base64.h \
 	%D%/bytes.c %D%/bytes.h \
 	%D%/cleanup.h \
 	%D%/clock.h \

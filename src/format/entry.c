@@ -128,6 +128,12 @@ set_xattrs(struct tree *t, struct node *n, const struct tar_entry *x,
 	for (size_t i = 0; i < x->n_xattrs; i++) {
 		const struct tar_xattr *a = &x->xattrs[i];
 
+		/* containerd takes no administrator's attributes from an
+		 * archive either: they say what the kernel shall trust. */
+		if (strncmp(a->name, "trusted.", strlen("trusted.")) == 0) {
+			++*dropped;
+			continue;
+		}
 		if (tree_set_xattr(t, n, a->name, a->value, a->len, e) == 0)
 			continue;
 		if (e->code != ENOTSUP)

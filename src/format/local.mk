@@ -1,6 +1,5 @@
 noinst_LIBRARIES += %D%/libformat.a
 %C%_libformat_a_SOURCES = \
-	%D%/base64.c %D%/base64.h \
 	%D%/cutter.c %D%/cutter.h \
 	%D%/entry.c %D%/entry.h \
 	%D%/estargz.c \

@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "format/base64.h"
 #include "format/testing.h"
 #include "format/timestamp.h"
+#include "base/base64.h"
 
 static void
 times_are_read_to_the_nanosecond_in_any_zone(void **state)

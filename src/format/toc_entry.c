@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/base64.h"
 #include "format/timestamp.h"
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/json_pull.h"
 #include "base/limits.h"

@@ -127,7 +127,7 @@ no_memory(struct err *e)
 static int
 split_auth(struct credential *c, const char *auth, struct err *e)
 {
-	AUTO_SECRET char *text = base64_decode(auth);
+	AUTO_SECRET char *text = secret_from_base64(auth);
 	char *colon = text != NULL ? strchr(text, ':') : NULL;
 
 	if (colon == NULL)

@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+#include "base/base64.h"
+#include "base/err.h"
+
 void
 secret_free(char *s)
 {
@@ -18,54 +21,40 @@ secret_buf_release(struct buf *b)
 	buf_release(b);
 }
 
-static const char alphabet[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-char *
-base64_encode(const char *s)
+/* The text of a buffer, which is the caller's now; NULL when there is no room
+ * for its NUL. */
+static char *
+take_text(struct buf *b)
 {
-	size_t n = strlen(s);
-	char *out = malloc((n + 2) / 3 * 4 + 1), *to = out;
+	struct err e;
 
-	if (out == NULL)
+	if (buf_append(b, "", 1, &e) < 0)
 		return NULL;
-	for (size_t i = 0; i < n; i += 3) {
-		uint32_t v = (uint8_t)s[i] << 16;
-
-		if (i + 1 < n)
-			v |= (uint8_t)s[i + 1] << 8;
-		if (i + 2 < n)
-			v |= (uint8_t)s[i + 2];
-		*to++ = alphabet[v >> 18];
-		*to++ = alphabet[v >> 12 & 63];
-		*to++ = i + 1 < n ? alphabet[v >> 6 & 63] : '=';
-		*to++ = i + 2 < n ? alphabet[v & 63] : '=';
-	}
-	*to = 0;
-	return out;
+	return (char *)take_ptr(&b->data);
 }
 
 char *
-base64_decode(const char *s)
+secret_to_base64(const char *s)
 {
-	size_t n = strcspn(s, "=");
-	AUTO_SECRET char *out = calloc(n / 4 * 3 + 4, 1);
-	char *to = out;
-	uint32_t v = 0;
+	size_t n = strlen(s);
+	AUTO_SECRET_BUF struct buf b = BUF_INIT((n + 2) / 3 * 4 + 1);
+	struct err e;
 
-	if (out == NULL || n % 4 == 1 || strspn(s + n, "=") != strlen(s + n))
+	return base64_encode(&b, s, n, &e) < 0 ? NULL : take_text(&b);
+}
+
+char *
+secret_from_base64(const char *s)
+{
+	size_t n = strlen(s), padded = (n + 3) / 4 * 4;
+	AUTO_SECRET_BUF struct buf text = BUF_INIT(padded + 1);
+	AUTO_SECRET_BUF struct buf b = BUF_INIT(padded + 1);
+	struct err e;
+
+	if (n % 4 == 1 || buf_append(&text, s, n, &e) < 0 ||
+	    buf_append(&text, "==", padded - n, &e) < 0 ||
+	    base64_decode(&b, (const char *)text.data, padded, &e) < 0 ||
+	    (b.len > 0 && memchr(b.data, 0, b.len) != NULL))
 		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		const char *at = strchr(alphabet, s[i]);
-
-		if (at == NULL)
-			return NULL;
-		v = v << 6 | (uint32_t)(at - alphabet);
-		if (i % 4 == 0)
-			continue;
-		*to = v >> (6 - 2 * (i % 4)) & 255;
-		if (*to++ == 0)
-			return NULL;
-	}
-	return take_ptr(&out);
+	return take_text(&b);
 }

@@ -19,9 +19,9 @@ secret_cleanup(char **s)
 #define AUTO_SECRET_BUF CLEANUP(secret_buf_release)
 
 /* Allocated; NULL when out of memory. */
-char *base64_encode(const char *s);
+char *secret_to_base64(const char *s);
 /* Allocated and NUL ended; NULL for bad text, text with a NUL in it, or no
  * memory.  Padding may be missing. */
-char *base64_decode(const char *s);
+char *secret_from_base64(const char *s);
 
 #endif

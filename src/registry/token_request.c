@@ -240,7 +240,7 @@ token_basic_header(const struct credential *c)
 		plain = NULL;
 		return NULL;
 	}
-	coded = base64_encode(plain);
+	coded = secret_to_base64(plain);
 	if (coded == NULL ||
 	    asprintf(&header, "Authorization: Basic %s", coded) < 0)
 		return NULL;

@@ -1,6 +1,6 @@
 /* Base 64 (RFC 4648, with padding), as JSON carries bytes. */
-#ifndef FORMAT_BASE64_H
-#define FORMAT_BASE64_H
+#ifndef BASE_BASE64_H
+#define BASE_BASE64_H
 
 #include <stddef.h>
 
@@ -9,5 +9,8 @@ struct err;
 
 /* Appends the bytes; EBADMSG when the text is no base 64. */
 int base64_decode(struct buf *out, const char *text, size_t n, struct err *e);
+
+/* Appends the text, padded. */
+int base64_encode(struct buf *out, const void *p, size_t n, struct err *e);
 
 #endif

@@ -1,4 +1,4 @@
-#include "format/base64.h"
+#include "base/base64.h"
 
 #include <errno.h>
 
@@ -45,6 +45,32 @@ base64_decode(struct buf *out, const char *text, size_t n, struct err *e)
 			out->data[out->len++] = v >> 8;
 		if (digits > 3)
 			out->data[out->len++] = v;
+	}
+	return 0;
+}
+
+int
+base64_encode(struct buf *out, const void *p, size_t n, struct err *e)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const uint8_t *s = p;
+
+	if (buf_reserve(out, (n + 2) / 3 * 4, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i += 3) {
+		uint8_t *to = out->data + out->len;
+		uint32_t v = s[i] << 16;
+
+		if (i + 1 < n)
+			v |= s[i + 1] << 8;
+		if (i + 2 < n)
+			v |= s[i + 2];
+		to[0] = digits[v >> 18];
+		to[1] = digits[v >> 12 & 63];
+		to[2] = i + 1 < n ? digits[v >> 6 & 63] : '=';
+		to[3] = i + 2 < n ? digits[v & 63] : '=';
+		out->len += 4;
 	}
 	return 0;
 }
