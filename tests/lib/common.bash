@@ -34,8 +34,15 @@ teardown_test() {
 	unmount_under "$T"
 	# bats shows this only where the test failed
 	[ -n "${BATS_TEST_COMPLETED-}" ] || show_logs
+	! sanitizers_complain || { show_logs; return 1; }
 	# Whatever is still mounted must not be walked into by bats' clean-up.
 	[ -z "$(mounts_under "$T")" ]
+}
+
+# What a sanitizer found in a daemon is nobody's exit status.
+sanitizers_complain() {
+	grep -qsE 'ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:' \
+		"$T"/log/*
 }
 
 show_logs() {
