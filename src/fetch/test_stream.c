@@ -275,7 +275,7 @@ a_wrong_digest_leaves_nothing(void **s)
 	begin(&p, wrap_zstd);
 	p.blob.data[p.blob.len - 2000] ^= 1;
 	assert_fails(pull(&p), p.e, EBADMSG);
-	assert_non_null(strstr(p.e.msg, DIGEST_TEXT(&p.layer.digest)));
+	assert_non_null(strstr(p.e.msg, "its digest is sha256:"));
 	assert_int_equal(present_bytes(&p), 0);
 	end(&p);
 }

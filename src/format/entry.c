@@ -172,8 +172,8 @@ add_node(struct tree *t, const struct tar_entry *x, uint64_t content,
 	return set_xattrs(t, n, x, dropped, e);
 }
 
-static int
-add(struct tree *t, const struct tar_entry *x, uint64_t content,
+int
+entry_add(struct tree *t, const struct tar_entry *x, uint64_t content,
     uint64_t *dropped, struct err *e)
 {
 	struct parts p = split(x->path, x->path_len);
@@ -188,14 +188,5 @@ add(struct tree *t, const struct tar_entry *x, uint64_t content,
 	case IGNORED:
 		return 0;
 	}
-	return 0;
-}
-
-int
-entry_add(struct tree *t, const struct tar_entry *x, uint64_t content,
-    uint64_t *dropped_xattrs, struct err *e)
-{
-	if (add(t, x, content, dropped_xattrs, e) < 0)
-		return entry_wrap(e, x->path, x->path_len);
 	return 0;
 }

@@ -20,9 +20,9 @@ struct tree;
 bool entry_has_contents(const struct tar_entry *x);
 
 /* `content`: node_attr.content.  Attributes that the tree cannot hold are left
- * out and counted.  EBADMSG names the entry. */
+ * out and counted.  The caller wraps errors with entry_wrap(). */
 int entry_add(struct tree *t, const struct tar_entry *x, uint64_t content,
-    uint64_t *dropped_xattrs, struct err *e);
+    uint64_t *dropped, struct err *e);
 
 /* Wraps *e with the entry's name, what is not printable escaped. */
 int entry_wrap(struct err *e, const char *path, size_t len);

@@ -122,7 +122,9 @@ on_end(struct tar_sink *t, const struct tar_entry *x, struct err *e)
 				s->sink->end(s->sink, &whole, s->cutter.chunks,
 				    s->cutter.n_chunks, &ordinal, e) < 0))
 		return entry_wrap(e, x->path, x->path_len);
-	return entry_add(s->tree, x, ordinal, &s->dropped_xattrs, e);
+	if (entry_add(s->tree, x, ordinal, &s->dropped_xattrs, e) < 0)
+		return entry_wrap(e, x->path, x->path_len);
+	return 0;
 }
 
 /* ---- life ---- */

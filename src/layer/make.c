@@ -77,10 +77,11 @@ read_table(const struct layer_making *m, const struct format *f,
 
 	if (is_in_tail && find_in_tail(m, f, place, e) < 0)
 		return err_wrap(e, "%s footer", f->name);
-	if (read_part(m, place->blob_off, place->blob_len, &toc, e) < 0 ||
-	    f->parse(
-		m->descriptor, place, toc.data, toc.len, &out->contents, e) < 0)
+	if (read_part(m, place->blob_off, place->blob_len, &toc, e) < 0)
 		return err_wrap(e, "%s table of contents", f->name);
+	if (f->parse(
+		m->descriptor, place, toc.data, toc.len, &out->contents, e) < 0)
+		return err_wrap(e, "%s", f->name);
 	out->format = f->name;
 	out->reason = "";
 	return store_place(m->store, out->contents.map, e);

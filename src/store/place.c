@@ -173,7 +173,8 @@ store_allocate(struct store *s, uint64_t len, uint64_t *off, struct err *e)
 	LOCK_SCOPE(&s->lock);
 
 	if (len > LIMIT_LAYER_BYTES)
-		return err_set(e, ENOSPC, "%" PRIu64 " bytes at once", len);
+		return err_set(e, E2BIG,
+		    "%" PRIu64 " bytes are more than a layer may have", len);
 	return allocate(s, range_of_bytes(0, len).end, off, e);
 }
 
