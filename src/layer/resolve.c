@@ -37,7 +37,7 @@ load_manifest(struct catalog *c, const struct digest *d, struct manifest *out,
 
 /* Notes name, image and layers in one transaction. */
 static int
-note_image(struct catalog *c, const char *name, const struct manifest *m,
+note_names(struct catalog *c, const char *name, const struct manifest *m,
     struct err *e)
 {
 	struct db *db = catalog_parts(c)->db;
@@ -57,6 +57,18 @@ note_image(struct catalog *c, const char *name, const struct manifest *m,
 		return -1;
 	}
 	return db_commit(db, e);
+}
+
+/* Only an image that opened may take the name of the one before it, which may
+ * be all that is left when the registry goes away. */
+static int
+note_image(struct catalog *c, const char *name, const struct manifest *m,
+    struct err *e)
+{
+	if (files_save_blob(
+		catalog_parts(c)->store, &m->digest, m->raw, m->raw_len, e) < 0)
+		return -1;
+	return note_names(c, name, m, e);
 }
 
 /* ---- asking the registry, or remembering ---- */
@@ -90,7 +102,7 @@ remember(struct catalog *c, const struct reference *ref, struct manifest *out,
 
 static int
 ask(struct catalog *c, const struct image_request *q, struct manifest *out,
-    struct err *e)
+    bool *is_news, struct err *e)
 {
 	const struct catalog_parts *p = catalog_parts(c);
 	struct platform here = platform_of_machine();
@@ -98,18 +110,14 @@ ask(struct catalog *c, const struct image_request *q, struct manifest *out,
 	if (registry_resolve(
 		p->registry, q->reference, q->layout, &here, out, e) < 0)
 		return remember(c, q->reference, out, e);
-	if (files_save_blob(p->store, &out->digest, out->raw, out->raw_len, e) <
-		0 ||
-	    note_image(c, q->reference->name, out, e) < 0) {
-		manifest_release(out);
-		return -1;
-	}
+	*is_news = true;
 	return 0;
 }
 
+/* *is_news: the registry said it, nothing here knows it yet. */
 static int
 resolve(struct catalog *c, const struct image_request *q, struct manifest *out,
-    struct err *e)
+    bool *is_news, struct err *e)
 {
 	struct digest d;
 	int64_t resolved_s;
@@ -120,7 +128,7 @@ resolve(struct catalog *c, const struct image_request *q, struct manifest *out,
 		&resolved_s, &unknown) == 0 &&
 	    load_manifest(c, &d, out, &unknown) == 0)
 		return 0;
-	return ask(c, q, out, e);
+	return ask(c, q, out, is_news, e);
 }
 
 static struct source *
@@ -160,8 +168,9 @@ catalog_open_image(
 	AUTO_MANIFEST struct manifest m = { 0 };
 	struct source *s;
 	struct image *i;
+	bool is_news = false;
 
-	if (resolve(c, q, &m, e) < 0)
+	if (resolve(c, q, &m, &is_news, e) < 0)
 		return NULL;
 	if (q->watcher != NULL)
 		q->watcher->on_progress(
@@ -171,9 +180,14 @@ catalog_open_image(
 		return NULL;
 	i = image_open(c, &m, q->reference->name, s, q->watcher, e);
 	source_unref(s);
-	if (i != NULL)
-		db_touch_image(catalog_parts(c)->db, &i->manifest.digest,
-		    &(struct err){ 0 });
+	if (i == NULL)
+		return NULL;
+	if (is_news && note_image(c, q->reference->name, &i->manifest, e) < 0) {
+		image_unref(i);
+		return NULL;
+	}
+	db_touch_image(
+	    catalog_parts(c)->db, &i->manifest.digest, &(struct err){ 0 });
 	return i;
 }
 
