@@ -139,6 +139,18 @@ request_free(struct request *r)
 	free(r);
 }
 
+/* Whoever reads the log does not see the command. */
+static void
+log_failure(const struct request *r, const struct err *e)
+{
+	const char *what = doc_string(doc_find(r->arguments, "reference"));
+
+	if (what != NULL)
+		log_warn("%s %s: %s", r->op->name, what, e->msg);
+	else
+		log_info("%s: %s", r->op->name, e->msg);
+}
+
 static void
 run_request(struct task *t)
 {
@@ -148,7 +160,7 @@ run_request(struct task *t)
 	struct err e = ERR_INIT;
 
 	if (r->op->run(r, result, &e) < 0) {
-		log_info("%s: %s", r->op->name, e.msg);
+		log_failure(r, &e);
 		send_failure(c, &e);
 	} else {
 		doc_set_bool(result, "ok", true);
