@@ -1,6 +1,6 @@
 # Registries to test the client against: a fake one that misbehaves, and
 # Debian's docker-registry behind TLS with passwords or tokens.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154
 
 regtool() { "$(program regtool)" "$@"; }
 
