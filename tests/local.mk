@@ -20,3 +20,9 @@ check-images: all
 	$(srcdir)/tests/bench/variants.sh
 	$(MAKE) check-tests
 .PHONY: check-images
+
+# Figures, not verdicts: half an hour on a quiet machine.  RUNS, IMAGES, NETS,
+# MODES and PARTS choose; see docs/PERFORMANCE.md.
+bench: all
+	top_builddir='$(abs_top_builddir)' $(srcdir)/tests/bench/bench.sh
+.PHONY: bench

@@ -22,47 +22,6 @@ MODES=${MODES:-"overlayfs stargz"} NETS=${NETS:-"5:1000"} RUNS=${RUNS:-3}
 OUT=${OUT:-$D/results.jsonl}
 [ $# -gt 0 ] && IMAGES=$*
 
-cpu_rss() { # PID -> "cpu_seconds peak_rss_kb" (children reaped included)
-    local s; s=$(cat "/proc/$1/stat" 2>/dev/null) || { echo "0 0"; return; }
-    s=${s##*) }; set -- $s "$1"
-    local hwm; hwm=$(awk '/VmHWM/{print $2}' "/proc/${!#}/status")
-    awk -v t=$((${12} + ${13} + ${14} + ${15})) -v r="${hwm:-0}" 'BEGIN { printf "%.2f %d\n", t / 100, r }'
-}
-step() { # NAME MARK CMD...: run a step, result in $R/NAME.json
-    local n=$1 m=$2; shift 2
-    python3 "$BENCH/ready.py" "$R/$n.json" --mark "$m" --net "$(pid_of netsim)" "$R/net.json" -- "$@"
-}
-record() { # IMAGE MODE NET RUN DAEMONS...
-    local i=$1 m=$2 n=$3 r=$4 d=() p cpu rss; shift 4
-    for p in "$@"; do read -r cpu rss <<<"$(cpu_rss "$(pid_of "$p")")"; d+=("$p" "$cpu" "$rss"); done
-    local disk; disk=$(case $m in podman) du -skx "$D/run/podman" ;; *) du -skx "$CTD_ROOT" "$SGZ_ROOT" ;; esac 2>/dev/null | awk '{s+=$1} END {print s+0}')
-    net_stats >"$R/net-end.json"
-    python3 - "$i" "$m" "$n" "$r" "$R" "$disk" "$NOISE" "${d[@]}" >>"$OUT" <<'PY'
-import json, sys
-i, m, n, r, R, disk, noise, *d = sys.argv[1:]
-L = lambda s: json.load(open(f"{R}/{s}.json"))
-pull, create, run, net, end = L("pull"), L("create"), L("run"), L("net-pull"), L("net-end")
-lat, bw = n.split(":")
-o = dict(image=i, mode=m, oneway_ms=float(lat), mbit=float(bw), run=int(r), ok=not (pull["rc"] or create["rc"] or run["rc"] or run["t_ready"] is None),
-         pull_s=pull["t_exit"], create_s=create["t_exit"], ready_s=run["t_ready"], exit_s=run["t_exit"])
-if o["ok"]:
-    o["total_s"] = pull["t_exit"] + create["t_exit"] + run["t_ready"]
-o["pull_bytes"], o["pull_reqs"] = net["bytes_down"], net["requests"]
-if "net" in run:
-    o["ready_bytes"], o["ready_reqs"], o["conns"] = run["net"]["bytes_down"], run["net"]["requests"], run["net"]["connections"]
-o["end_bytes"] = end["bytes_down"]
-o["client_cpu_s"] = pull["cpu"] + create["cpu"] + run["cpu"]
-for k in range(0, len(d), 3):
-    o[d[k] + "_cpu_s"], o[d[k] + "_rss_kb"] = float(d[k + 1]), int(d[k + 2])
-o["disk_kb"], o["noise_pct"] = int(disk), int(noise)
-for s, x in (("pull", pull), ("create", create), ("run", run)):
-    if x.get("output"):
-        o[s + "_output"] = x["output"][-400:]
-print(json.dumps(o))
-PY
-    tail -1 "$OUT" | jq -r '[.image,.mode,(.oneway_ms|tostring)+":"+(.mbit|tostring),.ok,.pull_s,.create_s,.ready_s,.total_s,.ready_bytes,.ready_reqs]|map(tostring[0:9])|join(" ")' >&2
-}
-
 run_containerd() { # IMAGE MODE NET RUN SNAPSHOTTER REF PULLCMD...
     local i=$1 m=$2 n=$3 r=$4 sn=$5 ref=$6; shift 6
     local id=b$r; ctd_wipe; sgz_wipe; cold
@@ -73,7 +32,7 @@ run_containerd() { # IMAGE MODE NET RUN SNAPSHOTTER REF PULLCMD...
     net_stats >"$R/net-pull.json"
     step create "@@" ctr -a "$CTD_SOCK" c create --snapshotter "$sn" "$ref" $id
     step run READY ctr -a "$CTD_SOCK" t start $id
-    record "$i" "$m" "$n" "$r" "${daemons[@]}"
+    DISK="$CTD_ROOT $SGZ_ROOT" record "$i" "$m" "$n" "$r" "${daemons[@]}"
     CTR t rm -f $id >/dev/null 2>&1; CTR c rm $id >/dev/null 2>&1
 }
 run_podman() { # IMAGE MODE NET RUN REF
@@ -86,7 +45,7 @@ run_podman() { # IMAGE MODE NET RUN REF
     net_stats >"$R/net-pull.json"
     step create "@@" "${P[@]}" create --name b$r --network none --log-driver none --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 "$ref"
     step run READY "${P[@]}" start -a b$r
-    record "$i" "$m" "$n" "$r"
+    DISK=$D/run/podman record "$i" "$m" "$n" "$r"
     "${P[@]}" rm -f b$r >/dev/null 2>&1
 }
 
