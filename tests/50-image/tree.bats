@@ -12,8 +12,13 @@ load ../lib/containerd
 # The layers say nothing of the root itself: containerd shows when it unpacked.
 forget_root_time() { awk -F '\t' -v OFS='\t' 'NR == 1 { $7 = "-" } 1'; }
 
+# Every producer of tables of contents writes JSON, and U+FFFD for a byte of a
+# name that is no UTF-8: odd's one such name is lost before layerfs sees it.
+as_producers_write() { sed 's/latin1-\\xe9/latin1-\\xef\\xbf\\xbd/'; }
+
 same_image() {
-	"$top_srcdir/tests/bench/treedump.py" -c "$1" | forget_root_time >"$T/theirs.tree"
+	"$top_srcdir/tests/bench/treedump.py" -c "$1" | forget_root_time |
+		"$THEIR_NAMES" >"$T/theirs.tree"
 	"$top_srcdir/tests/bench/treedump.py" -c "$2" | forget_root_time >"$T/ours.tree"
 	[ "$(wc -l <"$T/ours.tree")" -gt 5000 ] &&
 		diff -u "$T/theirs.tree" "$T/ours.tree" >"$T/tree.diff" ||
@@ -33,9 +38,9 @@ same_as_containerd() {
 	same_image "$T/theirs" "$T/ours"
 }
 
-# in_each_image SUFFIX TAG
+# in_each_image SUFFIX TAG [THEIR_NAMES]
 in_each_image() {
-	local i
+	local i THEIR_NAMES=${3:-cat}
 	for i in $IMAGES; do
 		echo "# $i$1:$2"
 		same_as_containerd "$i" "$i$1:$2"
@@ -54,22 +59,23 @@ in_each_image() {
 }
 
 @test "skopeo's zstd:chunked equals containerd's unpacking" {
-	in_each_image -zc zstdchunked
+	in_each_image -zc zstdchunked as_producers_write
 }
 
 @test "ctr-remote's zstd:chunked equals containerd's unpacking" {
-	in_each_image "" zc-stargz
+	in_each_image "" zc-stargz as_producers_write
 }
 
 @test "eStargz equals containerd's unpacking" {
-	in_each_image "" esgz
+	in_each_image "" esgz as_producers_write
 }
 
 @test "optimised eStargz equals containerd's unpacking" {
-	in_each_image "" esgz-opt
+	in_each_image "" esgz-opt as_producers_write
 }
 
 @test "an OCI layout folder equals containerd's unpacking" {
+	local THEIR_NAMES=cat
 	requires root fuse containerd ctr docker-registry image:odd ref:odd:gzip
 	start_registry
 	start_containerd
