@@ -2,6 +2,7 @@
  * worker that the supervisor started. */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "layerfs/control.h"
 
 enum { OPTION_WORKER_FD = 256, OPTION_PRINT_CONFIG };
+enum { ARENAS = 4 };
 
 struct options {
 	const char *root;
@@ -144,6 +146,8 @@ work(const struct options *o, struct err *e)
 		.agent_fd = o->worker_fd,
 	};
 
+	/* By default each of our many threads would keep a heap of its own. */
+	mallopt(M_ARENA_MAX, ARENAS);
 	/* Started by way of /proc/self/exe, it would be called "exe". */
 	prctl(PR_SET_NAME, "layerfsd-worker");
 	log_set_name("layerfsd[worker]");

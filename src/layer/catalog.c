@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "layer/files.h"
@@ -267,6 +268,9 @@ wait_or_make(struct catalog *c, const struct layer_making *m, struct record *r,
 	begin_making(c, r);
 	lock_release(&c->lock);
 	l = make_layer(c, m, &failure);
+	/* A tree of 45,000 entries leaves tens of MiB that malloc would keep
+	 * for a next time that may never come. */
+	malloc_trim(0);
 	lock_acquire(&c->lock);
 	end_making(c, r, l, &failure);
 	return finish_taking(c, r, e);
