@@ -39,9 +39,10 @@ struct plan_span {
  * span that is queued or absent.  Both ends are such. */
 struct plan_span plan_run(const struct plan_view *v, uint32_t seed);
 
-/* A reader missed the chunk `rank`, part of a small object: the last rank up to
- * which absent chunks of small objects shall be fetched with it. */
-uint32_t plan_neighbours(const struct plan_view *v, uint32_t rank);
+/* A reader missed the chunk `seed`: the ranks around it of which absent chunks
+ * shall be fetched too. */
+struct plan_span plan_window(const struct plan_view *v, uint32_t seed);
+/* A large file beside a missed one is not wanted because that is. */
 bool plan_is_small(uint64_t object_size);
 
 /* A reader missed [from, to) of a large object, of which the `before` bytes up

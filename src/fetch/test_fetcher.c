@@ -179,10 +179,13 @@ a_miss_on_a_small_file_brings_its_neighbours(void **s)
 	for (unsigned i = 0; i < 40; i++)
 		fixture_add(f, KIB(16), KIB(16), CHUNK_RAW);
 	fixture_open(f, &usual, 1);
-	assert_int_equal(fixture_want(f, 4), 0);
-	assert_int_equal(fake_count(f->fakes[0]), 1);
-	assert_int_equal(fake_request(f->fakes[0], 0).off, 4 * KIB(16));
-	assert_int_equal(fake_request(f->fakes[0], 0).len, KIB(256));
+	assert_int_equal(fixture_want(f, 8), 0);
+	/* The reader's first, then what lies before it. */
+	fake_await(f->fakes[0], 2);
+	assert_int_equal(fake_request(f->fakes[0], 0).off, 8 * KIB(16));
+	assert_int_equal(fake_request(f->fakes[0], 0).len, KIB(192));
+	assert_int_equal(fake_request(f->fakes[0], 1).off, 4 * KIB(16));
+	assert_int_equal(fake_request(f->fakes[0], 1).len, KIB(64));
 	fixture_close(f);
 }
 

@@ -167,33 +167,63 @@ chunks_of_one_compressed_range_come_together(void **state)
 }
 
 static void
-a_miss_brings_the_small_files_that_follow(void **state)
+expect_window(
+    const struct plan_view *v, uint32_t seed, uint32_t first, uint32_t last)
+{
+	struct plan_span s = plan_window(v, seed);
+
+	assert_int_equal(s.first, first);
+	assert_int_equal(s.last, last);
+}
+
+/* 64 KiB before it, 192 KiB behind its start. */
+static void
+the_first_miss_of_a_place_brings_256_kib(void **state)
 {
 	static const struct row rows[] = {
+		{ 0, 1, 1, PLAN_ABSENT },
+		{ 0, 64, 64, PLAN_ABSENT },
 		{ 0, 100, 100, PLAN_ABSENT },
-		{ 0, 100, 100, PLAN_ABSENT },
-		{ 0, 56, 56, PLAN_ABSENT },
+		{ 0, 92, 92, PLAN_ABSENT },
 		{ 0, 1, 1, PLAN_ABSENT },
 	};
 	struct plan_view v = VIEW(rows);
 
-	assert_int_equal(plan_neighbours(&v, 0), 2);
-	assert_int_equal(plan_neighbours(&v, 3), 3);
+	expect_window(&v, 2, 1, 3);
+	expect_window(&v, 4, 4, 4);
 	(void)state;
 }
 
 static void
-a_large_file_ends_the_neighbourhood(void **state)
+a_place_that_was_wanted_before_gives_more(void **state)
 {
 	static const struct row rows[] = {
-		{ 0, 8, 8, PLAN_ABSENT },
-		{ 0, 8, 8, PLAN_ABSENT },
-		{ 0, 8, 128, PLAN_ABSENT },
-		{ 0, 8, 8, PLAN_ABSENT },
+		{ 0, 200, 200, PLAN_THERE },
+		{ 0, 200, 200, PLAN_THERE },
+		{ 0, 200, 200, PLAN_ABSENT },
+		{ 0, 200, 200, PLAN_ABSENT },
+		{ 0, 200, 200, PLAN_ABSENT },
+		{ 0, 200, 200, PLAN_ABSENT },
 	};
 	struct plan_view v = VIEW(rows);
 
-	assert_int_equal(plan_neighbours(&v, 0), 1);
+	expect_window(&v, 2, 1, 4);
+	(void)state;
+}
+
+static void
+a_window_ends_at_2_mib(void **state)
+{
+	static const struct row rows[] = {
+		{ 0, 1024, 1024, PLAN_THERE },
+		{ 0, 500, 500, PLAN_ABSENT },
+		{ 0, 1000, 1000, PLAN_THERE },
+		{ 0, 36, 36, PLAN_ABSENT },
+		{ 0, 1, 1, PLAN_ABSENT },
+	};
+	struct plan_view v = VIEW(rows);
+
+	expect_window(&v, 1, 1, 3);
 	(void)state;
 }
 
@@ -219,8 +249,9 @@ main(void)
 		cmocka_unit_test(
 		    a_reader_does_not_wait_for_what_lies_before_and_is_less_urgent),
 		cmocka_unit_test(chunks_of_one_compressed_range_come_together),
-		cmocka_unit_test(a_miss_brings_the_small_files_that_follow),
-		cmocka_unit_test(a_large_file_ends_the_neighbourhood),
+		cmocka_unit_test(the_first_miss_of_a_place_brings_256_kib),
+		cmocka_unit_test(a_place_that_was_wanted_before_gives_more),
+		cmocka_unit_test(a_window_ends_at_2_mib),
 		cmocka_unit_test(the_readahead_window_doubles_up_to_4_mib),
 	};
 

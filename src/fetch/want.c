@@ -115,21 +115,27 @@ look(void *ctx, uint32_t rank, struct plan_chunk *out)
 		.blob_off = c.blob_off,
 		.blob_len = c.blob_len,
 		.object_size = o.size,
-		.state = PLAN_ABSENT,
+		.state =
+		    inflight_is_absent(b, number) ? PLAN_ABSENT : PLAN_THERE,
 	};
 }
 
 static void
-fetch_neighbours(struct blob *b, const struct extent *x)
+fetch_around(struct blob *b, const struct extent *x)
 {
 	struct plan_view v = { map_n_chunks(b->map), look, b };
-	uint32_t rank = map_blob_rank(b->map, x->last);
-	uint32_t last = plan_neighbours(&v, rank);
+	struct plan_span s = plan_window(&v, map_blob_rank(b->map, x->first));
 	struct err e = ERR_INIT;
 
-	while (++rank <= last)
-		inflight_queue(
-		    b, map_chunk_in_blob_order(b->map, rank), SOURCE_SOON, &e);
+	for (uint32_t rank = s.first; rank <= s.last; rank++) {
+		uint32_t number = map_chunk_in_blob_order(b->map, rank);
+		struct plan_chunk c;
+
+		look(b, rank, &c);
+		if (c.state == PLAN_ABSENT && c.blob_len > 0 &&
+		    plan_is_small(c.object_size))
+			inflight_queue(b, number, SOURCE_SOON, &e);
+	}
 }
 
 /* ---- the want ---- */
@@ -172,7 +178,7 @@ want_chunks(struct demand *d, const struct want *w)
 	if (d->missing == 1 || w->priority != SOURCE_NOW)
 		return;
 	if (plan_is_small(x.object.size))
-		fetch_neighbours(b, &x);
+		fetch_around(b, &x);
 	else
 		read_ahead(b, &x);
 }
