@@ -13,8 +13,8 @@ extern const struct format format_tar_zstd;
 extern const struct format format_tar_gzip;
 extern const struct format format_tar;
 
-/* The last 512 KiB: a footer, and as a rule the table of contents before it. */
-enum { FORMAT_TAIL_BYTES = 512 << 10 };
+/* The last MiB: a footer, and as a rule the table of contents before it. */
+enum { FORMAT_TAIL_BYTES = 1 << 20 };
 
 #define STARGZ_TOC_DIGEST "containerd.io/snapshot/stargz/toc.digest"
 

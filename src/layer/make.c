@@ -57,15 +57,36 @@ read_part(const struct layer_making *m, uint64_t off, uint64_t len,
 
 static int
 find_in_tail(const struct layer_making *m, const struct format *f,
-    struct toc_place *place, struct err *e)
+    struct toc_place *place, struct buf *tail, struct err *e)
 {
 	uint64_t size = m->descriptor->size;
 	uint64_t n = min_u64(f->tail_bytes, size);
-	AUTO_BUF struct buf tail = BUF_INIT(n);
 
-	if (read_part(m, size - n, n, &tail, e) < 0)
+	if (buf_reserve(tail, n, e) < 0 ||
+	    read_part(m, size - n, n, tail, e) < 0)
 		return -1;
-	return f->locate_in_tail(m->descriptor, tail.data, tail.len, place, e);
+	return f->locate_in_tail(
+	    m->descriptor, tail->data, tail->len, place, e);
+}
+
+/* The table's bytes: as a rule the tail that was read has all of them, which
+ * saves a round trip. */
+static int
+obtain_table(const struct layer_making *m, const struct toc_place *place,
+    struct buf *bytes, const uint8_t **table, struct err *e)
+{
+	uint64_t size = m->descriptor->size;
+	uint64_t have_from = size - bytes->len;
+
+	if (place->blob_off >= have_from && place->blob_off <= size &&
+	    place->blob_len <= size - place->blob_off) {
+		*table = bytes->data + (place->blob_off - have_from);
+		return 0;
+	}
+	if (read_part(m, place->blob_off, place->blob_len, bytes, e) < 0)
+		return -1;
+	*table = bytes->data;
+	return 0;
 }
 
 static int
@@ -73,15 +94,15 @@ read_table(const struct layer_making *m, const struct format *f,
     struct toc_place *place, bool is_in_tail, struct understood *out,
     struct err *e)
 {
-	AUTO_BUF struct buf toc = BUF_INIT(LIMIT_TOC_COMPRESSED_BYTES);
+	AUTO_BUF struct buf bytes = BUF_INIT(LIMIT_TOC_COMPRESSED_BYTES);
+	const uint8_t *table;
 
-	if (is_in_tail && find_in_tail(m, f, place, e) < 0)
+	if (is_in_tail && find_in_tail(m, f, place, &bytes, e) < 0)
 		return err_wrap(e, "%s footer", f->name);
-	if (read_part(m, place->blob_off, place->blob_len, &toc, e) < 0)
+	if (obtain_table(m, place, &bytes, &table, e) < 0 ||
+	    f->parse(m->descriptor, place, table, place->blob_len,
+		&out->contents, e) < 0)
 		return err_wrap(e, "%s table of contents", f->name);
-	if (f->parse(
-		m->descriptor, place, toc.data, toc.len, &out->contents, e) < 0)
-		return err_wrap(e, "%s", f->name);
 	out->format = f->name;
 	out->reason = "";
 	return store_place(m->store, out->contents.map, e);
