@@ -17,6 +17,12 @@ requests_since_reset() {
 		END { for (i = 0; i < n; i++) print line[i] }' "$T/log/requests"
 }
 
+# What reads asked for beside what they needed may still be on its way.
+settle() {
+	local before
+	until before=$(meter_bytes) && sleep 1 && [ "$(meter_bytes)" = "$before" ]; do :; done
+}
+
 import_numpy() {
 	chroot "$1" python3 -c 'import numpy; print(numpy.arange(5).sum())'
 }
@@ -40,6 +46,7 @@ setup() {
 	[ $((fetched * 100)) -lt $((whole * 40)) ]
 
 	layerfs unmount "$T/mnt"
+	settle
 	meter_reset
 	layerfs mount "$METERED/python-zc:zstdchunked" "$T/mnt"
 	[ "$(import_numpy "$T/mnt")" = 10 ]
@@ -62,6 +69,7 @@ setup() {
 	requires ref:nginx-zc:zstdchunked
 	layerfs mount "$METERED/python-zc:zstdchunked" "$T/mnt"
 	cat "$T/mnt/bin/bash" "$T/mnt/usr/bin/dpkg" >/dev/null
+	settle
 	base=$(layerfs --json inspect "$METERED/python-zc:zstdchunked" |
 		jq -r '.manifest.layers[0].digest')
 	mkdir "$T/second"
