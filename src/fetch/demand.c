@@ -75,10 +75,7 @@ demand_wait_for(struct demand *d, struct inflight *i)
 
 	/* The round that it asks for has just been. */
 	if (i->state == INFLIGHT_RESTING && d->until_ns == UNTIL_ONE_ROUND) {
-		e = i->failure;
-		err_wrap(&e, "layer %s, chunk %s",
-		    DIGEST_TEXT(&d->blob->digest),
-		    DIGEST_TEXT(&i->chunk.digest));
+		inflight_say(i, &e);
 		demand_fail(d, &e);
 		return;
 	}
@@ -117,14 +114,14 @@ demand_expire(struct demand *d, struct list *done)
 {
 	struct err e = ERR_INIT;
 
-	err_set(&e, ETIMEDOUT, "no answer in time");
+	err_set(&e, ETIMEDOUT, "layer %s: no answer in time",
+	    DIGEST_TEXT(&d->blob->digest));
 	list_for_each(l, &d->waiters) {
 		struct waiter *w = list_entry(l, struct waiter, of_demand);
 
 		if (w->chunk->failure.code != 0)
-			e = w->chunk->failure;
+			inflight_say(w->chunk, &e);
 	}
-	err_wrap(&e, "layer %s", DIGEST_TEXT(&d->blob->digest));
 	demand_end(d, &e, done);
 }
 

@@ -140,14 +140,21 @@ inflight_end(struct inflight *i, const struct err *failure, struct list *done)
 	blob_drop(b);
 }
 
+void
+inflight_say(const struct inflight *i, struct err *out)
+{
+	*out = i->failure;
+	err_wrap(out, "layer %s, chunk %s", DIGEST_TEXT(&i->blob->digest),
+	    DIGEST_TEXT(&i->chunk.digest));
+}
+
 static void
 inflight_fail(struct inflight *i, struct list *done)
 {
-	struct err e = i->failure;
+	struct err e;
 
 	metric_add(METRIC_fetch_failed, 1);
-	err_wrap(&e, "layer %s, chunk %s", DIGEST_TEXT(&i->blob->digest),
-	    DIGEST_TEXT(&i->chunk.digest));
+	inflight_say(i, &e);
 	inflight_end(i, &e, done);
 }
 
@@ -196,10 +203,9 @@ inflight_settle(struct inflight *i, unsigned origin, struct list *done)
 static void
 end_of_round(struct inflight *i, struct list *done)
 {
-	struct err e = i->failure;
+	struct err e;
 
-	err_wrap(&e, "layer %s, chunk %s", DIGEST_TEXT(&i->blob->digest),
-	    DIGEST_TEXT(&i->chunk.digest));
+	inflight_say(i, &e);
 	/* A demand waits once for a chunk: the next link stays. */
 	list_for_each_safe(l, &i->waiters) {
 		struct waiter *w = list_entry(l, struct waiter, of_chunk);

@@ -68,6 +68,8 @@ void inflight_settle(struct inflight *i, unsigned origin, struct list *done);
 /* The origin could not give it; another is tried, or it rests. */
 void inflight_missed(struct inflight *i, int origin, const struct err *failure,
     struct list *done);
+/* Its last failure, and of which chunk. */
+void inflight_say(const struct inflight *i, struct err *out);
 /* For every waiter, and gone. */
 void inflight_end(
     struct inflight *i, const struct err *failure, struct list *done);
