@@ -207,6 +207,21 @@ code_of(CURLcode c)
 	}
 }
 
+/* libcurl keeps to itself why the kernel would not connect. */
+static int
+say_unconnected(const struct http_request *r, struct err *e)
+{
+	long why = 0;
+
+	if (curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &why) != CURLE_OK ||
+	    why == 0)
+		return err_set(e, EAGAIN, "%s", r->reason);
+	errno = (int)why;
+	err_sys(e, "%s", r->reason);
+	e->code = EAGAIN;
+	return -1;
+}
+
 int
 easy_judge(struct http_request *r, CURLcode result, struct err *e)
 {
@@ -218,6 +233,8 @@ easy_judge(struct http_request *r, CURLcode result, struct err *e)
 	}
 	if (result == CURLE_OK)
 		return 0;
+	if (result == CURLE_COULDNT_CONNECT && r->reason[0] != 0)
+		return say_unconnected(r, e);
 	return err_set(e, code_of(result), "%s",
 	    r->reason[0] != 0 ? r->reason : curl_easy_strerror(result));
 }
