@@ -107,8 +107,9 @@ fs_replace_file(int dir, const char *name, const void *p, size_t n, mode_t mode,
 {
 	char temporary[LIMIT_PATH_BYTES];
 
-	if ((size_t)snprintf(temporary, sizeof temporary, "%s.tmp", name) >=
-	    sizeof temporary)
+	/* Two threads may write the same file at once. */
+	if ((size_t)snprintf(temporary, sizeof temporary, "%s.%d.tmp", name,
+		(int)gettid()) >= sizeof temporary)
 		return err_set(e, ENAMETOOLONG, "%.200s", name);
 	if (write_temporary(dir, temporary, p, n, mode, e) < 0) {
 		unlinkat(dir, temporary, 0);

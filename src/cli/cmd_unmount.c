@@ -88,6 +88,7 @@ unmount_path(
 	const char *mode = doc_string(doc_find(known, "mode"));
 	bool lazy = arguments_has(s->args, OPTION_UNMOUNT_LAZY);
 	enum target_state state;
+	struct doc *result;
 
 	if (mode != NULL && strcmp(mode, "mounted") == 0)
 		return tell_daemon(s, path, e);
@@ -109,7 +110,12 @@ unmount_path(
 				  "open), or use --lazy";
 		return NULL;
 	}
-	return known != NULL ? tell_daemon(s, path, e) : only_unmounted(path);
+	if (known == NULL)
+		return only_unmounted(path);
+	result = tell_daemon(s, path, e);
+	/* It may have noticed before it was told. */
+	return result == NULL && e->code == ENOENT ? only_unmounted(path)
+						   : result;
 }
 
 static struct doc *

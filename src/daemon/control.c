@@ -422,6 +422,8 @@ control_free(struct control *c)
 		struct connection *k = list_entry(l, struct connection, link);
 
 		k->is_running = false;
+		/* Nobody is left to undo it; the supervisor ends all mounts. */
+		k->pending_id[0] = 0;
 		hang_up(k);
 	}
 	watch_remove(c->watch);

@@ -47,7 +47,8 @@ message_set_error(struct message *m, const struct err *e)
 	m->version = MESSAGE_VERSION;
 	m->code = e != NULL ? e->code : 0;
 	if (e != NULL)
-		snprintf(m->body.error, sizeof m->body.error, "%s", e->msg);
+		snprintf(m->body.error, sizeof m->body.error, "%.*s",
+		    (int)sizeof m->body.error - 1, e->msg);
 }
 
 void
