@@ -396,8 +396,8 @@ addresses_end_somewhere(void **state)
 
 	open_shop(&h, *(int *)*state);
 	OK(store_maps_loaded(h.store, &e));
-	assert_fails(store_allocate(h.store, LIMIT_LAYER_BYTES + 1, &off, &e),
-	    e, E2BIG);
+	assert_fails(
+	    store_allocate(h.store, LIMIT_LAYER_BYTES + 1, &off, &e), e, E2BIG);
 	h.store->space.end = BITS_BLOCKS - 2;
 	assert_fails(store_allocate(h.store, 3 * B, &off, &e), e, ENOSPC);
 	OK(build_object(b, 1, 3 * B, 3 * B, &h.blob_off, &e));
