@@ -1,6 +1,7 @@
 noinst_LIBRARIES += %D%/libsupervisor.a
 %C%_libsupervisor_a_SOURCES = \
 	%D%/agent.c %D%/agent.h \
+	%D%/copies.c %D%/copies.h \
 	%D%/drop.c %D%/drop.h \
 	%D%/fusermount.c %D%/fusermount.h \
 	%D%/hold.c %D%/hold.h \

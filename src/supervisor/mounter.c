@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "supervisor/copies.h"
 #include "supervisor/fusermount.h"
 #include "supervisor/message.h"
 #include "base/bytes.h"
@@ -263,6 +264,8 @@ mounter_clean(const struct mounter *m)
 
 	if (points == NULL)
 		return;
+	if (m->is_root)
+		copies_detach(m->points);
 	if (fchdir(m->points) == 0)
 		clean_all(m, points);
 	closedir(points);

@@ -1,0 +1,101 @@
+# A daemon before hostile images (hostile.py) and a registry that misbehaves
+# (fakeregistry.py).  load it after common; call hostile_images from setup_file.
+# shellcheck shell=bash disable=SC2034,SC2154
+
+# hostile_images [NAME...]: the layout in $IMAGES, once a file; none: all.
+hostile_images() {
+	export IMAGES=$BATS_FILE_TMPDIR/images
+	command -v python3 >/dev/null || return 0
+	"$top_srcdir/tests/lib/hostile.py" "$IMAGES" "$@"
+}
+
+# start_fake [OPTION...]: serves $IMAGES; its host and port in $FAKE.
+start_fake() {
+	local port=${FAKE##*:}
+	[ -n "$port" ] || port=$(free_port)
+	FAKE=127.0.0.1:$port
+	start fake "$top_srcdir/tests/lib/fakeregistry.py" "$@" "$port" \
+		"$IMAGES" "$T/log/requests"
+	wait_port "$port"
+}
+
+# faults FAULT...: JSON objects, see fakeregistry.py; none: it behaves.
+faults() {
+	local IFS=,
+	curl -sf -X PUT --data "[$*]" "http://$FAKE/_faults"
+}
+
+# start_impatient_daemon [LINE...]: gives up after little more than a second;
+# LINES go to its configuration.
+start_impatient_daemon() {
+	printf '%s\n' "$@" '[registry]' 'connect_timeout_ms = 1000' \
+		'stall_timeout_ms = 1000' '[read]' 'patience_ms = 1500' \
+		>"$T/layerfs.toml"
+	start_daemon --config "$T/layerfs.toml"
+}
+
+setup_faults() {
+	setup_test
+	requires root fuse python3 curl jq
+	mkdir "$T/mnt" "$T/good"
+	FAKE=
+	start_fake
+	start_impatient_daemon
+}
+
+teardown_faults() {
+	local reports
+	teardown_test
+	reports=$(sanitizer_reports)
+	echo "$reports"
+	[ -z "$reports" ]
+}
+
+# What the sanitizers, where the daemon was built with them, have to say.
+sanitizer_reports() {
+	grep -hE -A 12 'ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed' \
+		"$T"/log/layerfsd* || true
+}
+
+worker_pid() { pgrep -P "$(pid_of layerfsd)"; }
+
+# The most memory a worker has had, in MiB.
+worker_peak_mib() {
+	awk '/^VmHWM/ { print int($2 / 1024) }' "/proc/$(worker_pid)/status"
+}
+
+is_instrumented() {
+	nm -D "$(program layerfsd)" 2>/dev/null | grep -qE '__(a|t)san_init'
+}
+
+mount_count() { layerfs --json ls | jq '.mounts | length'; }
+
+# Everything is as if the command had never been.
+nothing_mounted() {
+	! is_mounted "$T/mnt" && [ "$(mount_count)" = 0 ] &&
+		[ -z "$(ls "$RUN/m")" ] && [ -z "$(mounts_under "$RUN")" ]
+}
+
+# refused REFERENCE TEXT...: its mount fails by itself with status 1, says each
+# TEXT on one line, and leaves nothing.
+refused() {
+	local reference=$1 text status=0 output
+	shift
+	output=$(layerfs mount "$reference" "$T/mnt" 2>&1) || status=$?
+	echo "$output"
+	[ $status = 1 ] || { echo "status $status"; return 1; }
+	for text in "$reference" "$@"; do
+		[[ $(grep "$reference" <<<"$output") == *"$text"* ]] ||
+			{ echo "nothing of: $text"; return 1; }
+	done
+	nothing_mounted
+}
+
+is_good() { (cd "$1" && sha256sum --quiet -c "$IMAGES/sums"); }
+
+# Another image of the same daemon, fetched before.
+keep_good() { layerfs pull "$FAKE/kept:good" >/dev/null; }
+still_good() {
+	layerfs mount "$FAKE/kept:good" "$T/good" && is_good "$T/good" &&
+		layerfs unmount "$T/good"
+}
