@@ -10,6 +10,7 @@ hostile_images() {
 }
 
 # start_fake [OPTION...]: serves $IMAGES; its host and port in $FAKE.
+# shellcheck disable=SC2120 # the tests give arguments
 start_fake() {
 	local port=${FAKE##*:}
 	[ -n "$port" ] || port=$(free_port)
@@ -27,6 +28,7 @@ faults() {
 
 # start_impatient_daemon [LINE...]: gives up after little more than a second;
 # LINES go to its configuration.
+# shellcheck disable=SC2120 # the tests give arguments
 start_impatient_daemon() {
 	printf '%s\n' "$@" '[registry]' 'connect_timeout_ms = 1000' \
 		'stall_timeout_ms = 1000' '[read]' 'patience_ms = 1500' \
