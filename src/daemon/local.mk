@@ -13,7 +13,7 @@ layerfsd_SOURCES = \
 	%D%/secrets.c %D%/secrets.h \
 	%D%/showing.c %D%/showing.h
 layerfsd_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"'
-layerfsd_LDADD = $(MOUNT_LIBS)
+layerfsd_LDADD = $(RUNTIME_LIBS)
 include_layerfsdir = $(includedir)/layerfs
 include_layerfs_HEADERS = include/layerfs/control.h
 
