@@ -7,7 +7,8 @@ noinst_LIBRARIES += %D%/libmount.a
 	%D%/mount.c %D%/mount.h \
 	%D%/read.c \
 	%D%/server.c %D%/server.h \
-	%D%/session.c %D%/session.h
+	%D%/session.c %D%/session.h \
+	%D%/showing.c %D%/showing.h
 
 # Tests of this folder play the layer below (fake_view.c) and need no store.
 FAKE_MOUNT_LIBS = %D%/libmount.a $(INDEX_LIBS) $(FUSE_LIBS)
