@@ -1,5 +1,6 @@
 /* The worker's end of its socketpair with the supervisor: asks for mounts,
- * gives descriptors to keep.  Blocking, short; any thread (RANK_SUPERVISOR).
+ * gives descriptors to keep.  Blocking; any thread, several at once: each waits
+ * for its own answer only.
  *
  * An id names a mount point RUN/m/ID: 1 to 32 lower-case hex digits.
  */

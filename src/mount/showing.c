@@ -1,4 +1,4 @@
-#include "daemon/showing.h"
+#include "mount/showing.h"
 
 #include <errno.h>
 #include <stdbool.h>
