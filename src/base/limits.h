@@ -49,6 +49,9 @@ enum {
 	LIMIT_SPARSE_SEGMENTS = 1 << 18,  /* of one sparse file in a tar */
 	LIMIT_INDEX_BYTES = 1 << 30,
 
+	/* a tree on disk: the folders of one folder, while it is walked */
+	LIMIT_FOLDER_NAMES_BYTES = 256 << 20,
+
 	/* chunks */
 	LIMIT_CHUNKS = 16 << 20,           /* of one layer */
 	LIMIT_CHUNK_BYTES = 64 << 20,      /* decoded */
