@@ -217,11 +217,10 @@ an_immutable_file_is_removed_too(void **s)
 	assert_int_equal(fs_make_dirs(dir, "t/u", 0755, &e), 0);
 	assert_int_equal(fs_replace_file(dir, "t/u/f", "x", 1, 0600, &e), 0);
 	fd = openat(dir, "t/u/f", O_RDONLY);
-	if (ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0) {
-		close(fd);
-		skip();
-	}
+	bool may = ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
 	close(fd);
+	if (!may)
+		return;
 	fd = openat(dir, "t/u", O_RDONLY);
 	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0);
 	close(fd);

@@ -15,11 +15,17 @@
  * Their answers fit the socket's buffer (about 25 of them), as the supervisor
  * waits for no reader; and it takes JOBS_MAX at once, an earlier worker's too.
  */
-enum { OPEN_MAX = 12 };
+enum { QUICK_MAX = 12, SLOW_MAX = 4 };
+
+/* Those that may be open at once. */
+struct lane {
+	unsigned n, max;
+};
 
 /* One request that waits for its answer. */
 struct asking {
 	struct list link;
+	struct lane *lane;
 	uint64_t ticket;
 	bool is_answered;
 	struct message *m; /* the request, then its answer */
@@ -34,19 +40,29 @@ struct agent {
 	struct lock lock; /* guards what is below */
 	struct cond changed;
 	struct list askings;
-	unsigned n_askings;
+	struct lane quick, slow;
 	uint64_t last_ticket;
 	bool is_receiving;  /* one of those who wait reads for all */
 	struct err failure; /* code 0: the supervisor answers */
 };
 
+static struct lane *
+lane_of(struct agent *a, const struct message *m)
+{
+	bool walks_a_tree =
+	    m->kind == MESSAGE_REMOVE || m->kind == MESSAGE_MEASURE;
+
+	return walks_a_tree ? &a->slow : &a->quick;
+}
+
 static void
 enter(struct agent *a, struct asking *k)
 {
 	LOCK_SCOPE(&a->lock);
-	while (a->n_askings >= OPEN_MAX)
+	k->lane = lane_of(a, k->m);
+	while (k->lane->n >= k->lane->max)
 		cond_wait(&a->changed, &a->lock);
-	a->n_askings++;
+	k->lane->n++;
 	k->ticket = k->m->ticket = ++a->last_ticket;
 	list_push_back(&a->askings, &k->link);
 }
@@ -56,7 +72,7 @@ leave(struct agent *a, struct asking *k)
 {
 	LOCK_SCOPE(&a->lock);
 	list_remove(&k->link);
-	a->n_askings--;
+	k->lane->n--;
 	cond_broadcast(&a->changed);
 }
 
@@ -211,6 +227,8 @@ agent_new(int fd, struct err *e)
 	lock_init(&a->lock, RANK_SUPERVISOR);
 	cond_init(&a->changed);
 	list_init(&a->askings);
+	a->quick.max = QUICK_MAX;
+	a->slow.max = SLOW_MAX;
 	if (tell(a, &m, NULL, 0, e) != 0) {
 		agent_release(a);
 		return NULL;
@@ -346,4 +364,40 @@ agent_unmount(struct agent *a, const char *id, struct err *e)
 	assert(message_is_id(id));
 	set_name(&m, id);
 	return tell(a, &m, NULL, 0, e);
+}
+
+int
+agent_make_snapshot(struct agent *a, uint64_t number,
+    const struct agent_snapshot_options *o, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_MAKE };
+
+	m.body.snapshot.number = number;
+	m.body.snapshot.uid = o->uid;
+	m.body.snapshot.gid = o->gid;
+	m.body.snapshot.with_work = o->with_work;
+	return tell(a, &m, NULL, 0, e);
+}
+
+int
+agent_remove_snapshot(struct agent *a, uint64_t number, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_REMOVE };
+
+	m.body.snapshot.number = number;
+	return tell(a, &m, NULL, 0, e);
+}
+
+int
+agent_measure_snapshot(struct agent *a, uint64_t number, uint64_t *bytes,
+    uint64_t *inodes, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_MEASURE };
+
+	m.body.snapshot.number = number;
+	if (tell(a, &m, NULL, 0, e) != 0)
+		return -1;
+	*bytes = m.body.usage.bytes;
+	*inodes = m.body.usage.inodes;
+	return 0;
 }

@@ -25,6 +25,9 @@
  *            many; 0 or 2 fds
  *   CLONE    id                      -> 1 fd
  *   UNMOUNT  id                      -> -
+ *   MAKE     snapshot                -> -
+ *   REMOVE   snapshot.number         -> -
+ *   MEASURE  snapshot.number         -> usage
  *
  * Both ends are one binary's, so integers are the machine's own.  The worker
  * reads hostile bytes and may be taken over: message_check() believes nothing.
@@ -50,6 +53,9 @@ enum message_kind {
 	MESSAGE_OVERLAY,
 	MESSAGE_CLONE,
 	MESSAGE_UNMOUNT,
+	MESSAGE_MAKE,
+	MESSAGE_REMOVE,
+	MESSAGE_MEASURE,
 	MESSAGE_KINDS
 };
 
@@ -70,6 +76,14 @@ struct message {
 			uint32_t len;
 			uint8_t bytes[AGENT_PAYLOAD_MAX];
 		} payload;
+		struct {
+			uint64_t number;
+			uint32_t uid, gid;
+			uint32_t with_work; /* 0 or 1 */
+		} snapshot;
+		struct {
+			uint64_t bytes, inodes;
+		} usage;
 		char error[252];
 	} body;
 };

@@ -13,6 +13,7 @@
 #include "supervisor/copies.h"
 #include "supervisor/fusermount.h"
 #include "supervisor/message.h"
+#include "supervisor/snapshots.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -220,11 +221,51 @@ unmount(
 	return m->uppers >= 0 ? fs_remove_tree(m->uppers, id, e) : 0;
 }
 
-int
-mounter_run(const struct mounter *m, const struct message *q, const int *fds,
+static int
+make_snapshot(const struct mounter *m, const struct message *q, struct err *e)
+{
+	const struct agent_snapshot_options o = {
+		.uid = q->body.snapshot.uid,
+		.gid = q->body.snapshot.gid,
+		.with_work = q->body.snapshot.with_work != 0,
+	};
+
+	return snapshot_make(m->snapshots, q->body.snapshot.number, &o, e);
+}
+
+static int
+measure_snapshot(const struct mounter *m, struct message *q, struct err *e)
+{
+	struct fs_usage u;
+
+	if (snapshot_measure(m->snapshots, q->body.snapshot.number, &u, e) != 0)
+		return -1;
+	q->body.usage.bytes = u.bytes;
+	q->body.usage.inodes = u.inodes;
+	return 0;
+}
+
+static int
+run_on_snapshot(const struct mounter *m, struct message *q, struct err *e)
+{
+	if (m->snapshots < 0)
+		return err_set(
+		    e, ENOTSUP, "a user's own daemon has no snapshots");
+	switch (q->kind) {
+	case MESSAGE_MAKE:
+		return make_snapshot(m, q, e);
+	case MESSAGE_MEASURE:
+		return measure_snapshot(m, q, e);
+	default:
+		return snapshot_remove(
+		    m->snapshots, q->body.snapshot.number, e);
+	}
+}
+
+static int
+run_on_mount(const struct mounter *m, const struct message *q, const int *fds,
     unsigned n_fds, int *fd, struct err *e)
 {
-	*fd = -1;
 	if (fchdir(m->points) != 0)
 		return err_sys(e, "enter the mount points' folder");
 	switch (q->kind) {
@@ -238,6 +279,21 @@ mounter_run(const struct mounter *m, const struct message *q, const int *fds,
 		return start_overlay(m, q, fds, n_fds, e);
 	default:
 		return unmount(m, q->name, q->body.fuse.target, e);
+	}
+}
+
+int
+mounter_run(const struct mounter *m, struct message *q, const int *fds,
+    unsigned n_fds, int *fd, struct err *e)
+{
+	*fd = -1;
+	switch (q->kind) {
+	case MESSAGE_MAKE:
+	case MESSAGE_REMOVE:
+	case MESSAGE_MEASURE:
+		return run_on_snapshot(m, q, e);
+	default:
+		return run_on_mount(m, q, fds, n_fds, fd, e);
 	}
 }
 

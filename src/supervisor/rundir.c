@@ -93,7 +93,7 @@ listen_on(int dir, const char *run, struct err *e)
 int
 rundir_open(struct rundir *r, const char *run, struct err *e)
 {
-	*r = (struct rundir){ -1, -1, -1, -1 };
+	*r = RUNDIR_NONE;
 	if (fs_make_dirs(AT_FDCWD, run, 0755, e) == 0 &&
 	    (r->dir = fs_open_dir(AT_FDCWD, run, e)) >= 0 &&
 	    (r->lock = lock(r->dir, run, e)) >= 0 &&
@@ -112,4 +112,5 @@ rundir_close(struct rundir *r)
 	cleanup_close(&r->points);
 	cleanup_close(&r->lock);
 	cleanup_close(&r->dir);
+	*r = RUNDIR_NONE;
 }

@@ -16,6 +16,8 @@ struct rundir {
 	int control; /* listening; RUN/control.sock or systemd's */
 };
 
+#define RUNDIR_NONE ((struct rundir){ -1, -1, -1, -1 })
+
 /* EBUSY when another supervisor has it.  On failure nothing stays open. */
 int rundir_open(struct rundir *r, const char *run, struct err *e);
 void rundir_close(struct rundir *r);

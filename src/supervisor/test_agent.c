@@ -330,6 +330,67 @@ requests_are_open_at_once_and_answered_in_any_order(void **state)
 	close(sock);
 }
 
+static void *
+remove_one(void *arg)
+{
+	struct err e;
+
+	agent_remove_snapshot(arg, 7, &e);
+	return NULL;
+}
+
+/* Eight deletions, of which none ends, and then a mount. */
+static void
+deletions_wait_for_each_other_and_hold_up_nothing_else(void **state)
+{
+	pthread_t removing[8], dropping;
+	struct message m;
+	int fds[MESSAGE_FDS_MAX], sock, n_removes = 0;
+	struct agent *a = start_by_hand(&sock);
+	void *code;
+	unsigned n;
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		pthread_create(&removing[i], NULL, remove_one, a);
+	pthread_create(&dropping, NULL, drop, a);
+	do {
+		assert_int_equal(message_receive(sock, &m, fds, &n, &e), 0);
+		n_removes += m.kind == MESSAGE_REMOVE;
+	} while (m.kind != MESSAGE_DROP);
+	send_answer(sock, &(struct answer){ .kind = MESSAGE_DROP }, m.ticket);
+	pthread_join(dropping, &code);
+	assert_null(code);
+	assert_true(n_removes < 8);
+	close(sock);
+	for (int i = 0; i < 8; i++)
+		pthread_join(removing[i], NULL);
+	agent_free(a);
+}
+
+static void
+a_snapshot_is_asked_for_by_number_and_measured(void **state)
+{
+	const struct agent_snapshot_options o = { 1000, 2000, true };
+	struct agent *a;
+	struct peer p = { 0 };
+	uint64_t bytes, inodes;
+	struct err e;
+	const struct answer answers[] = { { .kind = MESSAGE_MAKE },
+		{ .kind = MESSAGE_MEASURE } };
+
+	(void)state;
+	a = start(&p, answers, 2);
+	assert_int_equal(agent_make_snapshot(a, 1ull << 40, &o, &e), 0);
+	assert_int_equal(agent_measure_snapshot(a, 5, &bytes, &inodes, &e), 0);
+	end(&p, a);
+	assert_int_equal(p.asked[1].body.snapshot.number, 1ull << 40);
+	assert_int_equal(p.asked[1].body.snapshot.gid, 2000);
+	assert_int_equal(p.asked[1].body.snapshot.with_work, 1);
+	assert_int_equal(p.asked[2].body.snapshot.number, 5);
+}
+
 static void
 an_answer_that_nobody_waits_for_fails_all_who_wait(void **state)
 {
@@ -375,6 +436,10 @@ main(void)
 		    requests_are_open_at_once_and_answered_in_any_order),
 		cmocka_unit_test(
 		    an_answer_that_nobody_waits_for_fails_all_who_wait),
+		cmocka_unit_test(
+		    deletions_wait_for_each_other_and_hold_up_nothing_else),
+		cmocka_unit_test(
+		    a_snapshot_is_asked_for_by_number_and_measured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

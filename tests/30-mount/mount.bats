@@ -237,6 +237,42 @@ start_tool() {
 	[ ! -e "$RUN/m/aa" ]
 }
 
+@test "a snapshot is root's, whatever is in it" {
+	start_tool
+	ask make "7 12 34"
+	[ "$(stat -c '%U %a' "$STORE/snapshots")" = "root 700" ]
+	[ "$(stat -c '%u:%g %a' "$STORE/snapshots/7/fs")" = "12:34 755" ]
+	run ask make "7 0 0"
+	[[ $output == "error 17 "* ]]
+	fs=$STORE/snapshots/7/fs
+	cp -a "$SOURCE/." "$fs"
+	printf x >"$fs/"$'new\nline'
+	ln -s / "$fs/root"
+	du -s --block-size=1 "$fs" >"$T/du"
+	find "$fs" -printf '%i\n' | sort -u | wc -l >"$T/inodes"
+	[ "$(ask measure 7)" = "ok $(cut -f1 "$T/du") $(cat "$T/inodes")" ]
+	! command -v chattr >/dev/null || chattr +i "$fs/empty" || true
+	ask remove 7
+	[ -z "$(ls "$STORE/snapshots")" ]
+	ask remove 7
+	[ -d /etc ]
+}
+
+@test "what is mounted in a snapshot is left alone" {
+	start_tool
+	ask make "7 0 0"
+	mkdir "$T/precious" "$STORE/snapshots/7/fs/point"
+	echo 1 >"$T/precious/file"
+	mount --bind "$T/precious" "$STORE/snapshots/7/fs/point"
+	[ "$(ask measure 7 | cut -d' ' -f3)" = 1 ]
+	run ask remove 7
+	[[ $output == "error 16 "*"something is mounted on point" ]]
+	[ -e "$T/precious/file" ]
+	umount "$STORE/snapshots/7/fs/point"
+	ask remove 7
+	[ -e "$T/precious/file" ]
+}
+
 @test "relative paths mean what the caller meant" {
 	cd "$T"
 	start mounttool "$(program mounttool)" run store run
