@@ -297,16 +297,34 @@ mounter_run(const struct mounter *m, struct message *q, const int *fds,
 	}
 }
 
-static void
-clean_all(const struct mounter *m, DIR *points)
+static int
+clean_point(const struct mounter *m, const char *name, struct err *e)
 {
+	return message_is_id(name) ? unmount(m, name, "", e) : 0;
+}
+
+/* After a reboot nothing lies at RUN/m any more, but this does. */
+static int
+clean_upper(const struct mounter *m, const char *name, struct err *e)
+{
+	return fs_remove_tree(m->uppers, name, e);
+}
+
+static void
+clean_each(const struct mounter *m, int dir,
+    int (*clean)(const struct mounter *m, const char *name, struct err *e))
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 	struct err e;
 
-	while ((entry = readdir(points)) != NULL)
-		if (message_is_id(entry->d_name) &&
-		    unmount(m, entry->d_name, "", &e) != 0)
+	if (d == NULL)
+		return;
+	while ((entry = readdir(d)) != NULL)
+		if (entry->d_name[0] != '.' && clean(m, entry->d_name, &e) != 0)
 			log_warn("left behind: %s", e.msg);
+	closedir(d);
 }
 
 /* In the supervisor itself, so it goes back to where it was: the worker's
@@ -315,16 +333,13 @@ void
 mounter_clean(const struct mounter *m)
 {
 	AUTO_CLOSE int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = openat(m->points, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *points = fd >= 0 ? fdopendir(fd) : NULL;
 
-	if (points == NULL)
-		return;
 	if (m->is_root)
 		copies_detach(m->points);
 	if (fchdir(m->points) == 0)
-		clean_all(m, points);
-	closedir(points);
+		clean_each(m, m->points, clean_point);
+	if (m->uppers >= 0)
+		clean_each(m, m->uppers, clean_upper);
 	if (here >= 0 && fchdir(here) != 0)
 		log_warn("cannot go back to the first folder");
 }

@@ -221,12 +221,9 @@ keep_session(struct supervisor *s, const struct job *j, int fd, struct err *e)
 	const char *target = j->request.body.fuse.target;
 	char name[AGENT_NAME_MAX + 1];
 	struct held_fd *f;
-	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
-	if (own < 0)
-		return err_sys(e, "keep a session");
 	session_name(name, j->request.name);
-	if (hold_put(&s->holds, name, own, NULL, 0, e) != 0)
+	if (hold_put_copy(&s->holds, name, fd, e) != 0)
 		return -1;
 	f = hold_find(&s->holds, name);
 	if (*target != '\0')
@@ -395,18 +392,8 @@ raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &l);
 }
 
-/* What the worker opens nothing for, since it may not: its folder's parents may
- * be closed to it. */
-static int
-hold_copy(struct supervisor *s, const char *name, int fd, struct err *e)
-{
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-
-	if (copy < 0)
-		return err_sys(e, "hold %s", name);
-	return hold_put(&s->holds, name, copy, NULL, 0, e);
-}
-
+/* What the worker may not open itself: its folder's parents may be closed to
+ * it. */
 static int
 hold_config(struct supervisor *s, struct err *e)
 {
@@ -417,13 +404,38 @@ hold_config(struct supervisor *s, struct err *e)
 	fd = open(s->options->config, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, "open %s", s->options->config);
-	return hold_copy(s, "config", fd, e);
+	return hold_put_copy(&s->holds, "config", fd, e);
+}
+
+static int
+hold_what_is_open(struct supervisor *s, struct err *e)
+{
+	if (hold_put_copy(&s->holds, "root", s->root.dir, e) != 0 ||
+	    hold_config(s, e) != 0 ||
+	    hold_put_copy(&s->holds, "control", s->run.control, e) != 0)
+		return -1;
+	if (!s->account.is_root)
+		return 0;
+	if (hold_put_copy(&s->holds, "snapshotter", s->run.snapshotter, e) != 0)
+		return -1;
+	return hold_put_copy(&s->holds, "cri", s->run.cri, e);
+}
+
+/* Root of a container may not be allowed to; images can be pulled there. */
+static void
+mount_run(struct supervisor *s)
+{
+	struct err e;
+
+	if (rundir_mount(&s->run, s->root.snapshots, &e) != 0)
+		log_warn("mounting does not work here: %s", e.msg);
+	s->mounter.points = s->run.points;
 }
 
 static int
 prepare(struct supervisor *s, struct err *e)
 {
-	if (rundir_open(&s->run, s->options->run, e) != 0 ||
+	if (rundir_open(&s->run, s->options->run, geteuid() == 0, e) != 0 ||
 	    rootdir_open(&s->root, &s->account, s->options, e) != 0)
 		return -1;
 	s->mounter = (struct mounter){ .is_root = s->account.is_root,
@@ -435,9 +447,9 @@ prepare(struct supervisor *s, struct err *e)
 	if (s->signals < 0)
 		return -1;
 	mounter_clean(&s->mounter);
-	if (hold_copy(s, "root", s->root.dir, e) != 0 || hold_config(s, e) != 0)
-		return -1;
-	return hold_copy(s, "control", s->run.control, e);
+	if (s->account.is_root)
+		mount_run(s);
+	return hold_what_is_open(s, e);
 }
 
 /* A mount that is being made would come after the clean-up, and a long deletion
@@ -470,6 +482,8 @@ unmount_all(struct supervisor *s)
 			log_warn("left behind: %s", e.msg);
 	}
 	mounter_clean(&s->mounter);
+	if (s->account.is_root)
+		rundir_unmount(&s->run);
 }
 
 static void
