@@ -276,8 +276,8 @@ resume_showing(struct showings *s, struct showing *w,
 		err_set(e, ENOENT, "its mount did not survive");
 		return NULL;
 	}
-	w->image =
-	    catalog_open_known(s->daemon->catalog, &a->image, a->label, e);
+	w->image = catalog_open_known(s->daemon->catalog, &a->image, a->label,
+	    a->layer != IMAGE_MERGED, e);
 	if (w->image == NULL)
 		return NULL;
 	m = resume_image(s, w, a->layer, u, e);
