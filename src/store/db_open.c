@@ -43,6 +43,17 @@ static const struct schema_part {
 	     "  UNIQUE (layer, place))" },
 	{ 1, "CREATE TABLE mount (id TEXT PRIMARY KEY, target TEXT NOT NULL, "
 	     "  options TEXT NOT NULL) WITHOUT ROWID" },
+	{ 2, "ALTER TABLE image ADD COLUMN label TEXT NOT NULL DEFAULT ''" },
+	{ 2, "CREATE TABLE holder (manifest TEXT, who TEXT, "
+	     "  PRIMARY KEY (manifest, who)) WITHOUT ROWID" },
+	{ 2, "CREATE TABLE chain (manifest TEXT, position INTEGER, "
+	     "  chain_id TEXT NOT NULL, PRIMARY KEY (manifest, position)) "
+	     "  WITHOUT ROWID" },
+	{ 2, "CREATE INDEX chain_by_id ON chain (chain_id)" },
+	{ 2, "CREATE TABLE fallback (number INTEGER PRIMARY KEY, "
+	     "  label TEXT NOT NULL, layer TEXT NOT NULL, "
+	     "  reason TEXT NOT NULL, noted_s INTEGER NOT NULL, "
+	     "  UNIQUE (label, layer))" },
 	{ 2, "CREATE TABLE snapshot (number INTEGER PRIMARY KEY AUTOINCREMENT, "
 	     "  parent INTEGER NOT NULL, state INTEGER NOT NULL, "
 	     "  kind INTEGER NOT NULL, life INTEGER NOT NULL, "

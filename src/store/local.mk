@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/boot.c %D%/boot.h \
 	%D%/claim.c \
 	%D%/db.c %D%/db.h \
+	%D%/db_image.c \
 	%D%/db_open.c %D%/db_open.h \
 	%D%/db_vfs.c %D%/db_vfs.h \
 	%D%/db_rows.c %D%/db_rows.h \

@@ -1,7 +1,5 @@
-/* Rows of snapshots: what is set is found, numbers are given once, an older
- * database gets the table. */
+/* Rows of snapshots: what is set is found, numbers are given once. */
 #include <errno.h>
-#include <sqlite3.h>
 #include <string.h>
 
 #include "store/db.h"
@@ -197,33 +195,6 @@ each_visits_those_in_a_state(void **state)
 	db_close(d);
 }
 
-/* As a database of the first schema is. */
-static void
-an_older_database_gets_the_table(void **state)
-{
-	struct db_reference r = { "kept", digest_number(1), 1 };
-	struct db *d = open_db(state);
-	struct digest got;
-	int64_t when;
-	char path[100];
-	sqlite3 *h;
-	struct err e;
-
-	OK(db_set_reference(d, &r, &e));
-	db_close(d);
-	snprintf(path, sizeof path, "%s/state.db", test_path);
-	assert_int_equal(sqlite3_open(path, &h), SQLITE_OK);
-	assert_int_equal(
-	    sqlite3_exec(h, "DROP TABLE snapshot; PRAGMA user_version = 1",
-		NULL, NULL, NULL),
-	    SQLITE_OK);
-	sqlite3_close(h);
-	d = open_db(state);
-	add(d, "a", 0);
-	OK(db_get_reference(d, "kept", &got, &when, &e));
-	db_close(d);
-}
-
 #define IN_FOLDER(t) cmocka_unit_test_setup_teardown(t, make_root, remove_root)
 
 int
@@ -236,7 +207,6 @@ main(void)
 		IN_FOLDER(children_are_counted_until_they_are_gone),
 		IN_FOLDER(a_chain_is_found_on_its_parent),
 		IN_FOLDER(each_visits_those_in_a_state),
-		IN_FOLDER(an_older_database_gets_the_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
