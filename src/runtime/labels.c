@@ -129,6 +129,9 @@ map_zero(const char *text, uint32_t *id)
 		    !take_number(&p, &outside) || *p++ != ':' ||
 		    !take_number(&p, &count) || count == 0)
 			return false;
+		/* (uid_t)-1 is no id. */
+		if (outside == UINT32_MAX)
+			return false;
 		if (inside == 0) {
 			*id = outside;
 			is_found = true;

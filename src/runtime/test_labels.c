@@ -123,8 +123,8 @@ root_is_mapped(void **state)
 	assert_int_equal(map("0:1000:65536", "0:2000:1", &uid, &gid), 0);
 	assert_int_equal(uid, 1000);
 	assert_int_equal(gid, 2000);
-	assert_int_equal(map("5:9:1,0:4294967295:1", NULL, &uid, &gid), 0);
-	assert_int_equal(uid, UINT32_MAX);
+	assert_int_equal(map("5:9:1,0:4294967294:1", NULL, &uid, &gid), 0);
+	assert_int_equal(uid, UINT32_MAX - 1);
 	assert_int_equal(gid, 8);
 	assert_int_equal(map("1:1:1", NULL, &uid, &gid), -1);
 	assert_int_equal(map("0:1", NULL, &uid, &gid), -1);
@@ -132,6 +132,7 @@ root_is_mapped(void **state)
 	assert_int_equal(map("0:1:1,", NULL, &uid, &gid), -1);
 	assert_int_equal(map("0:1:1 ", NULL, &uid, &gid), -1);
 	assert_int_equal(map("0:-1:1", NULL, &uid, &gid), -1);
+	assert_int_equal(map("0:4294967295:1", NULL, &uid, &gid), -1);
 	assert_int_equal(map("0:4294967296:1", NULL, &uid, &gid), -1);
 	assert_int_equal(map(NULL, "", &uid, &gid), -1);
 }
