@@ -97,7 +97,9 @@ arguments_open_image(struct request *r, struct err *e)
 {
 	AUTO_REFERENCE struct reference ref = { 0 };
 	struct request_watcher w;
-	struct image_request q = { &ref, -1, &w.watcher };
+	struct image_request q = {
+		.reference = &ref, .layout = -1, .watcher = &w.watcher
+	};
 
 	request_watcher_init(&w, r);
 	if (arguments_reference(r, &ref, e) < 0)

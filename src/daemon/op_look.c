@@ -18,29 +18,36 @@
 
 /* ---- one image ---- */
 
-static struct doc *
-describe_layer(struct daemon *d, const struct layer *l)
+static void
+describe_known_layer(
+    struct doc *o, const struct daemon *d, const struct layer *l)
 {
-	struct doc *o = doc_new_object();
-
-	doc_set_string(o, "layer", DIGEST_TEXT(&l->digest));
 	doc_set_string(o, "format", l->format);
 	doc_set_bool(o, "lazy", l->reason[0] == 0);
 	doc_set_string(o, "reason", l->reason);
-	doc_set_int(o, "blob_size", l->blob_size);
 	doc_set_int(o, "size", l->size);
 	doc_set_int(o, "present", store_map_present(d->store, l->map));
 	doc_set_int(o, "files", l->files);
-	return o;
 }
 
+/* Layers that are not here have no more than what the manifest says. */
 static struct doc *
 describe_layers(struct daemon *d, const struct image *i)
 {
 	struct doc *list = doc_new_array();
 
-	for (size_t k = 0; k < i->manifest.n_layers; k++)
-		doc_append(list, describe_layer(d, i->layers[k]));
+	for (size_t k = 0; k < i->manifest.n_layers; k++) {
+		const struct descriptor *l = &i->manifest.layers[k];
+		struct doc *o = doc_new_object();
+
+		doc_set_string(o, "layer", DIGEST_TEXT(&l->digest));
+		doc_set_int(o, "blob_size", l->size);
+		if (i->layers[k] != NULL)
+			describe_known_layer(o, d, i->layers[k]);
+		else
+			doc_set_string(o, "missing", i->reasons[k]);
+		doc_append(list, o);
+	}
 	return list;
 }
 
@@ -55,20 +62,29 @@ describe_sizes(struct doc *o, const struct image *i)
 	doc_set_int(o, "unique", sizes.unique);
 }
 
-/* What state.db says, and what the layers say where they are all here. */
+static struct doc *
+list_texts(const char *const *texts, size_t n)
+{
+	struct doc *list = doc_new_array();
+
+	for (size_t k = 0; k < n; k++)
+		doc_append(list, doc_new_string(texts[k]));
+	return list;
+}
+
+/* What state.db says, and what the layers say that are here. */
 static struct doc *
 describe_image(struct daemon *d, const struct known_image *k, bool with_layers)
 {
 	struct doc *o = doc_new_object();
-	struct doc *names = doc_new_array();
 	struct err e = ERR_INIT;
-	struct image *i = catalog_open_known(
-	    d->catalog, &k->manifest, k->n_names == 0 ? "" : k->names[0], &e);
+	struct image *i =
+	    catalog_open_known(d->catalog, &k->manifest, k->label, true, &e);
 
-	for (size_t n = 0; n < k->n_names; n++)
-		doc_append(names, doc_new_string(k->names[n]));
 	doc_set_string(o, "image", DIGEST_TEXT(&k->manifest));
-	doc_set(o, "references", names);
+	doc_set_string(o, "label", k->label);
+	doc_set(o, "references", list_texts(k->names, k->n_names));
+	doc_set(o, "holders", list_texts(k->holders, k->n_holders));
 	doc_set_int(o, "last_used", k->last_used_s);
 	doc_set_int(o, "resolved", k->resolved_s);
 	if (i == NULL) {
@@ -130,12 +146,13 @@ stat_image(struct request *r, struct doc *result, struct err *e)
 {
 	AUTO_REFERENCE struct reference ref = { 0 };
 	struct digest manifest;
+	int64_t resolved_s;
 	struct picking p = { r->daemon, &manifest, NULL };
 	AUTO_DOC struct doc *found = NULL;
 
 	if (arguments_reference(r, &ref, e) < 0 ||
-	    catalog_find_reference(
-		r->daemon->catalog, ref.name, &manifest, NULL, e) < 0 ||
+	    catalog_find_image(
+		r->daemon->catalog, ref.name, &manifest, &resolved_s, e) < 0 ||
 	    catalog_each_known(r->daemon->catalog, pick_image, &p, e) < 0)
 		return -1;
 	found = p.found;

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += %D%/liblayer.a
 %C%_liblayer_a_SOURCES = \
 	%D%/catalog.c %D%/catalog.h \
+	%D%/collect.c \
 	%D%/files.c %D%/files.h \
 	%D%/fill.c \
 	%D%/image.c %D%/image.h \

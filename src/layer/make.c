@@ -26,6 +26,8 @@
 #include "base/fs.h"
 #include "base/limits.h"
 
+static const char no_table[] = "the manifest vouches for no table of contents";
+
 /* What was understood of the blob. */
 struct understood {
 	struct contents contents;
@@ -127,7 +129,7 @@ stream_blob(const struct layer_making *m, struct understood *out, struct err *e)
 			return -1;
 		pull.diff_id = &diff_id;
 	}
-	out->reason = "the manifest vouches for no table of contents";
+	out->reason = no_table;
 	return fetch_stream(&pull, &out->contents, &out->format, e);
 }
 
@@ -205,6 +207,22 @@ write_layer(
 	    write_index(&w, u, &d->digest, e) < 0 || write_info(&w, u, e) < 0)
 		return -1;
 	return draft_commit(&w, FILES_LAYERS, &d->digest, e);
+}
+
+int
+layer_check_making(const struct layer_making *m, struct err *e)
+{
+	enum locate_result where;
+	struct toc_place place;
+	uint64_t size = m->descriptor->size;
+
+	if (m->whole_max_bytes == 0 || size <= m->whole_max_bytes ||
+	    format_locate(m->descriptor, &place, &where, e) != NULL)
+		return 0;
+	if (where == LOCATE_FAILED)
+		return -1;
+	return err_set(e, ENOTSUP, "%s, and %s is over whole_layer_bytes",
+	    no_table, SIZE_TEXT(size));
 }
 
 int
