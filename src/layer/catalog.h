@@ -30,6 +30,7 @@ struct err;
 struct fetcher;
 struct image;
 struct layer;
+struct manifest;
 struct pool;
 struct reference;
 struct registry;
@@ -84,6 +85,11 @@ struct image_request {
  * are known then; its data need not have arrived.  The caller unrefs. */
 struct image *catalog_open_image(
     struct catalog *c, const struct image_request *q, struct err *e);
+
+/* What the reference means: the manifest, and no more.  Asks, makes and notes
+ * nothing else. */
+int catalog_read_manifest(struct catalog *c, const struct image_request *q,
+    struct manifest *out, struct err *e);
 
 /* An image that is here already, without asking anyone: ENOENT; is_partial as
  * above.  `label` is its reference, for messages. */

@@ -70,6 +70,11 @@ struct layer_making {
 	void *ctx;
 };
 
+/* The lazy format that the manifest lets expect; NULL: the layer would be read
+ * whole, and *e is why (ENOTSUP), or it could not be made at all.  Asks nobody.
+ */
+const char *layer_foresee(const struct descriptor *d, struct err *e);
+
 /* ENOTSUP when it would be read whole and is over whole_max_bytes.  Asks
  * nobody. */
 int layer_check_making(const struct layer_making *m, struct err *e);

@@ -18,4 +18,10 @@ if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_view
 %C%_test_view_SOURCES = %D%/test_view.c src/base/test.h
 %C%_test_view_LDADD = src/layer/liblayer.a $(BASE_LIBS) $(CMOCKA_LIBS)
+
+# On real blobs.
+check_PROGRAMS += %D%/test_catalog
+%C%_test_catalog_SOURCES = %D%/test_catalog.c
+%C%_test_catalog_LDADD = src/format/libformat_testing.a $(LAYER_LIBS) \
+	$(CMOCKA_LIBS)
 endif

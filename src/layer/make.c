@@ -209,17 +209,27 @@ write_layer(
 	return draft_commit(&w, FILES_LAYERS, &d->digest, e);
 }
 
-int
-layer_check_making(const struct layer_making *m, struct err *e)
+const char *
+layer_foresee(const struct descriptor *d, struct err *e)
 {
 	enum locate_result where;
 	struct toc_place place;
+	const struct format *f = format_locate(d, &place, &where, e);
+
+	if (where == LOCATE_NONE)
+		err_set(e, ENOTSUP, "%s", no_table);
+	return f == NULL ? NULL : f->name;
+}
+
+int
+layer_check_making(const struct layer_making *m, struct err *e)
+{
 	uint64_t size = m->descriptor->size;
 
 	if (m->whole_max_bytes == 0 || size <= m->whole_max_bytes ||
-	    format_locate(m->descriptor, &place, &where, e) != NULL)
+	    layer_foresee(m->descriptor, e) != NULL)
 		return 0;
-	if (where == LOCATE_FAILED)
+	if (e->code != ENOTSUP)
 		return -1;
 	return err_set(e, ENOTSUP, "%s, and %s is over whole_layer_bytes",
 	    no_table, SIZE_TEXT(size));

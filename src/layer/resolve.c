@@ -262,6 +262,15 @@ catalog_open_image(
 	return i;
 }
 
+int
+catalog_read_manifest(struct catalog *c, const struct image_request *q,
+    struct manifest *out, struct err *e)
+{
+	bool is_news;
+
+	return resolve(c, q, out, &is_news, e);
+}
+
 struct image *
 catalog_open_known(struct catalog *c, const struct digest *manifest,
     const char *label, bool is_partial, struct err *e)
