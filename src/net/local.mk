@@ -18,6 +18,11 @@ noinst_LIBRARIES += %D%/libnet.a
 	%D%/http.c %D%/http.h \
 	%D%/url.c %D%/url.h
 
+# gRPC by hand, for tests/25-grpc.
+noinst_PROGRAMS += %D%/grpctool
+%C%_grpctool_SOURCES = %D%/grpctool.c
+%C%_grpctool_LDADD = $(NET_LIBS)
+
 fuzz_programs += %D%/fuzz_grpc
 %C%_fuzz_grpc_SOURCES = %D%/fuzz_grpc.c $(FUZZ_MAIN)
 %C%_fuzz_grpc_LDFLAGS = $(FUZZ_LDFLAGS)
