@@ -21,10 +21,10 @@
  *
  * A call whose peer is gone before a thread was free never runs.
  *
- * What a peer can make us hold is capped (base/limits.h, LIMIT_GRPC_*): what is
- * too much of a message or of waiting calls is answered with
- * RESOURCE_EXHAUSTED, a connection too many is closed.  A connection that does
- * not open as HTTP/2 within 5 s is closed.
+ * What a peer can make us hold is capped (base/limits.h, LIMIT_GRPC_*):
+ *messages past it are answered with RESOURCE_EXHAUSTED, a call too many is
+ *refused before it begins (REFUSED_STREAM), a connection too many is closed,
+ *and so is one that does not open as HTTP/2 within 5 s.
  *
  * Specification: grpc/grpc doc/PROTOCOL-HTTP2.md; RFC 9113.
  */
@@ -113,9 +113,9 @@ uint64_t grpc_call_deadline_ns(const struct grpc_call *c);
 
 /* Nobody waits for the answer any more. */
 bool grpc_call_is_cancelled(const struct grpc_call *c);
-/* on_cancel is called once on the loop's thread if nobody waits any more, and
- * never after the call was ended there.  False: it is cancelled already, and
- * on_cancel is not called. */
+/* on_cancel is called on the loop's thread, once, when nobody waits any more;
+ * not after the call was ended, but while another thread ends it it may be.
+ * False: it is cancelled already, and on_cancel is not called. */
 bool grpc_call_on_cancel(
     struct grpc_call *c, void (*on_cancel)(void *ctx), void *ctx);
 

@@ -2,7 +2,8 @@
 # common.bash.
 # shellcheck shell=bash
 
-# start_containerd: its socket is $CONTAINERD, its folders below $T/ctd.
+# start_containerd [TOML]: its socket is $CONTAINERD, its folders below $T/ctd;
+# TOML is added to its configuration.
 start_containerd() {
 	CONTAINERD=$T/ctd.sock
 	mkdir -p "$T/ctd"
@@ -14,6 +15,7 @@ start_containerd() {
 		disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing", "io.containerd.internal.v1.opt"]
 		[grpc]
 		  address = "$CONTAINERD"
+		${1-}
 	TOML
 	start containerd containerd -c "$T/containerd.toml" -l warn
 	wait_socket "$CONTAINERD"
