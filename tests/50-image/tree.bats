@@ -6,24 +6,9 @@
 
 load ../lib/common
 load ../lib/containerd
+load ../lib/trees
 
 : "${IMAGES:=nginx odd python}"
-
-# The layers say nothing of the root itself: containerd shows when it unpacked.
-forget_root_time() { awk -F '\t' -v OFS='\t' 'NR == 1 { $7 = "-" } 1'; }
-
-# Every producer of tables of contents writes JSON, and U+FFFD for a byte of a
-# name that is no UTF-8: odd's one such name is lost before layerfs sees it.
-as_producers_write() { sed 's/latin1-\\xe9/latin1-\\xef\\xbf\\xbd/'; }
-
-same_image() {
-	"$top_srcdir/tests/bench/treedump.py" -c "$1" | forget_root_time |
-		"$THEIR_NAMES" >"$T/theirs.tree"
-	"$top_srcdir/tests/bench/treedump.py" -c "$2" | forget_root_time >"$T/ours.tree"
-	[ "$(wc -l <"$T/ours.tree")" -gt 5000 ] &&
-		diff -u "$T/theirs.tree" "$T/ours.tree" >"$T/tree.diff" ||
-		{ head -n 40 "$T/tree.diff"; return 1; }
-}
 
 # same_as_containerd IMAGE REPOSITORY:TAG
 same_as_containerd() {
