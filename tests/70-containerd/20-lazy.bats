@@ -26,7 +26,7 @@ runs() {
 	local ref=$2 pulled
 	requires "ref:$ref"
 	meter_reset
-	lazy_pull "$METERED/$ref" >"$T/log/pull"
+	lazy_pull "$METERED/$ref"
 	pulled="$(meter_bytes) bytes, $(meter_requests) requests"
 	run_container "$METERED/$ref" "$1" >"$T/log/$1" 2>&1 ||
 		{ cat "$T/log/$1"; return 1; }
@@ -88,7 +88,7 @@ chunked() {
 	ref=$(chunked nginx)
 	requires "ref:$ref"
 	for ns in one two; do
-		lazy_pull "$METERED/$ref" -n "$ns"
+		CTR_OPTIONS="-n $ns" lazy_pull "$METERED/$ref"
 		CTR_OPTIONS="-n $ns" run_container "$METERED/$ref" c | grep READY
 	done
 	is_lazy "$ref"
@@ -102,8 +102,8 @@ chunked() {
 	mkdir "$T/theirs" "$T/ours"
 	ctd image pull --plain-http "$REGISTRY/odd:gzip" >"$T/log/pull"
 	ctd image mount "$REGISTRY/odd:gzip" "$T/theirs"
-	lazy_pull "$METERED/$(chunked odd)" >"$T/log/pull"
+	lazy_pull "$METERED/$(chunked odd)"
 	ctd image mount --snapshotter "$SNAPSHOTTER" "$METERED/$(chunked odd)" "$T/ours"
-	THEIR_NAMES=$([ "$SNAPSHOTTER" = layerfs ] && echo as_producers_write || echo cat)
+	[ "$SNAPSHOTTER" != layerfs ] || THEIR_NAMES=as_producers_write
 	same_image "$T/theirs" "$T/ours"
 }

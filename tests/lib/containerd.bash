@@ -97,11 +97,17 @@ start_snapshotter() {
 	[ "$SNAPSHOTTER" != layerfs ] || start_daemon "$@"
 }
 
-# lazy_pull REF [CTR OPTION...]: as ctr-remote does for every snapshotter that
+# whole_pull REF: downloaded and unpacked by containerd.
+whole_pull() {
+	ctd image pull --plain-http --snapshotter "$SNAPSHOTTER" "$1" >>"$T/log/pull" 2>&1
+}
+
+# lazy_pull REF: as ctr-remote does for every snapshotter that
 # may know better than to download.
 lazy_pull() {
-	timeout -k 5 120 ctr-remote -a "$CONTAINERD" "${@:2}" image rpull --plain-http \
-		--snapshotter "$SNAPSHOTTER" "$1"
+	# shellcheck disable=SC2086 # options
+	timeout -k 5 120 ctr-remote -a "$CONTAINERD" ${CTR_OPTIONS-} image rpull --plain-http \
+		--snapshotter "$SNAPSHOTTER" "$1" >>"$T/log/pull" 2>&1
 }
 
 snapshots() { ctd "$@" snapshot --snapshotter "$SNAPSHOTTER" ls | tail -n +2; }

@@ -59,7 +59,7 @@ def noise(seed, n):
 
 
 def busybox(layer):
-    layer.dir("bin", "etc", "proc", "sys", "dev", "tmp", "root")
+    layer.dir("bin", "etc", "proc", "sys", "dev", "tmp", "root", "run")
     layer.add("bin/busybox", data=open("/bin/busybox", "rb").read(), mode=0o755)
     for a in APPLETS:
         layer.add("bin/" + a, tarfile.SYMTYPE, link="busybox", mode=0o777)
