@@ -16,6 +16,8 @@ const struct option_spec option_specs[OPTION_COUNT] = {
 	    "keep what is written in DIR instead of a temporary folder" },
 	[OPTION_LAYER] = { "layer", 0, "N|DIGEST",
 	    "mount one layer, counted from 0 at the bottom, not the image" },
+	[OPTION_MOUNT_OPTIONS] = { "options", 'o', "LIST",
+	    "nosuid, nodev or both: no set-user-ID programs, no devices" },
 	[OPTION_PLAIN_HTTP] = { "plain-http", 0, NULL,
 	    "speak HTTP without TLS to the registry" },
 	[OPTION_UNMOUNT_LAZY] = { "lazy", 'l', NULL,
@@ -29,7 +31,9 @@ const struct command commands[] = {
 	    .operands = "REF TARGET",
 	    .meaning = "make an image visible at a folder",
 	    .options = OPTION_BIT(OPTION_RW) | OPTION_BIT(OPTION_UPPER) |
-		       OPTION_BIT(OPTION_LAYER) | OPTION_BIT(OPTION_PLAIN_HTTP),
+		       OPTION_BIT(OPTION_LAYER) |
+		       OPTION_BIT(OPTION_MOUNT_OPTIONS) |
+		       OPTION_BIT(OPTION_PLAIN_HTTP),
 	    .min_operands = 2,
 	    .max_operands = 2,
 	    .kind = OPERAND_IMAGE_AND_FOLDER,

@@ -307,7 +307,8 @@ restore_attachment(void *ctx, struct attachment *a)
 	struct mounts *m = ctx;
 	struct err e = ERR_INIT;
 
-	a->showing = showings_resume(m->showings, a, &e);
+	a->showing = showings_resume(m->showings, &a->image, a->layer, a->label,
+	    a->is_detachable ? NULL : a->id, &e);
 	if (a->showing == NULL) {
 		log_warn(
 		    "%s on %s: not restored: %s", a->label, a->target, e.msg);
@@ -346,7 +347,7 @@ mounts_new(struct daemon *d, struct err *e)
 	m->daemon = d;
 	lock_init(&m->lock, RANK_DAEMON);
 	list_init(&m->attachments);
-	m->showings = showings_new(d, e);
+	m->showings = showings_new(d->server, d->catalog, e);
 	m->mountinfo = m->showings == NULL
 			   ? NULL
 			   : mountinfo_new(d->loop, on_mounts_changed, m, e);

@@ -7,9 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/attachment.h"
-#include "daemon/daemon.h"
 #include "mount/mount.h"
+#include "mount/server.h"
 #include "layer/catalog.h"
 #include "layer/image.h"
 #include "layer/view.h"
@@ -25,11 +24,25 @@ enum { ID_SIZE = AGENT_ID_MAX + 1, SOURCE_SIZE = 200 };
 struct showing {
 	struct list link;
 	char id[ID_SIZE];
+	struct digest digest; /* the image's */
+	int layer;
 	unsigned users;
-	enum { SHOWING_MAKING, SHOWING_SHOWN, SHOWING_FAILED } state;
+	enum {
+		SHOWING_MAKING,
+		SHOWING_SHOWN,
+		SHOWING_FAILED,
+		SHOWING_ENDING
+	} state;
 	struct err failure;
 	struct mount *mount;
 	struct image *image;
+};
+
+/* What somebody wants to see. */
+struct wish {
+	char id[ID_SIZE];
+	const struct digest *image;
+	int layer;
 };
 
 struct unclaimed {
@@ -38,7 +51,9 @@ struct unclaimed {
 };
 
 struct showings {
-	struct daemon *daemon;
+	struct mount_server *server;
+	struct catalog *catalog;
+	struct agent *agent;
 	struct list unclaimed; /* the starting thread's */
 
 	struct lock lock; /* guards what follows */
@@ -64,16 +79,21 @@ showing_image(const struct showing *w)
 	return w->image;
 }
 
-/* The same image and layer have the same id in every worker's life. */
-static void
-make_id(char id[ID_SIZE], const struct digest *image, int layer)
+static struct wish
+make_wish(const struct digest *image, int layer, const char *own_id)
 {
+	struct wish q = { .image = image, .layer = layer };
 	char text[DIGEST_TEXT_SIZE + 16];
 	struct digest d;
 
+	if (own_id != NULL) {
+		snprintf(q.id, sizeof q.id, "%s", own_id);
+		return q;
+	}
 	snprintf(text, sizeof text, "%s %d", DIGEST_TEXT(image), layer);
 	digest_of(&d, text, strlen(text));
-	snprintf(id, ID_SIZE, "%.16s", DIGEST_HEX(&d));
+	snprintf(q.id, sizeof q.id, "%.16s", DIGEST_HEX(&d));
+	return q;
 }
 
 static void
@@ -100,58 +120,87 @@ find_showing(struct showings *s, const char *id)
 }
 
 static struct showing *
-add_showing(struct showings *s, const char *id)
+add_showing(struct showings *s, const struct wish *q, struct err *e)
 {
 	struct showing *w = calloc(1, sizeof *w);
 
-	if (w == NULL)
+	if (w == NULL) {
+		err_set(e, ENOMEM, "mount %s", q->id);
 		return NULL;
-	snprintf(w->id, sizeof w->id, "%s", id);
+	}
+	strcpy(w->id, q->id);
+	w->digest = *q->image;
+	w->layer = q->layer;
 	list_push_back(&s->all, &w->link);
 	return w;
 }
 
-/* One user less; true when it was the last and the showing is out of the list:
- * the caller's to end. */
+static int
+check_same(const struct showing *w, const struct wish *q, struct err *e)
+{
+	if (w->layer == q->layer && digest_equal(&w->digest, q->image))
+		return 0;
+	return err_set(e, EEXIST,
+	    "mount %s is of another image, %s: refused to confuse them", w->id,
+	    DIGEST_TEXT(&w->digest));
+}
+
+/* One user less.  True when it was the last: the caller's to end.  It stays in
+ * the list meanwhile, for its mount point is not free. */
 static bool
 leave(struct showings *s, struct showing *w)
 {
 	LOCK_SCOPE(&s->lock);
 	if (--w->users > 0)
 		return false;
-	list_remove(&w->link);
+	w->state = SHOWING_ENDING;
 	return true;
 }
 
 static void
-end_showing(struct showing *w)
+take_out(struct showings *s, struct showing *w)
 {
-	if (w->mount != NULL)
-		mount_remove(w->mount);
-	image_unref(w->image);
-	free(w);
+	LOCK_SCOPE(&s->lock);
+	list_remove(&w->link);
+	cond_broadcast(&s->changed);
 }
 
 void
 showings_put(struct showings *s, struct showing *w)
 {
-	if (leave(s, w))
-		end_showing(w);
+	if (!leave(s, w))
+		return;
+	if (w->mount != NULL)
+		mount_remove(w->mount);
+	take_out(s, w);
+	image_unref(w->image);
+	free(w);
 }
 
 /* ---- making ---- */
 
+static struct showing *
+find_living(struct showings *s, const char *id)
+{
+	struct showing *w;
+
+	while ((w = find_showing(s, id)) != NULL && w->state == SHOWING_ENDING)
+		cond_wait(&s->changed, &s->lock);
+	return w;
+}
+
 /* Waits while another thread makes it.  *is_mine: this one has to. */
 static struct showing *
-join_or_begin(struct showings *s, const char *id, bool *is_mine)
+join_or_begin(
+    struct showings *s, const struct wish *q, bool *is_mine, struct err *e)
 {
 	LOCK_SCOPE(&s->lock);
-	struct showing *w = find_showing(s, id);
+	struct showing *w = find_living(s, q->id);
 
 	*is_mine = w == NULL;
-	if (w == NULL)
-		w = add_showing(s, id);
-	if (w == NULL)
+	if (w == NULL && (w = add_showing(s, q, e)) == NULL)
+		return NULL;
+	if (check_same(w, q, e) < 0)
 		return NULL;
 	w->users++;
 	while (!*is_mine && w->state == SHOWING_MAKING)
@@ -172,58 +221,57 @@ finish_making(struct showings *s, struct showing *w, struct mount *m,
 }
 
 static struct mount *
-mount_image(struct showings *s, const struct showing *w, int layer,
-    const char *target, struct err *e)
+mount_image(struct showings *s, const struct showing *w, const char *target,
+    struct err *e)
 {
 	char source[SOURCE_SIZE];
-	struct view *v = image_view(w->image, layer, e);
+	struct view *v = image_view(w->image, w->layer, e);
 	struct mount *m;
 
 	if (v == NULL)
 		return NULL;
 	make_source(source, w->image->label);
-	m = mount_new(s->daemon->server, w->id, v, source, target, e);
+	m = mount_new(s->server, w->id, v, source, target, e);
 	view_unref(v);
 	return m;
 }
 
 static void
-make_showing(struct showings *s, struct showing *w, struct image *i, int layer,
-    const char *target)
+make_showing(
+    struct showings *s, struct showing *w, struct image *i, const char *target)
 {
 	struct err failure = ERR_INIT;
 	struct mount *m;
 
 	w->image = image_ref(i);
-	m = mount_image(s, w, layer, target, &failure);
+	m = mount_image(s, w, target, &failure);
 	finish_making(s, w, m, &failure);
+}
+
+/* The showing, or what went wrong in making it. */
+static struct showing *
+made_or_failed(struct showings *s, struct showing *w, struct err *e)
+{
+	if (w->state == SHOWING_SHOWN)
+		return w;
+	*e = w->failure;
+	showings_put(s, w);
+	return NULL;
 }
 
 struct showing *
 showings_take(struct showings *s, struct image *i, int layer,
     const char *own_id, const char *target, struct err *e)
 {
-	char id[ID_SIZE];
-	struct showing *w;
+	struct wish q = make_wish(&i->manifest.digest, layer, own_id);
 	bool is_mine;
+	struct showing *w = join_or_begin(s, &q, &is_mine, e);
 
-	if (own_id != NULL)
-		snprintf(id, sizeof id, "%s", own_id);
-	else
-		make_id(id, &i->manifest.digest, layer);
-	w = join_or_begin(s, id, &is_mine);
-	if (w == NULL) {
-		err_set(e, ENOMEM, "mount of %s", i->label);
+	if (w == NULL)
 		return NULL;
-	}
 	if (is_mine)
-		make_showing(s, w, i, layer, own_id != NULL ? target : NULL);
-	if (w->state == SHOWING_FAILED) {
-		*e = w->failure;
-		showings_put(s, w);
-		return NULL;
-	}
-	return w;
+		make_showing(s, w, i, own_id != NULL ? target : NULL);
+	return made_or_failed(s, w, e);
 }
 
 /* ---- after a restart ---- */
@@ -250,15 +298,15 @@ free_unclaimed(struct unclaimed *u)
 }
 
 static struct mount *
-resume_image(struct showings *s, const struct showing *w, int layer,
-    struct unclaimed *u, struct err *e)
+resume_image(struct showings *s, const struct showing *w, struct unclaimed *u,
+    struct err *e)
 {
-	struct view *v = image_view(w->image, layer, e);
+	struct view *v = image_view(w->image, w->layer, e);
 	struct mount *m;
 
 	if (v == NULL)
 		return NULL;
-	m = mount_resume(s->daemon->server, w->id, v, &u->held, e);
+	m = mount_resume(s->server, w->id, v, &u->held, e);
 	view_unref(v);
 	if (m != NULL)
 		u->held.fd = -1;
@@ -266,8 +314,8 @@ resume_image(struct showings *s, const struct showing *w, int layer,
 }
 
 static struct mount *
-resume_showing(struct showings *s, struct showing *w,
-    const struct attachment *a, struct err *e)
+resume_showing(
+    struct showings *s, struct showing *w, const char *label, struct err *e)
 {
 	struct unclaimed *u = find_unclaimed(s, w->id);
 	struct mount *m;
@@ -276,42 +324,30 @@ resume_showing(struct showings *s, struct showing *w,
 		err_set(e, ENOENT, "its mount did not survive");
 		return NULL;
 	}
-	w->image =
-	    catalog_open_known(s->daemon->catalog, &a->image, a->label, e);
+	w->image = catalog_open_known(s->catalog, &w->digest, label, e);
 	if (w->image == NULL)
 		return NULL;
-	m = resume_image(s, w, a->layer, u, e);
+	m = resume_image(s, w, u, e);
 	if (m != NULL)
 		free_unclaimed(u);
 	return m;
 }
 
 struct showing *
-showings_resume(struct showings *s, const struct attachment *a, struct err *e)
+showings_resume(struct showings *s, const struct digest *image, int layer,
+    const char *label, const char *own_id, struct err *e)
 {
-	char id[ID_SIZE];
+	struct wish q = make_wish(image, layer, own_id);
 	struct err failure = ERR_INIT;
-	struct showing *w;
 	bool is_mine;
+	struct showing *w = join_or_begin(s, &q, &is_mine, e);
 
-	if (a->is_detachable)
-		make_id(id, &a->image, a->layer);
-	else
-		snprintf(id, sizeof id, "%.32s", a->id);
-	w = join_or_begin(s, id, &is_mine);
-	if (w == NULL) {
-		err_set(e, ENOMEM, "mount on %s", a->target);
+	if (w == NULL)
 		return NULL;
-	}
 	if (is_mine)
 		finish_making(
-		    s, w, resume_showing(s, w, a, &failure), &failure);
-	if (w->state == SHOWING_FAILED) {
-		*e = w->failure;
-		showings_put(s, w);
-		return NULL;
-	}
-	return w;
+		    s, w, resume_showing(s, w, label, &failure), &failure);
+	return made_or_failed(s, w, e);
 }
 
 void
@@ -322,7 +358,7 @@ showings_drop_unclaimed(struct showings *s)
 		const char *id = u->held.name + strlen("fuse:");
 		struct err e = ERR_INIT;
 
-		if (agent_unmount(s->daemon->agent, id, &e) < 0)
+		if (agent_unmount(s->agent, id, &e) < 0)
 			log_warn("leftover mount %s: %s", id, e.msg);
 		free_unclaimed(u);
 	}
@@ -344,7 +380,7 @@ showings_add_held(struct showings *s, const struct held *h)
 }
 
 struct showings *
-showings_new(struct daemon *d, struct err *e)
+showings_new(struct mount_server *server, struct catalog *c, struct err *e)
 {
 	struct showings *s = calloc(1, sizeof *s);
 
@@ -352,15 +388,16 @@ showings_new(struct daemon *d, struct err *e)
 		err_set(e, ENOMEM, "mounts");
 		return NULL;
 	}
-	s->daemon = d;
-	lock_init(&s->lock, RANK_DAEMON);
+	s->server = server;
+	s->catalog = c;
+	s->agent = server->agent;
+	lock_init(&s->lock, RANK_LEAF);
 	cond_init(&s->changed);
 	list_init(&s->all);
 	list_init(&s->unclaimed);
 	return s;
 }
 
-/* The mounts stay; only what this process knows of them goes. */
 void
 showings_free(struct showings *s)
 {

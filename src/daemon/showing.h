@@ -1,31 +1,46 @@
-/* A view made visible once, at RUN/m/ID, and shared by everyone who mounts the
- * same image or layer (daemon/mounts.h). */
+/* A view made visible once, at RUN/m/ID, and shared by everyone who wants the
+ * same image or layer: mounts, snapshots, layer stores.  They then share one
+ * superblock and its page cache.
+ *
+ *	making -> shown -> (its last user ends) gone
+ *
+ * The id follows from image and layer, so that it is the same in every worker's
+ * life.  It is a part of a digest, which somebody may have made collide: an id
+ * that stands for another image or layer already is refused (EEXIST).
+ *
+ * Any thread; the calls block on the supervisor, and on each other where two
+ * want the same.
+ */
 #ifndef DAEMON_SHOWING_H
 #define DAEMON_SHOWING_H
 
-struct attachment;
-struct daemon;
+struct catalog;
+struct digest;
 struct err;
 struct held;
 struct image;
+struct mount_server;
 struct showing;
 struct showings;
 
-struct showings *showings_new(struct daemon *d, struct err *e);
+/* Both are borrowed, and outlive it; the server may have been freed before. */
+struct showings *showings_new(
+    struct mount_server *s, struct catalog *c, struct err *e);
+/* The mounts stay, for the next worker. */
 void showings_free(struct showings *s);
 
 /* The showing of the image's layer (or IMAGE_MERGED), made if it is not there.
- * Blocking.  With own_id it is a new one, mounted on the target. */
+ * With own_id it is a new one, mounted on the target. */
 struct showing *showings_take(struct showings *s, struct image *i, int layer,
     const char *own_id, const char *target, struct err *e);
 
 /* A descriptor that the supervisor held for an earlier worker; takes its fd. */
 void showings_add_held(struct showings *s, const struct held *h);
 
-/* The showing of an attachment from an earlier worker, from such a descriptor:
- * ENOENT when there is none. */
-struct showing *showings_resume(
-    struct showings *s, const struct attachment *a, struct err *e);
+/* What an earlier worker took, from such a descriptor: ENOENT when there is
+ * none.  `label` names the image in messages. */
+struct showing *showings_resume(struct showings *s, const struct digest *image,
+    int layer, const char *label, const char *own_id, struct err *e);
 
 /* After the last resume: unmounts what was held and nobody wanted. */
 void showings_drop_unclaimed(struct showings *s);

@@ -118,25 +118,6 @@ db_each_reference(struct db *d,
 
 /* ---- what takes several statements ---- */
 
-/* Several statements are one: in the caller's transaction or in an own one. */
-static int
-begin_own(struct db *d, bool *is_own, struct err *e)
-{
-	*is_own = !db_is_in_transaction(d);
-	return *is_own ? db_begin(d, e) : 0;
-}
-
-static int
-end_own(struct db *d, bool is_own, int rc, struct err *e)
-{
-	if (!is_own)
-		return rc;
-	if (rc == 0 && db_commit(d, e) == 0)
-		return 0;
-	db_rollback(d);
-	return -1;
-}
-
 /* Both by the same digest. */
 static int
 run_two(struct db *d, enum db_statement one, enum db_statement two,
@@ -145,12 +126,12 @@ run_two(struct db *d, enum db_statement one, enum db_statement two,
 	bool is_own;
 	int rc;
 
-	if (begin_own(d, &is_own, e) < 0)
+	if (db_begin_own(d, &is_own, e) < 0)
 		return -1;
 	rc = db_run(d, one, DB_VALUES(DB_DIGEST(digest)), NULL, e);
 	if (rc == 0)
 		rc = db_run(d, two, DB_VALUES(DB_DIGEST(digest)), NULL, e);
-	return end_own(d, is_own, rc, e);
+	return db_end_own(d, is_own, rc, e);
 }
 
 static int
@@ -186,9 +167,9 @@ db_set_image(struct db *d, const struct digest *manifest,
 {
 	bool is_own;
 
-	if (begin_own(d, &is_own, e) < 0)
+	if (db_begin_own(d, &is_own, e) < 0)
 		return -1;
-	return end_own(
+	return db_end_own(
 	    d, is_own, set_image_layers(d, manifest, layers, n_layers, e), e);
 }
 

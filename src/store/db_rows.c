@@ -124,14 +124,6 @@ is_mine(const struct db *d)
 	return d->is_in_transaction && pthread_equal(d->owner, pthread_self());
 }
 
-bool
-db_is_in_transaction(struct db *d)
-{
-	LOCK_SCOPE(&d->lock);
-
-	return is_mine(d);
-}
-
 static void
 note_transaction(struct db *d, enum db_statement which)
 {
@@ -169,4 +161,30 @@ db_run(struct db *d, enum db_statement which, const struct db_value *values,
 	if (rc == 0 || which == DB_ROLLBACK)
 		note_transaction(d, which);
 	return rc;
+}
+
+static bool
+is_in_transaction(struct db *d)
+{
+	LOCK_SCOPE(&d->lock);
+
+	return is_mine(d);
+}
+
+int
+db_begin_own(struct db *d, bool *is_own, struct err *e)
+{
+	*is_own = !is_in_transaction(d);
+	return *is_own ? db_begin(d, e) : 0;
+}
+
+int
+db_end_own(struct db *d, bool is_own, int rc, struct err *e)
+{
+	if (!is_own)
+		return rc;
+	if (rc == 0 && db_commit(d, e) == 0)
+		return 0;
+	db_rollback(d);
+	return -1;
 }

@@ -16,32 +16,38 @@
 struct db;
 struct err;
 
-/* One table: name, SQL. */
-#define DB_STATEMENTS(X)                                                       \
-	X(BEGIN, "BEGIN IMMEDIATE")                                            \
-	X(COMMIT, "COMMIT")                                                    \
-	X(ROLLBACK, "ROLLBACK")                                                \
-	X(SET_REFERENCE,                                                       \
-	    "INSERT INTO reference (name, manifest, resolved_s) "              \
-	    "VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET "            \
-	    "manifest = ?2, resolved_s = ?3")                                  \
-	X(GET_REFERENCE,                                                       \
-	    "SELECT manifest, resolved_s FROM reference WHERE name = ?1")      \
-	X(REMOVE_REFERENCE, "DELETE FROM reference WHERE name = ?1")           \
-	X(EACH_REFERENCE,                                                      \
-	    "SELECT name, manifest, resolved_s FROM reference ORDER BY name")  \
-	X(SET_IMAGE,                                                           \
-	    "INSERT INTO image (manifest, last_used_s) VALUES (?1, ?2) "       \
-	    "ON CONFLICT (manifest) DO UPDATE SET last_used_s = ?2")           \
-	X(TOUCH_IMAGE,                                                         \
-	    "UPDATE image SET last_used_s = ?2 WHERE manifest = ?1")           \
-	X(REMOVE_IMAGE, "DELETE FROM image WHERE manifest = ?1")               \
-	X(EACH_IMAGE,                                                          \
-	    "SELECT manifest, last_used_s FROM image ORDER BY manifest")       \
-	X(ADD_IMAGE_LAYER,                                                     \
-	    "INSERT INTO image_layer (manifest, position, layer) "             \
-	    "VALUES (?1, ?2, ?3)")                                             \
-	X(REMOVE_IMAGE_LAYERS, "DELETE FROM image_layer WHERE manifest = ?1")  \
+/* One table a noun: name, SQL. */
+#define DB_TRANSACTION_STATEMENTS(X) \
+	X(BEGIN, "BEGIN IMMEDIATE")  \
+	X(COMMIT, "COMMIT")          \
+	X(ROLLBACK, "ROLLBACK")
+
+#define DB_REFERENCE_STATEMENTS(X)                                        \
+	X(SET_REFERENCE,                                                  \
+	    "INSERT INTO reference (name, manifest, resolved_s) "         \
+	    "VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET "       \
+	    "manifest = ?2, resolved_s = ?3")                             \
+	X(GET_REFERENCE,                                                  \
+	    "SELECT manifest, resolved_s FROM reference WHERE name = ?1") \
+	X(REMOVE_REFERENCE, "DELETE FROM reference WHERE name = ?1")      \
+	X(EACH_REFERENCE,                                                 \
+	    "SELECT name, manifest, resolved_s FROM reference ORDER BY name")
+
+#define DB_IMAGE_STATEMENTS(X)                                           \
+	X(SET_IMAGE,                                                     \
+	    "INSERT INTO image (manifest, last_used_s) VALUES (?1, ?2) " \
+	    "ON CONFLICT (manifest) DO UPDATE SET last_used_s = ?2")     \
+	X(TOUCH_IMAGE,                                                   \
+	    "UPDATE image SET last_used_s = ?2 WHERE manifest = ?1")     \
+	X(REMOVE_IMAGE, "DELETE FROM image WHERE manifest = ?1")         \
+	X(EACH_IMAGE,                                                    \
+	    "SELECT manifest, last_used_s FROM image ORDER BY manifest") \
+	X(ADD_IMAGE_LAYER,                                               \
+	    "INSERT INTO image_layer (manifest, position, layer) "       \
+	    "VALUES (?1, ?2, ?3)")                                       \
+	X(REMOVE_IMAGE_LAYERS, "DELETE FROM image_layer WHERE manifest = ?1")
+
+#define DB_LAYER_STATEMENTS(X)                                                 \
 	X(SET_LAYER,                                                           \
 	    "INSERT INTO layer (digest, blob_size, format, reason, "           \
 	    "last_used_s) VALUES (?1, ?2, ?3, ?4, ?5) "                        \
@@ -56,17 +62,29 @@ struct err;
 	    "(SELECT layer FROM image_layer) ORDER BY digest")                 \
 	X(COUNT_LAYER_IMAGES,                                                  \
 	    "SELECT count(DISTINCT manifest) FROM image_layer "                \
-	    "WHERE layer = ?1")                                                \
-	X(ADD_SOURCE,                                                          \
-	    "INSERT OR IGNORE INTO source (layer, place) VALUES (?1, ?2)")     \
-	X(REMOVE_SOURCES, "DELETE FROM source WHERE layer = ?1")               \
-	X(EACH_SOURCE,                                                         \
-	    "SELECT place FROM source WHERE layer = ?1 ORDER BY rowid")        \
-	X(SET_MOUNT,                                                           \
-	    "INSERT INTO mount (id, target, options) VALUES (?1, ?2, ?3) "     \
-	    "ON CONFLICT (id) DO UPDATE SET target = ?2, options = ?3")        \
-	X(REMOVE_MOUNT, "DELETE FROM mount WHERE id = ?1")                     \
+	    "WHERE layer = ?1")
+
+#define DB_SOURCE_STATEMENTS(X)                                            \
+	X(ADD_SOURCE,                                                      \
+	    "INSERT OR IGNORE INTO source (layer, place) VALUES (?1, ?2)") \
+	X(REMOVE_SOURCES, "DELETE FROM source WHERE layer = ?1")           \
+	X(EACH_SOURCE,                                                     \
+	    "SELECT place FROM source WHERE layer = ?1 ORDER BY rowid")
+
+#define DB_MOUNT_STATEMENTS(X)                                             \
+	X(SET_MOUNT,                                                       \
+	    "INSERT INTO mount (id, target, options) VALUES (?1, ?2, ?3) " \
+	    "ON CONFLICT (id) DO UPDATE SET target = ?2, options = ?3")    \
+	X(REMOVE_MOUNT, "DELETE FROM mount WHERE id = ?1")                 \
 	X(EACH_MOUNT, "SELECT id, target, options FROM mount ORDER BY id")
+
+#define DB_STATEMENTS(X)             \
+	DB_TRANSACTION_STATEMENTS(X) \
+	DB_REFERENCE_STATEMENTS(X)   \
+	DB_IMAGE_STATEMENTS(X)       \
+	DB_LAYER_STATEMENTS(X)       \
+	DB_SOURCE_STATEMENTS(X)      \
+	DB_MOUNT_STATEMENTS(X)
 
 enum db_statement {
 #define X(name, sql) DB_##name,
@@ -100,8 +118,11 @@ void db_rows_release(struct db_rows *r);
 int db_run(struct db *d, enum db_statement which, const struct db_value *values,
     size_t n, struct db_rows *rows, struct err *e);
 
-/* In one of this thread's. */
-bool db_is_in_transaction(struct db *d);
+/* Between the two, several statements are one: in the transaction that this
+ * thread is in, or in an own one.  `rc` is how they went; db_end_own() returns
+ * how it all went. */
+int db_begin_own(struct db *d, bool *is_own, struct err *e);
+int db_end_own(struct db *d, bool is_own, int rc, struct err *e);
 
 /* True, and the cursor stands on the next row's first cell.  Take every cell of
  * a row, in order. */
