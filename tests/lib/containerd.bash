@@ -6,7 +6,10 @@
 # containerd does.  A test that is about layerfs says `requires_layerfs`.
 # shellcheck shell=bash disable=SC2034,SC2154
 
+. "$top_srcdir/tests/lib/trixie.bash"
+
 SNAPSHOTTER=${SNAPSHOTTER:-layerfs}
+INSIDE=() # what a runtime's command is put behind
 
 requires_layerfs() {
 	[ "$SNAPSHOTTER" = layerfs ] || skip "is about layerfs"
@@ -24,6 +27,7 @@ CONTAINERD_OFF="
 # $T/ctd.  With the CRI: pods are made of IMAGE.
 start_containerd() {
 	local off=$CONTAINERD_OFF
+	[ "${RELEASE-}" != trixie ] || [ ${#INSIDE[@]} -gt 0 ] || open_trixie
 	CONTAINERD=$T/ctd.sock
 	mkdir -p "$T/ctd"
 	[ "${1-}" = cri ] || off+=" io.containerd.grpc.v1.cri"
@@ -40,9 +44,9 @@ start_containerd() {
 		  address = "$T/run/snapshotter.sock"
 	TOML
 	[ "${1-}" != cri ] || configure_cri "${2-}" >>"$T/containerd.toml"
-	start containerd containerd -c "$T/containerd.toml" -l "${CONTAINERD_LOG:-warn}"
+	start containerd "${INSIDE[@]}" containerd -c "$T/containerd.toml" -l "${CONTAINERD_LOG:-warn}"
 	wait_socket "$CONTAINERD"
-	wait_for 20 ctr -a "$CONTAINERD" version
+	wait_for 20 ctd version
 }
 
 # The CRI's part.  On the test machines root may not lower an oom_score_adj, and
@@ -75,7 +79,7 @@ configure_cri() {
 # ctr with $CTR_OPTIONS.  A command that hangs fails its test, not the whole run.
 ctd() {
 	# shellcheck disable=SC2086 # options
-	timeout -k 5 120 ctr -a "$CONTAINERD" ${CTR_OPTIONS-} "$@"
+	timeout -k 5 120 "${INSIDE[@]}" ctr -a "$CONTAINERD" ${CTR_OPTIONS-} "$@"
 }
 cri() {
 	CRI_LOGS=$T/logs timeout -k 5 180 "$top_srcdir/tests/lib/cri.py" \
@@ -106,7 +110,7 @@ whole_pull() {
 # may know better than to download.
 lazy_pull() {
 	# shellcheck disable=SC2086 # options
-	timeout -k 5 120 ctr-remote -a "$CONTAINERD" ${CTR_OPTIONS-} image rpull --plain-http \
+	timeout -k 5 120 "${INSIDE[@]}" ctr-remote -a "$CONTAINERD" ${CTR_OPTIONS-} image rpull --plain-http \
 		--snapshotter "$SNAPSHOTTER" "$1" >>"$T/log/pull" 2>&1
 }
 
@@ -155,8 +159,8 @@ end_containers() {
 	local root id pid
 	for root in "$T"/runc/*/; do
 		[ -d "$root" ] || continue
-		for id in $(runc --root "$root" list -q 2>/dev/null); do
-			runc --root "$root" delete -f "$id" || true
+		for id in $("${INSIDE[@]}" runc --root "$root" list -q 2>/dev/null); do
+			"${INSIDE[@]}" runc --root "$root" delete -f "$id" || true
 		done
 	done
 	for pid in $(shims); do kill -KILL "$pid" 2>/dev/null || true; done
@@ -168,6 +172,9 @@ shims() {
 }
 
 teardown_containerd() {
+	local status=0
 	end_containers
-	teardown_test
+	teardown_test || status=$?
+	close_trixie
+	return $status
 }
