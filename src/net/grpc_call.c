@@ -139,7 +139,7 @@ grpc_call_finish(struct grpc_call *c, enum grpc_status status, const char *text)
 {
 	c->verdict.status = status;
 	if (text != NULL)
-		c->verdict.text = strndup(text, LIMIT_GRPC_STATUS_BYTES);
+		c->verdict.text = strdup(text);
 	lock_acquire(&c->lock);
 	c->on_cancel = NULL;
 	lock_release(&c->lock);

@@ -51,11 +51,8 @@ now_ms() { date +%s%3N; }
 @test "a call whose process is killed is made again over a new connection (grpc-go)" {
 	requires root containerd ctr
 	serve_kept
-	start_containerd "
-		[proxy_plugins.kept]
-		  type = \"snapshot\"
-		  address = \"$SOCKET\""
-	start caller ctr -a "$CONTAINERD" snapshots --snapshotter kept prepare key
+	start_containerd
+	start caller ctr -a "$CONTAINERD" snapshots --snapshotter layerfs prepare key
 	wait_for 10 says server "^blocked"
 	kill_served
 	wait "$(pid_of caller)"

@@ -17,7 +17,8 @@ serve() {
 # serve_kept [OPTION...]: in a child that is started again over the same sockets
 # when it is killed.
 serve_kept() {
-	SOCKET=$T/s
+	SOCKET=$T/run/snapshotter.sock # where start_containerd looks for one
+	mkdir -p "$T/run"
 	start server "$(program grpctool)" "$@" keep "$SOCKET"
 	wait_for 10 test -s "$SOCKET.pid"
 }
