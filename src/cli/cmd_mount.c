@@ -39,9 +39,27 @@ set_layer(struct request *r, const char *text, struct err *e)
 	return 0;
 }
 
-static int
-check_options(struct request *r, const struct arguments *a, struct err *e)
+/* Where the mount goes, and what it may not do there. */
+struct place {
+	int target;
+	char path[LIMIT_PATH_BYTES];
+	uint64_t attributes; /* MOUNT_ATTR_ */
+};
+
+static void
+place_release(struct place *p)
 {
+	cleanup_close(&p->target);
+}
+
+static int
+check_options(struct request *r, struct place *p, const struct arguments *a,
+    struct err *e)
+{
+	const char *list = a->values[OPTION_MOUNT_OPTIONS];
+
+	if (list != NULL && target_parse_options(list, &p->attributes, e) < 0)
+		return err_wrap(e, "--options");
 	if (arguments_has(a, OPTION_UPPER) && !arguments_has(a, OPTION_RW))
 		return err_set(e, EINVAL, "--upper needs --rw");
 	if (arguments_has(a, OPTION_RW))
@@ -99,8 +117,8 @@ confirm(struct session *s, const char *id, struct err *e)
 /* The daemon undoes the mount when the connection closes before it is
  * confirmed; what is in place already is ours to take away. */
 static int
-attach(struct session *s, int target, const char *path,
-    const struct doc *result, struct err *e)
+attach(struct session *s, const struct place *p, const struct doc *result,
+    struct err *e)
 {
 	AUTO_CLOSE int mount = client_take_fd(s->client);
 	const char *id;
@@ -110,10 +128,11 @@ attach(struct session *s, int target, const char *path,
 		return -1;
 	if (mount < 0)
 		return err_set(e, EPROTO, "the daemon sent no mount");
-	if (target_attach(target, mount, e) < 0)
+	if (target_restrict(mount, p->attributes, e) < 0 ||
+	    target_attach(p->target, mount, e) < 0)
 		return -1;
 	if (confirm(s, id, e) < 0) {
-		target_detach(path, true, &ignored);
+		target_detach(p->path, true, &ignored);
 		return -1;
 	}
 	return 0;
@@ -121,7 +140,7 @@ attach(struct session *s, int target, const char *path,
 
 /* Whoever presses ^C gets a mount or none, not one that nobody knows of. */
 static int
-attach_undisturbed(struct session *s, int target, const char *path,
+attach_undisturbed(struct session *s, const struct place *p,
     const struct doc *result, struct err *e)
 {
 	sigset_t ends, before;
@@ -132,26 +151,28 @@ attach_undisturbed(struct session *s, int target, const char *path,
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGHUP);
 	sigprocmask(SIG_BLOCK, &ends, &before);
-	failed = attach(s, target, path, result, e);
+	failed = attach(s, p, result, e);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return failed;
 }
 
+/* What a user's own daemon mounts has no rights to take away: fusermount3 makes
+ * all of its mounts nosuid and nodev. */
 static struct doc *
-mount_at(struct session *s, struct request *r, int target, const char *path,
-    struct err *e)
+mount_at(
+    struct session *s, struct request *r, const struct place *p, struct err *e)
 {
 	AUTO_DOC struct doc *result = NULL;
 	const char *mode;
 
-	doc_set_string(r->doc, "target", path);
+	doc_set_string(r->doc, "target", p->path);
 	if (session_connect(s, SESSION_START, e) < 0)
 		return NULL;
 	result = session_call(s, r, e);
 	if (result == NULL || doc_get_string(result, "mode", &mode, e) < 0)
 		return NULL;
 	if (strcmp(mode, "attach") == 0 &&
-	    attach_undisturbed(s, target, path, result, e) < 0)
+	    attach_undisturbed(s, p, result, e) < 0)
 		return NULL;
 	return take_ptr(&result);
 }
@@ -172,15 +193,14 @@ cmd_mount(struct session *s)
 	const char *text = a->operands[0], *folder = a->operands[1];
 	AUTO_REQUEST struct request r;
 	AUTO_DOC struct doc *result = NULL;
-	AUTO_CLOSE int target = -1;
-	char path[LIMIT_PATH_BYTES];
+	CLEANUP(place_release) struct place p = { .target = -1 };
 	struct err e;
 
 	request_init(&r, "mount");
-	if (check_options(&r, a, &e) < 0)
+	if (check_options(&r, &p, a, &e) < 0)
 		return session_misuse(a->command, &e);
-	target = target_open(folder, path, &e);
-	if (target < 0)
+	p.target = target_open(folder, p.path, &e);
+	if (p.target < 0)
 		return session_fail(s, &e, "mount on %s", folder);
 	if (request_set_image(&r, a, text, &e) < 0)
 		return session_fail(s, &e, "mount %s", text);
@@ -188,9 +208,9 @@ cmd_mount(struct session *s)
 	    add_upper(&r, a->values[OPTION_UPPER], &e) < 0)
 		return session_fail(
 		    s, &e, "mount with --upper %s", a->values[OPTION_UPPER]);
-	result = mount_at(s, &r, target, path, &e);
+	result = mount_at(s, &r, &p, &e);
 	if (result == NULL)
 		return session_fail(s, &e, "mount %s on %s", text, folder);
-	show(s, result, path);
+	show(s, result, p.path);
 	return STATUS_DONE;
 }

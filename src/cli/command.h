@@ -24,6 +24,7 @@ enum option_id {
 	OPTION_RW,
 	OPTION_UPPER,
 	OPTION_LAYER,
+	OPTION_MOUNT_OPTIONS,
 	OPTION_PLAIN_HTTP,
 	OPTION_UNMOUNT_LAZY,
 	OPTION_PULL_LAZY,
@@ -88,6 +89,7 @@ int cmd_ls(struct session *s);
 int cmd_images(struct session *s);
 int cmd_stat(struct session *s);
 int cmd_inspect(struct session *s);
+int cmd_explain(struct session *s);
 int cmd_pull(struct session *s);
 int cmd_rm(struct session *s);
 int cmd_version(struct session *s);

@@ -91,6 +91,55 @@ target_open(const char *text, char path[LIMIT_PATH_BYTES], struct err *e)
 	return fd;
 }
 
+static const struct {
+	const char *name;
+	uint64_t attribute;
+} mount_options[] = {
+	{ "nosuid", MOUNT_ATTR_NOSUID },
+	{ "nodev", MOUNT_ATTR_NODEV },
+};
+
+static uint64_t
+find_option(const char *name, size_t n)
+{
+	for (size_t i = 0; i < sizeof mount_options / sizeof *mount_options;
+	     i++)
+		if (strlen(mount_options[i].name) == n &&
+		    memcmp(mount_options[i].name, name, n) == 0)
+			return mount_options[i].attribute;
+	return 0;
+}
+
+int
+target_parse_options(const char *list, uint64_t *attributes, struct err *e)
+{
+	*attributes = 0;
+	for (const char *p = list;; p++) {
+		size_t n = strcspn(p, ",");
+		uint64_t attribute = find_option(p, n);
+
+		if (attribute == 0)
+			return err_set(e, EINVAL,
+			    "\"%.*s\" is neither nosuid nor nodev",
+			    (int)(n > 80 ? 80 : n), p);
+		*attributes |= attribute;
+		p += n;
+		if (*p == 0)
+			return 0;
+	}
+}
+
+int
+target_restrict(int mount, uint64_t attributes, struct err *e)
+{
+	struct mount_attr set = { .attr_set = attributes };
+
+	if (attributes != 0 &&
+	    mount_setattr(mount, "", AT_EMPTY_PATH, &set, sizeof set) < 0)
+		return err_sys(e, "restrict the mount");
+	return 0;
+}
+
 int
 target_attach(int target, int mount, struct err *e)
 {

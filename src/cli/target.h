@@ -21,6 +21,12 @@ int target_absolute(
  * (O_PATH).  ENOENT and ENOTDIR say so. */
 int target_open(const char *text, char path[LIMIT_PATH_BYTES], struct err *e);
 
+/* The MOUNT_ATTR_ bits of a list such as "nosuid,nodev"; EINVAL. */
+int target_parse_options(const char *list, uint64_t *attributes, struct err *e);
+
+/* Takes rights from the detached mount before anybody can see it. */
+int target_restrict(int mount, uint64_t attributes, struct err *e);
+
 /* Moves the detached mount onto the folder. */
 int target_attach(int target, int mount, struct err *e);
 

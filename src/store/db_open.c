@@ -14,27 +14,62 @@
 #include "base/log.h"
 
 enum {
-	SCHEMA_VERSION = 1,
 	BUSY_MS = 5000, /* a person may look at it with sqlite3(1) */
 	DAMAGED_MAX = 1000,
 };
 
-/* The digests are text and unchecked here: who reads them parses them. */
-static const char schema[] =
-    "CREATE TABLE reference (name TEXT PRIMARY KEY, manifest TEXT NOT NULL, "
-    "  resolved_s INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE image (manifest TEXT PRIMARY KEY, "
-    "  last_used_s INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE image_layer (manifest TEXT, position INTEGER, "
-    "  layer TEXT NOT NULL, PRIMARY KEY (manifest, position)) WITHOUT ROWID;"
-    "CREATE INDEX image_layer_by_layer ON image_layer (layer);"
-    "CREATE TABLE layer (digest TEXT PRIMARY KEY, "
-    "  blob_size INTEGER NOT NULL, format TEXT NOT NULL, "
-    "  reason TEXT NOT NULL, last_used_s INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE source (layer TEXT NOT NULL, place TEXT NOT NULL, "
-    "  UNIQUE (layer, place));"
-    "CREATE TABLE mount (id TEXT PRIMARY KEY, target TEXT NOT NULL, "
-    "  options TEXT NOT NULL) WITHOUT ROWID;";
+/* What each version of the schema added, in order: a database of version V
+ * gets the parts above V, a new one gets all.  A part that was released is
+ * never changed.  The digests are text and unchecked here: who reads them
+ * parses them. */
+static const struct schema_part {
+	int version;
+	const char *sql;
+} schema[] = {
+	{ 1, "CREATE TABLE reference (name TEXT PRIMARY KEY, "
+	     "  manifest TEXT NOT NULL, resolved_s INTEGER NOT NULL) "
+	     "  WITHOUT ROWID" },
+	{ 1, "CREATE TABLE image (manifest TEXT PRIMARY KEY, "
+	     "  last_used_s INTEGER NOT NULL) WITHOUT ROWID" },
+	{ 1, "CREATE TABLE image_layer (manifest TEXT, position INTEGER, "
+	     "  layer TEXT NOT NULL, PRIMARY KEY (manifest, position)) "
+	     "  WITHOUT ROWID" },
+	{ 1, "CREATE INDEX image_layer_by_layer ON image_layer (layer)" },
+	{ 1, "CREATE TABLE layer (digest TEXT PRIMARY KEY, "
+	     "  blob_size INTEGER NOT NULL, format TEXT NOT NULL, "
+	     "  reason TEXT NOT NULL, last_used_s INTEGER NOT NULL) "
+	     "  WITHOUT ROWID" },
+	{ 1, "CREATE TABLE source (layer TEXT NOT NULL, place TEXT NOT NULL, "
+	     "  UNIQUE (layer, place))" },
+	{ 1, "CREATE TABLE mount (id TEXT PRIMARY KEY, target TEXT NOT NULL, "
+	     "  options TEXT NOT NULL) WITHOUT ROWID" },
+	{ 2, "ALTER TABLE image ADD COLUMN label TEXT NOT NULL DEFAULT ''" },
+	{ 2, "CREATE TABLE holder (manifest TEXT, who TEXT, "
+	     "  PRIMARY KEY (manifest, who)) WITHOUT ROWID" },
+	{ 2, "CREATE TABLE chain (manifest TEXT, position INTEGER, "
+	     "  chain_id TEXT NOT NULL, PRIMARY KEY (manifest, position)) "
+	     "  WITHOUT ROWID" },
+	{ 2, "CREATE INDEX chain_by_id ON chain (chain_id)" },
+	{ 2, "CREATE TABLE fallback (number INTEGER PRIMARY KEY, "
+	     "  label TEXT NOT NULL, layer TEXT NOT NULL, "
+	     "  reason TEXT NOT NULL, noted_s INTEGER NOT NULL, "
+	     "  UNIQUE (label, layer))" },
+	{ 2, "CREATE TABLE snapshot (number INTEGER PRIMARY KEY AUTOINCREMENT, "
+	     "  parent INTEGER NOT NULL, state INTEGER NOT NULL, "
+	     "  kind INTEGER NOT NULL, life INTEGER NOT NULL, "
+	     "  created_ns INTEGER NOT NULL, updated_ns INTEGER NOT NULL, "
+	     "  bytes INTEGER NOT NULL, inodes INTEGER NOT NULL, "
+	     "  uid INTEGER NOT NULL, gid INTEGER NOT NULL, "
+	     "  name TEXT UNIQUE, was TEXT NOT NULL, labels TEXT NOT NULL, "
+	     "  chain TEXT NOT NULL, image TEXT NOT NULL, "
+	     "  layer INTEGER NOT NULL, image_label TEXT NOT NULL)" },
+	{ 2, "CREATE INDEX snapshot_by_parent ON snapshot (parent)" },
+	{ 2, "CREATE INDEX snapshot_by_chain ON snapshot (chain, parent) "
+	     "  WHERE chain != ''" },
+};
+
+#define N_PARTS (sizeof schema / sizeof *schema)
+#define SCHEMA_VERSION (schema[N_PARTS - 1].version)
 
 /* ---- errors ---- */
 
@@ -96,17 +131,29 @@ query(sqlite3 *handle, const char *sql, char *out, size_t n, struct err *e)
 	return rc;
 }
 
+/* In the transaction that the caller began. */
 static int
-make_schema(sqlite3 *handle, struct err *e)
+add_parts(sqlite3 *handle, long above, struct err *e)
 {
 	char version[32];
 
+	for (size_t i = 0; i < N_PARTS; i++)
+		if (schema[i].version > above &&
+		    execute(handle, schema[i].sql, e) < 0)
+			return -1;
 	snprintf(version, sizeof version, "PRAGMA user_version = %d",
 	    SCHEMA_VERSION);
+	return execute(handle, version, e);
+}
+
+static int
+upgrade(sqlite3 *handle, long from, struct err *e)
+{
+	if (from == SCHEMA_VERSION)
+		return 0;
 	if (execute(handle, "BEGIN IMMEDIATE", e) < 0)
 		return -1;
-	if (execute(handle, schema, e) == 0 &&
-	    execute(handle, version, e) == 0 &&
+	if (add_parts(handle, from, e) == 0 &&
 	    execute(handle, "COMMIT", e) == 0)
 		return 0;
 	sqlite3_exec(handle, "ROLLBACK", NULL, NULL, NULL);
@@ -126,14 +173,12 @@ check_schema(sqlite3 *handle, struct err *e)
 		return err_set(e, ENOTSUP,
 		    "state.db was written by a newer layerfs (schema %ld)",
 		    version);
-	if (version == 0)
-		return make_schema(handle, e);
 	if (query(handle, "PRAGMA quick_check(1)", answer, sizeof answer, e) <
 	    0)
 		return -1;
 	if (strcmp(answer, "ok") != 0)
 		return err_set(e, EBADMSG, "state.db: %s", answer);
-	return 0;
+	return upgrade(handle, version, e);
 }
 
 /* ---- opening ---- */
@@ -149,8 +194,10 @@ open_file(sqlite3 **handle, const struct db_vfs *vfs, struct err *e)
 				       : err_set(e, ENOMEM, "state.db");
 	sqlite3_busy_timeout(*handle, BUSY_MS);
 	sqlite3_extended_result_codes(*handle, 1);
+	/* FULL: what was answered survives a power cut.  containerd's own
+	 * database does, and must not know of snapshots that ours forgot. */
 	if (execute(*handle, "PRAGMA journal_mode = WAL", e) < 0 ||
-	    execute(*handle, "PRAGMA synchronous = NORMAL", e) < 0)
+	    execute(*handle, "PRAGMA synchronous = FULL", e) < 0)
 		return -1;
 	return check_schema(*handle, e);
 }

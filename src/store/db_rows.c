@@ -124,14 +124,6 @@ is_mine(const struct db *d)
 	return d->is_in_transaction && pthread_equal(d->owner, pthread_self());
 }
 
-bool
-db_is_in_transaction(struct db *d)
-{
-	LOCK_SCOPE(&d->lock);
-
-	return is_mine(d);
-}
-
 static void
 note_transaction(struct db *d, enum db_statement which)
 {
@@ -168,5 +160,62 @@ db_run(struct db *d, enum db_statement which, const struct db_value *values,
 	 * have ended it already. */
 	if (rc == 0 || which == DB_ROLLBACK)
 		note_transaction(d, which);
+	return rc;
+}
+
+static bool
+is_in_transaction(struct db *d)
+{
+	LOCK_SCOPE(&d->lock);
+
+	return is_mine(d);
+}
+
+int
+db_begin_own(struct db *d, bool *is_own, struct err *e)
+{
+	*is_own = !is_in_transaction(d);
+	return *is_own ? db_begin(d, e) : 0;
+}
+
+int
+db_end_own(struct db *d, bool is_own, int rc, struct err *e)
+{
+	if (!is_own)
+		return rc;
+	if (rc == 0 && db_commit(d, e) == 0)
+		return 0;
+	db_rollback(d);
+	return -1;
+}
+
+int
+db_run_all(struct db *d, const enum db_statement *which, size_t n,
+    const struct digest *digest, struct err *e)
+{
+	bool is_own;
+	int rc = 0;
+
+	if (db_begin_own(d, &is_own, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = db_run(d, which[i], DB_VALUES(DB_DIGEST(digest)), NULL, e);
+	return db_end_own(d, is_own, rc, e);
+}
+
+int
+db_each_digest(struct db *d, enum db_statement which,
+    int (*fn)(void *ctx, const struct digest *digest), void *ctx, struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+	int rc = db_run(d, which, NULL, 0, &rows, e);
+
+	while (rc == 0 && db_rows_next(&rows)) {
+		struct digest digest;
+
+		if (db_rows_digest(&rows, &digest, e) < 0)
+			return -1;
+		rc = fn(ctx, &digest);
+	}
 	return rc;
 }

@@ -50,6 +50,18 @@ setup() {
 	[[ "$output" == *"Read-only"* ]]
 }
 
+@test "-o takes set-user-ID programs and devices from the mount" {
+	requires findmnt
+	layerfs mount -o nosuid,nodev "$REF" "$T/mnt"
+	[[ ,$(findmnt -no VFS-OPTIONS "$T/mnt"), == *,nosuid,*nodev,* ]]
+	mkdir "$T/second"
+	layerfs mount "$REF" "$T/second"
+	[[ ,$(findmnt -no VFS-OPTIONS "$T/second"), != *,nosuid,* ]]
+	run layerfs mount -o nosuid,rw "$REF" "$T/second"
+	[ "$status" = 2 ]
+	[[ $output == *'"rw" is neither nosuid nor nodev'* ]]
+}
+
 @test "--rw takes writes into a temporary upper layer" {
 	layerfs mount --rw "$REF" "$T/mnt"
 	echo new >"$T/mnt/etc/new"

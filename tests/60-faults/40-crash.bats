@@ -9,19 +9,6 @@ setup_file() { hostile_images good duplicate absolute newline-name devices; }
 setup() { setup_faults; }
 teardown() { teardown_faults; }
 
-# A new worker answers.
-kill_worker() {
-	OLD=$(worker_pid)
-	kill -KILL "$OLD"
-	wait_for 20 is_new_worker
-}
-is_new_worker() {
-	local pid
-	pid=$(worker_pid) && [ "$pid" != "$OLD" ] && layerfs version
-}
-
-drop_caches() { echo 3 >/proc/sys/vm/drop_caches; }
-
 @test "the worker is killed while files are read: every byte arrives" {
 	layerfs mount "$FAKE/app:good" "$T/mnt"
 	# Reads that are under way when it dies, and for a while after.

@@ -13,6 +13,9 @@
 #   esgz-opt    ... of eStargz that knows the workload
 #   esgz        ... of eStargz that does not
 #   gzip, zstd  ... of plain layers: the first pull ever
+# and what a node does, all of it by containerd, with a container of its own:
+#   ctd-overlayfs            ctr images pull, then ctr run (gzip layers)
+#   ctd-zc, -zcs, -esgz-opt  ctr-remote images rpull with layerfs, then ctr run
 # Modes take turns within a round, so that a noisy minute hits all of them.
 #
 # io: iobench.sh on the whole tree, all of it local: overlayfs on the disk's
@@ -22,7 +25,7 @@
 set -uo pipefail
 IMAGES=${IMAGES:-"python nginx odd openjdk"}
 . "$(dirname "$0")/lib.sh"
-MODES=${MODES:-"overlayfs zc zcs esgz-opt esgz gzip zstd"}
+MODES=${MODES:-"overlayfs zc zcs esgz-opt esgz gzip zstd ctd-overlayfs ctd-zc ctd-esgz-opt"}
 NETS=${NETS:-"5:1000 50:100"} RUNS=${RUNS:-3} PARTS=${PARTS:-"cold io"}
 OUT=${OUT:-$D/bench.jsonl} IO_OUT=${IO_OUT:-$D/bench-io.jsonl}
 BUILD=${top_builddir:-$BENCH/../../build}
@@ -79,8 +82,24 @@ cold_layerfs() { # IMAGE MODE NET RUN REFERENCE
     run_workload "$4"
     DISK=$LFS_ROOT record "$1" "$2" "$3" "$4" layerfsd worker
 }
+cold_containerd() { # IMAGE MODE NET RUN REFERENCE
+    local snapshotter=layerfs daemons=(containerd layerfsd worker) pull=(ctr-remote -a "$CTD_SOCK" i rpull)
+    clean
+    if [ "$2" = ctd-overlayfs ]; then
+        snapshotter=overlayfs daemons=(containerd) pull=(ctr -a "$CTD_SOCK" i pull)
+    else
+        lfs_start
+    fi
+    cold; ctd_start; quiet; net_reset
+    step pull "@@" "${pull[@]}" --plain-http --snapshotter $snapshotter "$NET/$5"
+    net_stats >"$R/net-pull.json"
+    step create "@@" true
+    step run READY ctr -a "$CTD_SOCK" run --rm --snapshotter $snapshotter --runc-root "$R/runc" "$NET/$5" "bench$4"
+    DISK="$CTD_ROOT $LFS_ROOT" record "$1" "$2" "$3" "$4" "${daemons[@]}"
+}
 reference() { # IMAGE MODE
-    case $2 in
+    case ${2#ctd-} in
+    overlayfs) echo "$1:gzip" ;;
     zc) echo "$1-zc:zstdchunked" ;;
     zcs) echo "$1:zc-stargz" ;;
     zstd) echo "$1-zstd:zstd" ;;
@@ -94,9 +113,13 @@ bench_cold() {
     for n in $NETS; do
         stop netsim; net_start "${n%:*}" "${n#*:}"
         for r in $(seq "$RUNS"); do for i in $IMAGES; do make_bundle "$i"; for m in $MODES; do
-            if [ "$m" = overlayfs ]; then cold_overlayfs "$i" "$n" "$r"; continue; fi
             ref=$(reference "$i" "$m")
-            ! has_variant "$ref" || cold_layerfs "$i" "$m" "$n" "$r" "$ref"
+            has_variant "$ref" || continue
+            case $m in
+            overlayfs) cold_overlayfs "$i" "$n" "$r" ;;
+            ctd-*) cold_containerd "$i" "$m" "$n" "$r" "$ref" ;;
+            *) cold_layerfs "$i" "$m" "$n" "$r" "$ref" ;;
+            esac
         done; done; done
     done
 }

@@ -27,6 +27,16 @@ mkdir -p "$R" "$S" "$D/run" "$D/log"
 say() { echo "[$(date +%T)] $*" >&2; }
 die() { say "error: $*"; exit 1; }
 
+# $D has one containerd root, which each run wipes: one of these scripts at a time.
+# Those that it starts itself are let in.
+data_lock() {
+    [ -z "${BENCH_LOCKED-}" ] || return 0
+    exec 9>"$D/lock"
+    flock -n 9 || die "another of these scripts works in $D"
+    export BENCH_LOCKED=1
+}
+data_lock
+
 # Throws away what another version of these scripts built; a folder that they
 # did not make is left alone.
 data_check_version() {
@@ -39,7 +49,7 @@ data_check_version() {
 # spawn NAME CMD...: run in the background, pid in $R/NAME.pid, log in $D/log.
 spawn() {
     local n=$1; shift
-    setsid "$@" </dev/null >>"$D/log/$n.log" 2>&1 &
+    setsid "$@" </dev/null >>"$D/log/$n.log" 2>&1 9>&- &
     echo $! >"$R/$n.pid"
 }
 pid_of() { cat "$R/$1.pid" 2>/dev/null; }
@@ -98,6 +108,9 @@ disabled_plugins = [${off#, }]
 [proxy_plugins.stargz]
   type = "snapshot"
   address = "$SGZ_SOCK"
+[proxy_plugins.layerfs]
+  type = "snapshot"
+  address = "$R/layerfs/snapshotter.sock"
 TOML
 }
 ctd_start() {

@@ -62,6 +62,19 @@ sanitizer_reports() {
 # Not a process that mounts something for it.
 worker_pid() { pgrep -P "$(pid_of layerfsd)" -f -- --worker-fd; }
 
+# A new worker answers.
+kill_worker() {
+	OLD=$(worker_pid)
+	kill -KILL "$OLD"
+	wait_for 20 is_new_worker
+}
+is_new_worker() {
+	local pid
+	pid=$(worker_pid) && [ "$pid" != "$OLD" ] && layerfs version
+}
+
+drop_caches() { echo 3 >/proc/sys/vm/drop_caches; }
+
 # The most memory a worker has had, in MiB.
 worker_peak_mib() {
 	awk '/^VmHWM/ { print int($2 / 1024) }' "/proc/$(worker_pid)/status"

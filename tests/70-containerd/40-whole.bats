@@ -1,0 +1,213 @@
+#!/usr/bin/env bats
+# What is not lazy, or not wholly: it works all the same, and one can see why.
+
+load ../lib/common
+load ../lib/containerd
+load ../lib/images
+
+setup_file() { own_images box pause deep; }
+
+setup() {
+	setup_test
+	requires root fuse containerd ctr ctr-remote runc docker-registry skopeo jq
+	start_own_registry
+	start_meter
+	start_snapshotter
+	start_containerd
+}
+teardown() { teardown_containerd; }
+
+# box_is_right REF: what the top layer makes of the base, and every byte.
+box_is_right() {
+	run_container "$1" box /bin/sh -c '
+		cat /data/changed /data/link
+		ls /data /data/opaque /data/swap/file
+		cat /data/noise* /more/noise* | sha256sum' >"$T/log/box" 2>&1 ||
+		{ cat "$T/log/box"; return 1; }
+	diff "$T/log/box" - <<-TEXT
+		new
+		old
+		/data:
+		changed
+		link
+		noise0
+		noise1
+		noise2
+		noise3
+		noise4
+		noise5
+		noise6
+		noise7
+		opaque
+		swap
+
+		/data/opaque:
+		new
+
+		/data/swap/file:
+		in
+		$(box_noise)  -
+	TEXT
+}
+
+box_noise() {
+	python3 - <<-'PY' | sha256sum | cut -d' ' -f1
+		import random, sys
+		for seed in [*range(8), *range(100, 106)]:
+		    sys.stdout.buffer.write(random.Random(seed).randbytes(1 << 20))
+	PY
+}
+
+# asked_of REF LAYER: bytes of that layer that were asked for.
+asked_of() { fetched "$1" | awk -v n="$2" 'NR == n + 1 { print $3 }'; }
+size_of() { images layers "$1" | awk -v n="$2" 'NR == n + 1 { print $2 }'; }
+
+@test "ctr image pull downloads and unpacks" {
+	whole_pull "$METERED/box:gzip"
+	box_is_right "$METERED/box:gzip"
+	[ "$(asked_of box:gzip 0)" = "$(size_of box:gzip 0)" ]
+	stop registry || true
+	box_is_right "$METERED/box:gzip"
+}
+
+@test "ctr image pull of a chunked image downloads and unpacks" {
+	whole_pull "$METERED/box-zc:1"
+	box_is_right "$METERED/box-zc:1"
+}
+
+@test "ctr image import unpacks" {
+	whole_pull "$METERED/box:gzip"
+	ctd image export "$T/box.tar" "$METERED/box:gzip"
+	ctd -n other image import --snapshotter "$SNAPSHOTTER" "$T/box.tar"
+	stop registry || true
+	CTR_OPTIONS="-n other" box_is_right "$METERED/box:gzip"
+}
+
+@test "a chunked image is lazy and right" {
+	lazy_pull "$METERED/box-zc:1"
+	run_container "$METERED/box-zc:1" few /bin/sh -c 'sha256sum /data/noise3'
+	is_lazy box-zc:1
+	box_is_right "$METERED/box-zc:1"
+}
+
+@test "a plain image falls back, and explain says why" {
+	lazy_pull "$METERED/box:gzip"
+	[ "$(asked_of box:gzip 0)" -ge "$(size_of box:gzip 0)" ]
+	box_is_right "$METERED/box:gzip"
+	requires_layerfs
+	layerfs explain "$METERED/box:gzip"
+	layerfs --json explain "$METERED/box:gzip" |
+		jq -e '.layers | length == 2 and all(.lazy == false and (.reason | length > 0))'
+}
+
+@test "explain says that a lazy layer is lazy" {
+	requires_layerfs
+	lazy_pull "$METERED/box-zc:1"
+	layerfs explain "$METERED/box-zc:1"
+	layerfs --json explain "$METERED/box-zc:1" |
+		jq -e '.layers | length == 2 and all(.lazy)'
+}
+
+@test "a lazy base below a plain top" {
+	lazy_pull "$METERED/lazy:base"
+	box_is_right "$METERED/lazy:base"
+	requires_layerfs
+	[ "$(layerfs --json explain "$METERED/lazy:base" | jq -c '[.layers[].lazy]')" = '[true,false]' ]
+}
+
+@test "the base of a mixed chain is not fetched whole" {
+	requires_layerfs
+	lazy_pull "$METERED/lazy:base"
+	run_container "$METERED/lazy:base" few /bin/sh -c 'sha256sum /data/noise3'
+	[ "$(asked_of lazy:base 0)" -lt "$(size_of lazy:base 0)" ]
+}
+
+@test "a plain base below a chunked top" {
+	lazy_pull "$METERED/lazy:top"
+	box_is_right "$METERED/lazy:top"
+}
+
+@test "a small plain layer is fetched whole by layerfs, containerd has no blob" {
+	requires_layerfs
+	lazy_pull "$METERED/pause:gzip"
+	blob=$(images layers pause:gzip | cut -d' ' -f1)
+	[ -z "$(ctd content ls -q | grep -F "$blob")" ]
+	run_container "$METERED/pause:gzip" ls /bin/ls /bin | grep busybox
+	[ "$(asked_of pause:gzip 0)" -ge "$(size_of pause:gzip 0)" ]
+	stop registry || true
+	run_container "$METERED/pause:gzip" ls /bin/ls /bin | grep busybox
+}
+
+@test "containerd has no layer of a lazy image" {
+	requires_layerfs
+	lazy_pull "$METERED/box-zc:1"
+	box_is_right "$METERED/box-zc:1"
+	for blob in $(images layers box-zc:1 | cut -d' ' -f1); do
+		[ -z "$(ctd content ls -q | grep -F "$blob")" ]
+	done
+}
+
+@test "128 layers" {
+	lazy_pull "$METERED/deep:gzip"
+	[ "$(snapshot_count)" = 128 ]
+	run_container "$METERED/deep:gzip" deep /bin/sh -c \
+		'cat /deep/top; ls /deep | wc -l; cat /deep/1 /deep/64; echo new >/deep/1; cat /deep/1' >"$T/log/deep"
+	[ "$(tr '\n' ' ' <"$T/log/deep")" = "127 116 1 64 new " ]
+}
+
+@test "128 layers that containerd unpacked" {
+	whole_pull "$METERED/deep:gzip"
+	run_container "$METERED/deep:gzip" deep /bin/sh -c \
+		'cat /deep/top; ls /deep | wc -l; cat /deep/1 /deep/64' >"$T/log/deep"
+	[ "$(tr '\n' ' ' <"$T/log/deep")" = "127 116 1 64 " ]
+}
+
+@test "a lazy image and its plain twin lie beside each other" {
+	lazy_pull "$METERED/box-zc:1"
+	whole_pull "$METERED/box:gzip"
+	box_is_right "$METERED/box:gzip"
+	box_is_right "$METERED/box-zc:1"
+}
+
+@test "one image in two namespaces, one downloaded and one lazy" {
+	CTR_OPTIONS="-n whole" whole_pull "$METERED/box-zc:1"
+	CTR_OPTIONS="-n lazy" lazy_pull "$METERED/box-zc:1"
+	for ns in whole lazy; do CTR_OPTIONS="-n $ns" box_is_right "$METERED/box-zc:1"; done
+	ctd -n whole image rm --sync "$METERED/box-zc:1"
+	CTR_OPTIONS="-n lazy" box_is_right "$METERED/box-zc:1"
+}
+
+# A user of the namespace's own reaches the root; bats' folders are root's alone.
+let_others_in() { chmod o+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$T"; }
+
+@test "a container in a user namespace" {
+	let_others_in
+	lazy_pull "$METERED/box-zc:1"
+	RUN_OPTIONS="--uidmap 0:100000:65536 --gidmap 0:100000:65536" \
+		run_container "$METERED/box-zc:1" mapped /bin/sh -c \
+		'stat -c %u:%g /bin/busybox /data /data/changed; cat /data/changed; echo mine >/data/changed; cat /proc/self/uid_map' >"$T/log/mapped"
+	cat "$T/log/mapped"
+	[ "$(tr -s ' \n' ' ' <"$T/log/mapped")" = "0:0 0:0 0:0 new 0 100000 65536 " ]
+}
+
+@test "a container in a user namespace whose owners the snapshotter maps" {
+	requires_layerfs
+	let_others_in
+	lazy_pull "$METERED/box-zc:1"
+	RUN_OPTIONS="--uidmap 0:100000:65536 --gidmap 0:100000:65536 --remap-labels" \
+		run_container "$METERED/box-zc:1" mapped /bin/sh -c \
+		'stat -c %u:%g /bin/busybox /data /data/changed; cat /data/changed; echo mine >/data/changed; stat -c %u:%g /data/changed' >"$T/log/mapped"
+	[ "$(tr '\n' ' ' <"$T/log/mapped")" = "0:0 0:0 0:0 new 0:0 " ]
+	is_lazy box-zc:1
+}
+
+@test "twenty containers at once" {
+	lazy_pull "$METERED/box-zc:1"
+	for n in {1..20}; do
+		run_container "$METERED/box-zc:1" "c$n" /bin/sh -c \
+			'cat /data/noise* /more/noise* | sha256sum' >"$T/log/c$n" 2>&1 3>&- &
+		pids[n]=$!
+	done
+	for n in {1..20}; do wait "${pids[n]}"; done
+	[ "$(cat "$T"/log/c[0-9]* | grep -c "^$(box_noise)")" = 20 ]
+}

@@ -1,0 +1,50 @@
+# Small images of the tests' own (images.py) in a registry of their own; `load
+# ../lib/images` after common.
+# shellcheck shell=bash disable=SC2034,SC2154
+
+images() { "$top_srcdir/tests/lib/images.py" "$REGISTRY" "$@"; }
+
+# own_images NAME...: for setup_file; their registry's storage, once a file.  Of
+# box there is also box-zc:1, zstd:chunked, and two that mix: lazy:base has a
+# chunked base and a plain top, lazy:top the reverse.
+own_images() {
+	local T=$BATS_FILE_TMPDIR STARTED=()
+	command -v docker-registry >/dev/null && command -v skopeo >/dev/null &&
+		[ -x /bin/busybox ] && [ "$(id -u)" = 0 ] || return 0
+	mkdir -p "$T/log" "$T/pid" "$T/storage"
+	start_registry "$T/storage"
+	images push "$@"
+	if [[ " $* " == *" box "* ]]; then
+		make_chunked box:gzip box-zc:1
+		images mix lazy:base box-zc:1/0 box:gzip/1
+		images mix lazy:top box:gzip/0 box-zc:1/1
+	fi
+	stop registry || true
+}
+
+# skopeo remembers where blobs lie and would push those instead.
+make_chunked() {
+	unshare -m sh -c 'mkdir -p /var/lib/containers &&
+		mount -t tmpfs none /var/lib/containers && exec "$@"' sh \
+		skopeo copy -q --insecure-policy --format oci \
+		--src-tls-verify=false --dest-tls-verify=false \
+		--dest-compress-format zstd:chunked \
+		"docker://$REGISTRY/$1" "docker://$REGISTRY/$2"
+}
+
+start_own_registry() {
+	requires root fuse docker-registry skopeo /bin/busybox
+	start_registry "$BATS_FILE_TMPDIR/storage"
+}
+
+# fetched REF: "DIGEST SIZE BYTES REQUESTS" of each layer since meter_reset.
+fetched() {
+	meter requests >/dev/null # writes the log out, too
+	images fetched "$1" "$T/log/requests"
+}
+
+# is_lazy REF: of no layer of more than 64 KiB everything was asked for.
+is_lazy() {
+	[ "$SNAPSHOTTER" = layerfs ] || return 0
+	fetched "$1" | awk '{ print } $2 > 65536 && $3 >= $2 { bad = 1 } END { exit bad }'
+}
