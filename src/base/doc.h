@@ -95,8 +95,6 @@ void doc_set_bool(struct doc *o, const char *key, bool v);
 /* Absent is fine. */
 void doc_remove(struct doc *o, const char *key);
 void doc_append(struct doc *array, struct doc *take);
-/* Absent is fine. */
-void doc_remove(struct doc *o, const char *key);
 
 /* Compact text, or indented by two spaces.  Aborts on no memory; the caller
  * frees. */
