@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "supervisor/agent.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/fs.h"
@@ -221,10 +222,21 @@ bind_snapshots(struct rundir *r, int snapshots, struct err *e)
 	return 0;
 }
 
+static int
+link_store(struct rundir *r, struct err *e)
+{
+	unlinkat(r->dir, "store", 0);
+	if (symlinkat("m/" AGENT_STORE_ID, r->dir, "store") != 0)
+		return err_sys(e, "make RUN/store");
+	return 0;
+}
+
 int
 rundir_mount(struct rundir *r, int snapshots, struct err *e)
 {
-	return mount_points(r, e) == 0 ? bind_snapshots(r, snapshots, e) : -1;
+	if (mount_points(r, e) != 0 || bind_snapshots(r, snapshots, e) != 0)
+		return -1;
+	return link_store(r, e);
 }
 
 /* ---- from start to end ---- */
