@@ -11,8 +11,7 @@ layerfsd_SOURCES = \
 	%D%/mounts.c %D%/mounts.h \
 	%D%/op_explain.c %D%/op_look.c %D%/op_mount.c \
 	%D%/ops.c %D%/ops.h \
-	%D%/secrets.c %D%/secrets.h \
-	%D%/showing.c %D%/showing.h
+	%D%/secrets.c %D%/secrets.h
 layerfsd_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"'
 layerfsd_LDADD = $(RUNTIME_LIBS)
 include_layerfsdir = $(includedir)/layerfs

@@ -11,7 +11,7 @@
 #include "daemon/attachment.h"
 #include "daemon/daemon.h"
 #include "daemon/mountinfo.h"
-#include "daemon/showing.h"
+#include "mount/showing.h"
 #include "layer/catalog.h"
 #include "layer/image.h"
 #include "layer/view.h"

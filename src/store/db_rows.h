@@ -112,6 +112,43 @@ struct err;
 	X(REMOVE_MOUNT, "DELETE FROM mount WHERE id = ?1")                 \
 	X(EACH_MOUNT, "SELECT id, target, options FROM mount ORDER BY id")
 
+/* In the order of read_row() in db_snapshot.c. */
+#define DB_SNAPSHOT_COLUMNS                                              \
+	"s.number, s.parent, s.state, s.kind, s.life, s.created_ns, "    \
+	"s.updated_ns, s.bytes, s.inodes, s.uid, s.gid, s.name, s.was, " \
+	"(SELECT p.name FROM snapshot p WHERE p.number = s.parent), "    \
+	"s.labels, s.chain, s.image, s.layer, s.image_label "            \
+	"FROM snapshot s "
+
+#define DB_SNAPSHOT_STATEMENTS(X)                                             \
+	X(ADD_SNAPSHOT,                                                       \
+	    "INSERT INTO snapshot (number, parent, state, kind, life, "       \
+	    "created_ns, updated_ns, bytes, inodes, uid, gid, name, was, "    \
+	    "labels, chain, image, layer, image_label) VALUES "               \
+	    "(NULLIF(?1, ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "     \
+	    "NULLIF(?12, ''), ?13, ?14, ?15, ?16, ?17, ?18)")                 \
+	X(LAST_NUMBER, "SELECT last_insert_rowid()")                          \
+	X(SET_SNAPSHOT,                                                       \
+	    "UPDATE snapshot SET state = ?3, kind = ?4, life = ?5, "          \
+	    "created_ns = ?6, updated_ns = ?7, bytes = ?8, inodes = ?9, "     \
+	    "uid = ?10, gid = ?11, name = NULLIF(?12, ''), was = ?13, "       \
+	    "labels = ?14, chain = ?15, image = ?16, layer = ?17, "           \
+	    "image_label = ?18 WHERE number = ?1")                            \
+	X(DELETE_SNAPSHOT, "DELETE FROM snapshot WHERE number = ?1")          \
+	X(GET_SNAPSHOT, "SELECT " DB_SNAPSHOT_COLUMNS "WHERE s.name = ?1")    \
+	X(GET_SNAPSHOT_NUMBER,                                                \
+	    "SELECT " DB_SNAPSHOT_COLUMNS "WHERE s.number = ?1")              \
+	X(GET_SNAPSHOT_GONE,                                                  \
+	    "SELECT " DB_SNAPSHOT_COLUMNS "WHERE s.was = ?1 AND s.state = 2 " \
+	    "ORDER BY s.number DESC LIMIT 1")                                 \
+	X(GET_SNAPSHOT_CHAIN,                                                 \
+	    "SELECT " DB_SNAPSHOT_COLUMNS "WHERE s.chain = ?1 AND "           \
+	    "s.chain != '' AND s.parent = ?2 AND s.state = 1 LIMIT 1")        \
+	X(COUNT_SNAPSHOT_CHILDREN,                                            \
+	    "SELECT count(*) FROM snapshot WHERE parent = ?1 AND state != 2") \
+	X(EACH_SNAPSHOT, "SELECT " DB_SNAPSHOT_COLUMNS                        \
+			 "WHERE s.state = ?1 ORDER BY s.number")
+
 #define DB_STATEMENTS(X)             \
 	DB_TRANSACTION_STATEMENTS(X) \
 	DB_REFERENCE_STATEMENTS(X)   \
@@ -120,7 +157,8 @@ struct err;
 	DB_FALLBACK_STATEMENTS(X)    \
 	DB_LAYER_STATEMENTS(X)       \
 	DB_SOURCE_STATEMENTS(X)      \
-	DB_MOUNT_STATEMENTS(X)
+	DB_MOUNT_STATEMENTS(X)       \
+	DB_SNAPSHOT_STATEMENTS(X)
 
 enum db_statement {
 #define X(name, sql) DB_##name,
