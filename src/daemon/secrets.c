@@ -64,14 +64,32 @@ hold_all(struct secrets *s, struct err *e)
 	return rc;
 }
 
+enum { KEY_SIZE = LIMIT_REFERENCE_BYTES + 2 };
+
+static const char *
+make_key(char key[KEY_SIZE], const char *host, const char *repository)
+{
+	snprintf(key, KEY_SIZE, "%s/%s", host, repository);
+	return key;
+}
+
+bool
+secrets_have(struct secrets *s, const char *host, const char *repository)
+{
+	char key[KEY_SIZE];
+	LOCK_SCOPE(&s->lock);
+
+	return doc_find(s->all, make_key(key, host, repository)) != NULL;
+}
+
 static void
 keep(struct secrets *s, const char *host, const char *repository,
     const struct credential *c)
 {
 	struct doc *o = doc_new_object();
-	char key[LIMIT_REFERENCE_BYTES + 2];
+	char key[KEY_SIZE];
 
-	snprintf(key, sizeof key, "%s/%s", host, repository);
+	make_key(key, host, repository);
 	doc_set_string(o, "host", host);
 	doc_set_string(o, "repository", repository);
 	set_optional(o, "username", c->username);

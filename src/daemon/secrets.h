@@ -7,6 +7,8 @@
 #ifndef DAEMON_SECRETS_H
 #define DAEMON_SECRETS_H
 
+#include <stdbool.h>
+
 struct agent;
 struct credential;
 struct err;
@@ -18,6 +20,9 @@ struct secrets;
 struct secrets *secrets_new(
     struct agent *a, struct registry *r, int held_fd, struct err *e);
 void secrets_free(struct secrets *s);
+
+/* Whether one was handed over for this repository. */
+bool secrets_have(struct secrets *s, const char *host, const char *repository);
 
 /* Tells the registry client, and keeps it. */
 int secrets_set(struct secrets *s, const char *host, const char *repository,

@@ -401,3 +401,11 @@ agent_measure_snapshot(struct agent *a, uint64_t number, uint64_t *bytes,
 	*inodes = m.body.usage.inodes;
 	return 0;
 }
+
+int
+agent_open_login(struct agent *a, unsigned n, int *fd, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_LOGIN, .number = n };
+
+	return ask_for_fd(a, &m, fd, e);
+}

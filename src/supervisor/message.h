@@ -28,6 +28,7 @@
  *   MAKE     snapshot                -> -
  *   REMOVE   snapshot.number         -> -
  *   MEASURE  snapshot.number         -> usage
+ *   LOGIN    number                  -> 1 fd
  *
  * Both ends are one binary's, so integers are the machine's own.  The worker
  * reads hostile bytes and may be taken over: message_check() believes nothing.
@@ -56,6 +57,7 @@ enum message_kind {
 	MESSAGE_MAKE,
 	MESSAGE_REMOVE,
 	MESSAGE_MEASURE,
+	MESSAGE_LOGIN,
 	MESSAGE_KINDS
 };
 
