@@ -375,6 +375,7 @@ agent_make_snapshot(struct agent *a, uint64_t number,
 	m.body.snapshot.number = number;
 	m.body.snapshot.uid = o->uid;
 	m.body.snapshot.gid = o->gid;
+	m.body.snapshot.like = o->like;
 	m.body.snapshot.with_work = o->with_work;
 	return tell(a, &m, NULL, 0, e);
 }

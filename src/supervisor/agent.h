@@ -96,10 +96,12 @@ int agent_unmount(struct agent *a, const char *id, struct err *e);
 
 struct agent_snapshot_options {
 	uint32_t uid, gid; /* of fs, 0755 */
+	uint64_t like;     /* or as this snapshot's fs; 0: none */
 	bool with_work;
 };
 
-/* EEXIST: who knows that it is nobody's may remove it.  EINVAL: a user
+/* EEXIST: who knows that it is nobody's may remove it.  ENOENT: there is none
+ * that it could be like.  EINVAL: a user
  * namespace has no such uid or gid. */
 int agent_make_snapshot(struct agent *a, uint64_t number,
     const struct agent_snapshot_options *o, struct err *e);

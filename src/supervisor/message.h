@@ -80,6 +80,7 @@ struct message {
 		} payload;
 		struct {
 			uint64_t number;
+			uint64_t like;
 			uint32_t uid, gid;
 			uint32_t with_work; /* 0 or 1 */
 		} snapshot;
