@@ -120,6 +120,30 @@ answer_hold(struct supervisor *s, struct message *m, int *fd)
 	answer(s, m, -1, rc != 0 ? &e : NULL);
 }
 
+/* Opened anew each time: kubelets and logins replace the file. */
+static int
+open_login(const struct supervisor *s, uint32_t n, struct err *e)
+{
+	char *const *path = s->options->login_files;
+	int fd;
+
+	for (; path != NULL && *path != NULL && n > 0; n--)
+		path++;
+	if (path == NULL || *path == NULL)
+		return err_set(e, ENOENT, "there is no such file");
+	fd = open(*path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return fd < 0 ? err_sys(e, "open %s", *path) : fd;
+}
+
+static void
+answer_login(struct supervisor *s, struct message *m)
+{
+	struct err e;
+	AUTO_CLOSE int fd = open_login(s, m->number, &e);
+
+	answer(s, m, fd, fd < 0 ? &e : NULL);
+}
+
 static void
 session_name(char name[AGENT_NAME_MAX + 1], const char *id)
 {
@@ -172,6 +196,9 @@ handle(struct supervisor *s, struct message *m, int *fds, unsigned n_fds)
 		return;
 	case MESSAGE_HOLD:
 		answer_hold(s, m, &fds[0]);
+		return;
+	case MESSAGE_LOGIN:
+		answer_login(s, m);
 		return;
 	case MESSAGE_DROP:
 		hold_drop(&s->holds, m->name);
