@@ -1,4 +1,6 @@
-EXTRA_DIST += %D%/layerfsd.service.in %D%/layerfsd.socket \
+layerfsd_sockets = %D%/layerfsd.socket %D%/layerfsd-snapshotter.socket \
+	%D%/layerfsd-cri.socket
+EXTRA_DIST += %D%/layerfsd.service.in $(layerfsd_sockets) \
 	%D%/layerfs.sysusers %D%/layerfs.tmpfiles
 
 %D%/layerfsd.service: %D%/layerfsd.service.in Makefile
@@ -7,7 +9,7 @@ EXTRA_DIST += %D%/layerfsd.service.in %D%/layerfsd.socket \
 CLEANFILES += %D%/layerfsd.service
 
 if HAVE_SYSTEMD
-systemdsystemunit_DATA = %D%/layerfsd.service %D%/layerfsd.socket
+systemdsystemunit_DATA = %D%/layerfsd.service $(layerfsd_sockets)
 
 # Both are read under the package's name; here they are told apart by suffix.
 sysusersdir = $(prefix)/lib/sysusers.d

@@ -56,12 +56,18 @@
  *            umount(2)s the target itself, before this.
  *
  * ls         -> {"mounts": [{"id", "target", "reference", "image", "layer"?, "rw",
- *                "kind", "mode", "since", "size", "present"}]}
+ *                "kind", "mode", "since", "size", "present"}],
+ *                "users": [as entries of images: those that others than mounts
+ *                hold]}
  *            size: bytes of the image's files; present: those stored here.
  *
- * images     -> {"images": [{"image", "references": [..], "layers": N,
- *                "last_used", "resolved", "size", "present", "unique"}]}
- *            unique: present bytes that no other image shares.
+ * images     -> {"images": [{"image", "references": [..], "label", "holders": {
+ *                KIND: N}, "layers": N, "last_used", "resolved", "size",
+ *                "present", "unique"}]}
+ *            unique: present bytes that no other image shares.  label: the
+ *            reference it was opened by last, also when it has no name.  holders:
+ *            who keeps it beside its names, and how many: "mount", "snapshot"
+ *            (containerd's), "podman" (its layers).
  *
  * stat       reference? ->
  *            without: {"store": {"data_bytes", "present_bytes", "objects",
@@ -69,18 +75,28 @@
  *            "why"}, "counters": {NAME: N, ...}}
  *            with: as one entry of images, plus "layer_list": [{"layer",
  *            "format", "lazy": bool, "reason", "blob_size", "size", "present",
- *            "files"}]
+ *            "files"}]; of a layer that is not here "layer", "blob_size" and
+ *            "missing": why
  *
  * inspect    reference, source arguments -> {"image", "reference", "manifest":
  *            the manifest itself, "config": the config itself, "layer_list" as
  *            above where the layer is known here}
  *
+ * explain    reference, source arguments -> {"reference", "image", "is_known":
+ *            bool, "holders", "layer_list": [as above; "is_here": bool; of a layer
+ *            that is not here "lazy", "reason" and, where lazy, "format" are what
+ *            its manifest lets expect; "fallback": why a runtime downloaded it,
+ *            "fallback_at"]}
+ *            An image that is not known here (is_known false) is asked for in its
+ *            registry, no more than the manifest, and nothing is noted.
+ *
  * pull       reference, source arguments, "lazy": bool (only tables of contents)
  *            events: progress -> {"image", "bytes": fetched by this call}
  *
- * rm         reference -> {"image", "freed_bytes", "removed": bool}
- *            Takes the name away; the image goes with its last name, its layers
- *            with their last image.  EBUSY while it is mounted.
+ * rm         reference -> {"image", "freed_bytes", "removed": bool, "holders"?}
+ *            Takes the name away; the image goes with the last of its names and
+ *            holders, its layers with their last image.  EBUSY while it is
+ *            mounted.
  *
  * ---- events ----
  *

@@ -92,3 +92,21 @@ buf_str(struct buf *b)
 	b->data[b->len] = 0;
 	return (const char *)b->data;
 }
+
+const char *
+size_text(int64_t bytes, char out[SIZE_TEXT_SIZE])
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB",
+		"PiB", "EiB" };
+	double v = bytes < 0 ? 0 : (double)bytes;
+	size_t unit = 0;
+
+	/* 1023.96 would be shown as "1024.0". */
+	while (v >= (unit == 0 ? 1024 : 1023.95) && unit < 6) {
+		v /= 1024;
+		unit++;
+	}
+	snprintf(out, SIZE_TEXT_SIZE, unit == 0 ? "%.0f %s" : "%.1f %s", v,
+	    units[unit]);
+	return out;
+}

@@ -118,4 +118,10 @@ int buf_printf(struct buf *b, struct err *e, const char *fmt, ...)
  * NUL itself found no room. */
 const char *buf_str(struct buf *b);
 
+/* A number of bytes for people, for one expression, as DIGEST_TEXT is: "0 B",
+ * "12.3 MiB", with three or four digits; negative counts as 0. */
+#define SIZE_TEXT_SIZE 16
+#define SIZE_TEXT(n) size_text((n), (char[SIZE_TEXT_SIZE]){ 0 })
+const char *size_text(int64_t bytes, char out[SIZE_TEXT_SIZE]);
+
 #endif

@@ -18,6 +18,16 @@ clock_now_ns(void)
 	return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
+/* Since 1970. */
+static inline int64_t
+clock_wall_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * (int64_t)NS_PER_S + t.tv_nsec;
+}
+
 /* Seconds since 1970. */
 static inline int64_t
 clock_wall_s(void)

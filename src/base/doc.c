@@ -347,6 +347,12 @@ doc_append(struct doc *array, struct doc *take)
 	assert(json_array_append_new(MUT(array), MUT(take)) == 0);
 }
 
+void
+doc_remove(struct doc *o, const char *key)
+{
+	json_object_del(MUT(o), key);
+}
+
 char *
 doc_to_json(const struct doc *j, bool pretty)
 {

@@ -93,6 +93,8 @@ void doc_set_string(struct doc *o, const char *key, const char *s);
 void doc_set_int(struct doc *o, const char *key, int64_t v);
 void doc_set_bool(struct doc *o, const char *key, bool v);
 void doc_append(struct doc *array, struct doc *take);
+/* Absent is fine. */
+void doc_remove(struct doc *o, const char *key);
 
 /* Compact text, or indented by two spaces.  Aborts on no memory; the caller
  * frees. */

@@ -1,6 +1,5 @@
 #include "base/fs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -156,49 +155,4 @@ int
 fs_sync_dir(int dir, struct err *e)
 {
 	return fsync(dir) < 0 ? err_sys(e, "fsync of a folder") : 0;
-}
-
-static void
-close_dir(DIR **d)
-{
-	if (*d != NULL)
-		closedir(*d);
-}
-
-static int
-remove_children(int dir, const char *name, struct err *e)
-{
-	AUTO_CLOSE int fd =
-	    openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	CLEANUP(close_dir) DIR *d = NULL;
-	struct dirent *entry;
-
-	if (fd < 0)
-		return err_sys(e, "open folder %s", name);
-	d = fdopendir(fd);
-	if (d == NULL)
-		return err_sys(e, "read folder %s", name);
-	fd = -1;
-	while ((entry = readdir(d)) != NULL) {
-		if (strcmp(entry->d_name, ".") == 0 ||
-		    strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (fs_remove_tree(dirfd(d), entry->d_name, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-int
-fs_remove_tree(int dir, const char *name, struct err *e)
-{
-	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return err_sys(e, "remove %s", name);
-	if (remove_children(dir, name, e) < 0)
-		return -1;
-	if (unlinkat(dir, name, AT_REMOVEDIR) < 0)
-		return err_sys(e, "remove folder %s", name);
-	return 0;
 }

@@ -39,7 +39,23 @@ int fs_make_dirs(int dir, const char *path, mode_t mode, struct err *e);
 /* fsync of a folder, so that renames and new names in it are durable. */
 int fs_sync_dir(int dir, struct err *e);
 
-/* Removes a file or a whole tree without following links; absent is fine. */
+/* ---- whole trees (fs_tree.c) ----
+ *
+ * Whatever is in them: folders 5,000 deep, names of any bytes, files that the
+ * immutable flag protects.  No link is followed and no other mount entered. */
+
+/* Removes a file or a whole tree; absent is fine.  EBUSY where something in it
+ * is mounted: that and what holds it stays. */
 int fs_remove_tree(int dir, const char *name, struct err *e);
+
+struct fs_usage {
+	uint64_t bytes; /* on disk */
+	uint64_t inodes;
+};
+
+/* What a tree takes, its own folder and hard links counted once each; mounts
+ * in it are left out.  What vanishes meanwhile is no failure. */
+int fs_measure_tree(
+    int dir, const char *name, struct fs_usage *out, struct err *e);
 
 #endif

@@ -31,6 +31,18 @@ enum {
 	LIMIT_CONTROL_MESSAGE_BYTES = 4 << 20,
 	LIMIT_CONTROL_FDS = 4,
 
+	/* gRPC: messages as containerd has it, the rest generous */
+	LIMIT_GRPC_MESSAGE_BYTES = 16 << 20,
+	LIMIT_GRPC_HEADER_BYTES = 32 << 10,  /* of one request or answer */
+	LIMIT_GRPC_METADATA_BYTES = 8 << 10, /* kept of it for methods */
+	LIMIT_GRPC_PATH_BYTES = 512,
+	LIMIT_GRPC_STATUS_BYTES = 1024,   /* the text beside a status */
+	LIMIT_GRPC_QUEUE_BYTES = 4 << 20, /* of one stream, for the peer */
+	LIMIT_GRPC_CONNECTION_BYTES = 64 << 20, /* messages, both ways */
+	LIMIT_GRPC_STREAMS = 1000,              /* of one connection */
+	LIMIT_GRPC_CALLS = 4000, /* of a server, their peer gone or not */
+	LIMIT_GRPC_CONNECTIONS = 64,
+
 	/* a layer's table of contents */
 	LIMIT_TOC_BYTES = 150 << 20, /* as containers/storage has it */
 	LIMIT_TOC_COMPRESSED_BYTES = 150 << 20,
@@ -48,6 +60,9 @@ enum {
 	LIMIT_PAX_BYTES = 4 << 20,        /* one extended header */
 	LIMIT_SPARSE_SEGMENTS = 1 << 18,  /* of one sparse file in a tar */
 	LIMIT_INDEX_BYTES = 1 << 30,
+
+	/* a tree on disk: the folders of one folder, while it is walked */
+	LIMIT_FOLDER_NAMES_BYTES = 256 << 20,
 
 	/* chunks */
 	LIMIT_CHUNKS = 16 << 20,           /* of one layer */

@@ -8,7 +8,7 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/digest.c %D%/digest.h \
 	%D%/doc.c %D%/doc.h \
 	%D%/err.c %D%/err.h \
-	%D%/fs.c %D%/fs.h \
+	%D%/fs.c %D%/fs.h %D%/fs_tree.c \
 	%D%/hmap.c %D%/hmap.h \
 	%D%/json_pull.c %D%/json_pull.h \
 	%D%/limits.h \

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdint.h>
 
 #include "base/bytes.h"
 #include "base/test.h"
@@ -103,10 +104,24 @@ a_big_buffer_keeps_its_bytes_as_it_grows(void **s)
 	assert_true(b.cap <= b.max);
 }
 
+static void
+sizes_have_one_digit_after_the_point(void **state)
+{
+	(void)state;
+	assert_string_equal(SIZE_TEXT(0), "0 B");
+	assert_string_equal(SIZE_TEXT(-5), "0 B");
+	assert_string_equal(SIZE_TEXT(1023), "1023 B");
+	assert_string_equal(SIZE_TEXT(1024), "1.0 KiB");
+	assert_string_equal(SIZE_TEXT(12902728), "12.3 MiB");
+	assert_string_equal(SIZE_TEXT((1 << 20) - 1), "1.0 MiB");
+	assert_string_equal(SIZE_TEXT(INT64_MAX), "8.0 EiB");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes_have_one_digit_after_the_point),
 		cmocka_unit_test(
 		    little_endian_is_read_and_written_at_any_address),
 		cmocka_unit_test(alignment_goes_to_the_multiple),

@@ -1,7 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "base/fs.h"
@@ -140,6 +142,91 @@ removing_a_tree_does_not_follow_links(void **s)
 	assert_int_equal(fs_remove_tree(dir, "t", &e), 0);
 }
 
+enum { DEEP = 5000 };
+
+/* A folder in a folder in a folder ..., with long names: no path reaches the
+ * last one. */
+static void
+make_deep(int dir, const char *name)
+{
+	char part[200];
+	int at = dup(dir);
+
+	memset(part, 'x', sizeof part);
+	part[sizeof part - 1] = '\0';
+	for (int i = 0; i < DEEP; i++) {
+		assert_int_equal(mkdirat(at, i == 0 ? name : part, 0755), 0);
+		int next = openat(at, i == 0 ? name : part, O_DIRECTORY);
+		assert_true(next >= 0);
+		close(at);
+		at = next;
+	}
+	close(at);
+}
+
+static void
+a_tree_may_be_deeper_than_any_path(void **s)
+{
+	int dir = ((struct folder *)*s)->fd;
+	struct fs_usage u;
+	struct err e = ERR_INIT;
+	struct stat st;
+
+	make_deep(dir, "deep");
+	assert_int_equal(fs_measure_tree(dir, "deep", &u, &e), 0);
+	assert_int_equal(u.inodes, DEEP);
+	assert_int_equal(fs_remove_tree(dir, "deep", &e), 0);
+	assert_int_equal(fstatat(dir, "deep", &st, 0), -1);
+}
+
+static void
+an_inode_is_measured_once_and_links_are_not_followed(void **s)
+{
+	int dir = ((struct folder *)*s)->fd;
+	struct fs_usage one, u;
+	struct err e = ERR_INIT;
+	struct stat st;
+
+	assert_int_equal(fs_make_dirs(dir, "t/u", 0755, &e), 0);
+	assert_int_equal(fs_replace_file(dir, "t/f", "x", 1, 0600, &e), 0);
+	assert_int_equal(fs_measure_tree(dir, "t", &one, &e), 0);
+	assert_int_equal(one.inodes, 3);
+	assert_int_equal(fstatat(dir, "t/f", &st, 0), 0);
+	assert_true(one.bytes >= (uint64_t)st.st_blocks * 512);
+
+	assert_int_equal(linkat(dir, "t/f", dir, "t/u/g", 0), 0);
+	assert_int_equal(linkat(dir, "t/f", dir, "t/h", 0), 0);
+	assert_int_equal(fs_measure_tree(dir, "t", &u, &e), 0);
+	assert_int_equal(u.inodes, 3);
+	assert_int_equal(u.bytes, one.bytes);
+
+	assert_int_equal(symlinkat("/", dir, "t/link"), 0);
+	assert_int_equal(fs_measure_tree(dir, "t", &u, &e), 0);
+	assert_int_equal(u.inodes, 4);
+	assert_fails(fs_measure_tree(dir, "absent", &u, &e), e, ENOENT);
+}
+
+/* Where the file system has such flags and we may set them. */
+static void
+an_immutable_file_is_removed_too(void **s)
+{
+	int dir = ((struct folder *)*s)->fd;
+	int flags = FS_IMMUTABLE_FL, fd;
+	struct err e = ERR_INIT;
+
+	assert_int_equal(fs_make_dirs(dir, "t/u", 0755, &e), 0);
+	assert_int_equal(fs_replace_file(dir, "t/u/f", "x", 1, 0600, &e), 0);
+	fd = openat(dir, "t/u/f", O_RDONLY);
+	bool may = ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+	close(fd);
+	if (!may)
+		return;
+	fd = openat(dir, "t/u", O_RDONLY);
+	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0);
+	close(fd);
+	assert_int_equal(fs_remove_tree(dir, "t", &e), 0);
+}
+
 #define IN_FOLDER(f) \
 	cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
 
@@ -154,6 +241,9 @@ main(void)
 		IN_FOLDER(a_read_past_the_end_is_a_bad_file),
 		IN_FOLDER(folders_are_made_with_their_parents),
 		IN_FOLDER(removing_a_tree_does_not_follow_links),
+		IN_FOLDER(a_tree_may_be_deeper_than_any_path),
+		IN_FOLDER(an_inode_is_measured_once_and_links_are_not_followed),
+		IN_FOLDER(an_immutable_file_is_removed_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
  *  decode   cores, max 4  decode, verify, write      data file's disk
  *  fuse     2..4          FUSE requests              epoll, local disk reads
  *  job      0..8          mounts, pulls, resolves    network, disk, other jobs
+ *  collect  1             removes unwanted images    disk, layers being made
  *
  * Signals are blocked in all but main.
  */

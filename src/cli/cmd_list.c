@@ -2,10 +2,12 @@
 #include <stdio.h>
 
 #include "cli/output.h"
+#include "cli/report.h"
 #include "cli/session.h"
 #include "base/clock.h"
 #include "base/doc.h"
 #include "base/err.h"
+#include "base/limits.h"
 
 static const char *
 text_of(const struct doc *o, const char *key)
@@ -52,11 +54,46 @@ print_names(const struct doc *list, const char *key)
 	}
 }
 
+static const char *
+name_of(const struct doc *image)
+{
+	const char *label = text_of(image, "label");
+
+	return *label == 0 ? "<none>" : label;
+}
+
 static void
-print_mounts(const struct doc *mounts)
+add_holders(struct table *t, const struct doc *image)
+{
+	AUTO_BUF struct buf text = BUF_INIT(LIMIT_CONTROL_MESSAGE_BYTES);
+
+	report_append_holders(&text, doc_find(image, "holders"));
+	table_add(t, buf_str(&text));
+}
+
+/* Below the mounts what container runtimes use; those have no target. */
+static void
+add_users(struct table *t, const struct doc *users)
+{
+	for (size_t i = 0; i < doc_count(users); i++) {
+		const struct doc *u = doc_at(users, i);
+
+		add_holders(t, u);
+		table_add(t, name_of(u));
+		table_add(t, SHORT_DIGEST(text_of(u, "image")));
+		table_add(t, "");
+		table_add(t, "");
+		add_sizes(t, u);
+		add_age(t, u, "last_used");
+	}
+}
+
+static void
+print_mounts(const struct doc *result)
 {
 	static const char *const heads[] = { "TARGET", "REFERENCE", "IMAGE",
 		"KIND", "ACCESS", "SIZE", "PRESENT", "MOUNTED" };
+	const struct doc *mounts = doc_find(result, "mounts");
 	AUTO_TABLE struct table t;
 
 	table_init(&t, heads, 8, 1 << 5 | 1 << 6);
@@ -71,36 +108,44 @@ print_mounts(const struct doc *mounts)
 		add_sizes(&t, m);
 		add_age(&t, m, "since");
 	}
+	add_users(&t, doc_find(result, "users"));
 	table_print(&t, stdout);
 }
 
-/* A row for each name, as podman has it; an image without one is "<none>". */
 static void
-print_images(const struct doc *images)
+add_image(struct table *t, const char *name, const struct doc *image)
+{
+	char layers[OUTPUT_WORD];
+
+	snprintf(
+	    layers, sizeof layers, "%jd", (intmax_t)number_of(image, "layers"));
+	table_add(t, name);
+	table_add(t, SHORT_DIGEST(text_of(image, "image")));
+	table_add(t, layers);
+	add_sizes(t, image);
+	table_add(t, SIZE_TEXT(number_of(image, "unique")));
+	add_age(t, image, "last_used");
+	add_holders(t, image);
+}
+
+/* A row for each name, as podman has it. */
+static void
+print_images(const struct doc *result)
 {
 	static const char *const heads[] = { "REFERENCE", "IMAGE", "LAYERS",
-		"SIZE", "PRESENT", "UNIQUE", "USED" };
+		"SIZE", "PRESENT", "UNIQUE", "USED", "USED BY" };
+	const struct doc *images = doc_find(result, "images");
 	AUTO_TABLE struct table t;
 
-	table_init(&t, heads, 7, 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5);
+	table_init(&t, heads, 8, 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5);
 	for (size_t i = 0; i < doc_count(images); i++) {
-		const struct doc *m = doc_at(images, i);
-		const struct doc *names = doc_find(m, "references");
-		size_t n = doc_count(names), j = 0;
+		const struct doc *image = doc_at(images, i);
+		const struct doc *names = doc_find(image, "references");
 
-		do {
-			char layers[OUTPUT_WORD];
-
-			snprintf(layers, sizeof layers, "%jd",
-			    (intmax_t)number_of(m, "layers"));
-			table_add(&t,
-			    n == 0 ? "<none>" : doc_string(doc_at(names, j)));
-			table_add(&t, SHORT_DIGEST(text_of(m, "image")));
-			table_add(&t, layers);
-			add_sizes(&t, m);
-			table_add(&t, SIZE_TEXT(number_of(m, "unique")));
-			add_age(&t, m, "last_used");
-		} while (++j < n);
+		for (size_t j = 0; j < doc_count(names); j++)
+			add_image(&t, doc_string(doc_at(names, j)), image);
+		if (doc_count(names) == 0)
+			add_image(&t, name_of(image), image);
 	}
 	table_print(&t, stdout);
 }
@@ -120,7 +165,7 @@ list(struct session *s, const char *op, const char *member, const char *name,
 	else if (s->is_quiet)
 		print_names(entries, name);
 	else
-		print(entries);
+		print(result);
 	return STATUS_DONE;
 }
 

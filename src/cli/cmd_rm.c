@@ -2,10 +2,12 @@
 #include <stdio.h>
 
 #include "cli/output.h"
+#include "cli/report.h"
 #include "cli/request.h"
 #include "cli/session.h"
 #include "base/doc.h"
 #include "base/err.h"
+#include "base/limits.h"
 
 static struct doc *
 remove_one(struct session *s, const char *text, struct err *e)
@@ -16,6 +18,21 @@ remove_one(struct session *s, const char *text, struct err *e)
 	if (request_set_reference(&r, text, e) < 0)
 		return NULL;
 	return session_call(s, &r, e);
+}
+
+static void
+print_who_keeps_it(const struct doc *holders)
+{
+	AUTO_BUF struct buf users = BUF_INIT(LIMIT_CONTROL_MESSAGE_BYTES);
+
+	report_append_holders(&users, holders);
+	if (users.len == 0) {
+		puts(": name removed, the image has others");
+		return;
+	}
+	fputs(": name removed, the image is used by ", stdout);
+	output_print_safe(stdout, buf_str(&users));
+	putchar('\n');
 }
 
 static void
@@ -30,7 +47,7 @@ print(const struct session *s, const char *text, const struct doc *one)
 		printf(": removed, %s freed\n",
 		    SIZE_TEXT(doc_int(doc_find(one, "freed_bytes"))));
 	else
-		puts(": name removed, the image has others");
+		print_who_keeps_it(doc_find(one, "holders"));
 }
 
 int

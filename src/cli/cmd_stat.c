@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/doc.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/metrics.h"
 
 static int64_t
@@ -62,10 +63,13 @@ print_store(const struct doc *result)
 static void
 print_image(const struct doc *image)
 {
+	AUTO_BUF struct buf users = BUF_INIT(LIMIT_CONTROL_MESSAGE_BYTES);
 	int64_t used_s = number_of(image, "last_used");
 
 	report_text("Image", doc_string(doc_find(image, "image")));
 	report_words("References", doc_find(image, "references"));
+	report_append_holders(&users, doc_find(image, "holders"));
+	report_text("Used by", buf_str(&users));
 	report_text("Problem", doc_string(doc_find(image, "problem")));
 	report_size("Size", number_of(image, "size"));
 	report_size("Present", number_of(image, "present"));

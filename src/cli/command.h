@@ -89,6 +89,7 @@ int cmd_ls(struct session *s);
 int cmd_images(struct session *s);
 int cmd_stat(struct session *s);
 int cmd_inspect(struct session *s);
+int cmd_explain(struct session *s);
 int cmd_pull(struct session *s);
 int cmd_rm(struct session *s);
 int cmd_version(struct session *s);

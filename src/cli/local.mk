@@ -2,6 +2,7 @@ noinst_LIBRARIES += %D%/libcli.a
 %C%_libcli_a_SOURCES = \
 	%D%/arguments.c %D%/arguments.h \
 	%D%/client.c %D%/client.h \
+	%D%/cmd_explain.c \
 	%D%/cmd_help.c \
 	%D%/cmd_inspect.c \
 	%D%/cmd_list.c \

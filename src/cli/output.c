@@ -12,24 +12,6 @@
 #include "base/utf8.h"
 
 const char *
-output_size(int64_t bytes, char out[OUTPUT_WORD])
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB",
-		"PiB", "EiB" };
-	double v = bytes < 0 ? 0 : (double)bytes;
-	size_t unit = 0;
-
-	/* 1023.96 would be shown as "1024.0". */
-	while (v >= (unit == 0 ? 1024 : 1023.95) && unit < 6) {
-		v /= 1024;
-		unit++;
-	}
-	snprintf(out, OUTPUT_WORD, unit == 0 ? "%.0f %s" : "%.1f %s", v,
-	    units[unit]);
-	return out;
-}
-
-const char *
 output_share(int64_t part, int64_t whole, char out[OUTPUT_WORD])
 {
 	int percent;

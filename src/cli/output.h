@@ -1,5 +1,5 @@
-/* What people read: sizes, shares, ages, tables, and text from outside made
- * harmless to a terminal.
+/* What people read: shares, ages, tables (sizes: base/bytes.h), and text from
+ * outside made harmless to a terminal.
  */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
@@ -15,14 +15,11 @@ struct doc;
 enum { OUTPUT_WORD = 32 };
 
 /* For one expression, as DIGEST_TEXT is. */
-#define SIZE_TEXT(n) output_size((n), (char[OUTPUT_WORD]){ 0 })
 #define SHARE_TEXT(part, whole) \
 	output_share((part), (whole), (char[OUTPUT_WORD]){ 0 })
 #define AGE_TEXT(seconds) output_age((seconds), (char[OUTPUT_WORD]){ 0 })
 #define SHORT_DIGEST(text) output_short_digest((text), (char[OUTPUT_WORD]){ 0 })
 
-/* "0 B", "12.3 MiB", with three or four digits; negative counts as 0. */
-const char *output_size(int64_t bytes, char out[OUTPUT_WORD]);
 /* "45%"; 0% and 100% only when they are exact, else "<1%" and "99%". */
 const char *output_share(int64_t part, int64_t whole, char out[OUTPUT_WORD]);
 /* "just now", "3 minutes ago", "2 days ago". */

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/output.h"
 #include "base/doc.h"
@@ -49,6 +50,34 @@ report_words(const char *name, const struct doc *words)
 	report_text(name, buf_str(&line));
 }
 
+/* A kind that this version does not know is shown as the daemon calls it. */
+static const char *
+kind_name(const char *kind)
+{
+	static const char *const names[][2] = { { "mount", "mount" },
+		{ "snapshot", "containerd snapshot" },
+		{ "podman", "podman layer" } };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(names[i][0], kind) == 0)
+			return names[i][1];
+	return kind;
+}
+
+void
+report_append_holders(struct buf *out, const struct doc *holders)
+{
+	struct err full;
+
+	if (!doc_is_object(holders))
+		return;
+	doc_for_each((struct doc *)holders, kind, v) {
+		buf_printf(out, &full, "%s%" PRId64 " %s%s",
+		    out->len == 0 ? "" : ", ", doc_int(v), kind_name(kind),
+		    doc_int(v) == 1 ? "" : "s");
+	}
+}
+
 static void
 add_layer(struct table *t, size_t i, const struct doc *l)
 {
@@ -69,7 +98,9 @@ add_layer(struct table *t, size_t i, const struct doc *l)
 	snprintf(
 	    number, sizeof number, "%" PRId64, doc_int(doc_find(l, "files")));
 	table_add(t, doc_find(l, "files") == NULL ? "" : number);
-	table_add(t, doc_string(doc_find(l, "reason")));
+	table_add(
+	    t, doc_string(doc_find(
+		   l, doc_find(l, "missing") != NULL ? "missing" : "reason")));
 }
 
 void

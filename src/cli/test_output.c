@@ -6,19 +6,6 @@
 #include "base/test.h"
 
 static void
-sizes_have_one_digit_after_the_point(void **state)
-{
-	(void)state;
-	assert_string_equal(SIZE_TEXT(0), "0 B");
-	assert_string_equal(SIZE_TEXT(-5), "0 B");
-	assert_string_equal(SIZE_TEXT(1023), "1023 B");
-	assert_string_equal(SIZE_TEXT(1024), "1.0 KiB");
-	assert_string_equal(SIZE_TEXT(12902728), "12.3 MiB");
-	assert_string_equal(SIZE_TEXT((1 << 20) - 1), "1.0 MiB");
-	assert_string_equal(SIZE_TEXT(INT64_MAX), "8.0 EiB");
-}
-
-static void
 a_share_is_whole_or_nothing_only_when_it_is(void **state)
 {
 	(void)state;
@@ -138,7 +125,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sizes_have_one_digit_after_the_point),
 		cmocka_unit_test(a_share_is_whole_or_nothing_only_when_it_is),
 		cmocka_unit_test(ages_are_in_the_largest_unit),
 		cmocka_unit_test(digests_are_shown_by_their_first_digits),

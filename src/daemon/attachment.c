@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/showing.h"
+#include "mount/showing.h"
 #include "layer/image.h"
 #include "store/db.h"
 #include "base/clock.h"

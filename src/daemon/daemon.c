@@ -183,6 +183,7 @@ open_control(struct daemon *d, struct inheritance *i, struct err *e)
 	i->n_mounts = 0;
 	if (mounts_restore(d->mounts, e) < 0)
 		return -1;
+	catalog_collect(d->catalog);
 	if (i->listener < 0)
 		return err_set(
 		    e, EINVAL, "the supervisor gave no control socket");

@@ -92,25 +92,29 @@ apply_source(struct request *r, const struct reference *ref, struct err *e)
 	return apply_credential(r, ref, e);
 }
 
+int
+arguments_apply(struct request *r, struct image_request *q, struct err *e)
+{
+	q->layout = -1;
+	if (q->reference->is_layout && r->n_fds == 0)
+		return err_set(e, EINVAL,
+		    "%s: the folder's descriptor is missing",
+		    q->reference->name);
+	if (q->reference->is_layout)
+		q->layout = r->fds[0];
+	return apply_source(r, q->reference, e);
+}
+
 struct image *
 arguments_open_image(struct request *r, struct err *e)
 {
 	AUTO_REFERENCE struct reference ref = { 0 };
 	struct request_watcher w;
-	struct image_request q = { &ref, -1, &w.watcher };
+	struct image_request q = { .reference = &ref, .watcher = &w.watcher };
 
 	request_watcher_init(&w, r);
-	if (arguments_reference(r, &ref, e) < 0)
-		return NULL;
-	if (ref.is_layout) {
-		if (r->n_fds == 0) {
-			err_set(e, EINVAL,
-			    "%s: the folder's descriptor is missing", ref.name);
-			return NULL;
-		}
-		q.layout = r->fds[0];
-	}
-	if (apply_source(r, &ref, e) < 0)
+	if (arguments_reference(r, &ref, e) < 0 ||
+	    arguments_apply(r, &q, e) < 0)
 		return NULL;
 	return catalog_open_image(r->daemon->catalog, &q, e);
 }

@@ -16,8 +16,11 @@ struct reference;
 int arguments_reference(
     struct request *r, struct reference *out, struct err *e);
 
-/* Opens the image as the arguments say, sending progress events.  Takes
- * descriptor 0 of an oci: reference. */
+/* Gives the request its layout, descriptor 0 of an oci: reference, and its
+ * registry what the source arguments say. */
+int arguments_apply(struct request *r, struct image_request *q, struct err *e);
+
+/* Opens the image as the arguments say, sending progress events. */
 struct image *arguments_open_image(struct request *r, struct err *e);
 
 /* Turns what an image tells into progress events of the request. */

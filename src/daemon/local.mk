@@ -4,14 +4,14 @@ layerfsd_SOURCES = \
 	%D%/config.c %D%/config.h \
 	%D%/control.c %D%/control.h \
 	%D%/daemon.c %D%/daemon.h \
+	%D%/describe.c %D%/describe.h \
 	%D%/image_arguments.c %D%/image_arguments.h \
 	%D%/main.c \
 	%D%/mountinfo.c %D%/mountinfo.h \
 	%D%/mounts.c %D%/mounts.h \
-	%D%/op_look.c %D%/op_mount.c \
+	%D%/op_explain.c %D%/op_look.c %D%/op_mount.c \
 	%D%/ops.c %D%/ops.h \
-	%D%/secrets.c %D%/secrets.h \
-	%D%/showing.c %D%/showing.h
+	%D%/secrets.c %D%/secrets.h
 layerfsd_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"'
 layerfsd_LDADD = $(RUNTIME_LIBS)
 include_layerfsdir = $(includedir)/layerfs

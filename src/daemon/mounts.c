@@ -11,7 +11,8 @@
 #include "daemon/attachment.h"
 #include "daemon/daemon.h"
 #include "daemon/mountinfo.h"
-#include "daemon/showing.h"
+#include "mount/showing.h"
+#include "layer/catalog.h"
 #include "layer/image.h"
 #include "layer/view.h"
 #include "supervisor/agent.h"
@@ -79,6 +80,42 @@ withdraw(struct mounts *m, const char *id, const char *target)
 	if (a != NULL)
 		list_remove(&a->link);
 	return a;
+}
+
+/* ---- in state.db ---- */
+
+#define HOLDER "mount/"
+
+/* Who holds the image. */
+static void
+holder_name(
+    char out[sizeof HOLDER + ATTACHMENT_ID_SIZE], const struct attachment *a)
+{
+	snprintf(out, sizeof HOLDER + ATTACHMENT_ID_SIZE, HOLDER "%s", a->id);
+}
+
+/* The row is there first and goes last: a mount without a holder is held again
+ * at the next start, a holder without a mount would stay for ever. */
+static int
+note(struct mounts *m, const struct attachment *a, struct err *e)
+{
+	char who[sizeof HOLDER + ATTACHMENT_ID_SIZE];
+
+	holder_name(who, a);
+	if (attachment_note(a, m->daemon->db, e) < 0)
+		return -1;
+	return catalog_hold(m->daemon->catalog, &a->image, who, e);
+}
+
+static int
+forget(struct mounts *m, const struct attachment *a, struct err *e)
+{
+	char who[sizeof HOLDER + ATTACHMENT_ID_SIZE];
+
+	holder_name(who, a);
+	if (catalog_release(m->daemon->catalog, &a->image, who, e) < 0)
+		return -1;
+	return attachment_forget(a, m->daemon->db, e);
 }
 
 /* ---- making ---- */
@@ -149,10 +186,10 @@ end_attachment(struct mounts *m, struct attachment *a)
 
 	if (a->is_rw && agent_unmount(m->daemon->agent, a->id, &e) < 0)
 		log_warn("%s: %s", a->target, e.msg);
-	if (attachment_forget(a, m->daemon->db, &e) < 0)
-		log_warn("%s: %s", a->target, e.msg);
 	if (a->showing != NULL)
 		showings_put(m->showings, a->showing);
+	if (forget(m, a, &e) < 0)
+		log_warn("%s: %s", a->target, e.msg);
 	attachment_free(a);
 }
 
@@ -171,7 +208,7 @@ mounts_add(struct mounts *m, const struct mount_request *q,
 	snprintf(out->id, sizeof out->id, "%s", a->id);
 	out->kind = showing_kind(a->showing);
 	a->is_detachable = out->fd >= 0;
-	if (!a->is_detachable && attachment_note(a, m->daemon->db, e) < 0) {
+	if (!a->is_detachable && note(m, a, e) < 0) {
 		end_attachment(m, a);
 		return -1;
 	}
@@ -188,7 +225,7 @@ mounts_confirm(struct mounts *m, const char *id, struct err *e)
 	if (a == NULL)
 		return err_set(e, ENOENT, "there is no mount %s", id);
 	log_info("%s is mounted on %s", a->label, a->target);
-	if (attachment_note(a, m->daemon->db, e) < 0)
+	if (note(m, a, e) < 0)
 		return -1;
 	mountinfo_look(m->mountinfo);
 	return 0;
@@ -315,6 +352,8 @@ restore_attachment(void *ctx, struct attachment *a)
 		end_attachment(m, a);
 		return 0;
 	}
+	if (note(m, a, &e) < 0)
+		log_warn("%s: %s", a->target, e.msg);
 	add_attachment(m, a);
 	return 0;
 }

@@ -1,89 +1,19 @@
-/* images, stat, inspect: what is here, for people. */
-#include <errno.h>
+/* ls, images, stat, inspect: what is here, for people. */
+#include <string.h>
 
 #include "daemon/control.h"
 #include "daemon/daemon.h"
+#include "daemon/describe.h"
 #include "daemon/image_arguments.h"
 #include "daemon/mounts.h"
 #include "daemon/ops.h"
 #include "layer/catalog.h"
 #include "layer/image.h"
-#include "layer/layer.h"
 #include "registry/reference.h"
-#include "store/map.h"
 #include "store/store.h"
 #include "base/doc.h"
 #include "base/err.h"
 #include "base/metrics.h"
-
-/* ---- one image ---- */
-
-static struct doc *
-describe_layer(struct daemon *d, const struct layer *l)
-{
-	struct doc *o = doc_new_object();
-
-	doc_set_string(o, "layer", DIGEST_TEXT(&l->digest));
-	doc_set_string(o, "format", l->format);
-	doc_set_bool(o, "lazy", l->reason[0] == 0);
-	doc_set_string(o, "reason", l->reason);
-	doc_set_int(o, "blob_size", l->blob_size);
-	doc_set_int(o, "size", l->size);
-	doc_set_int(o, "present", store_map_present(d->store, l->map));
-	doc_set_int(o, "files", l->files);
-	return o;
-}
-
-static struct doc *
-describe_layers(struct daemon *d, const struct image *i)
-{
-	struct doc *list = doc_new_array();
-
-	for (size_t k = 0; k < i->manifest.n_layers; k++)
-		doc_append(list, describe_layer(d, i->layers[k]));
-	return list;
-}
-
-static void
-describe_sizes(struct doc *o, const struct image *i)
-{
-	struct image_sizes sizes;
-
-	image_sizes(i, &sizes);
-	doc_set_int(o, "size", sizes.size);
-	doc_set_int(o, "present", sizes.present);
-	doc_set_int(o, "unique", sizes.unique);
-}
-
-/* What state.db says, and what the layers say where they are all here. */
-static struct doc *
-describe_image(struct daemon *d, const struct known_image *k, bool with_layers)
-{
-	struct doc *o = doc_new_object();
-	struct doc *names = doc_new_array();
-	struct err e = ERR_INIT;
-	struct image *i = catalog_open_known(
-	    d->catalog, &k->manifest, k->n_names == 0 ? "" : k->names[0], &e);
-
-	for (size_t n = 0; n < k->n_names; n++)
-		doc_append(names, doc_new_string(k->names[n]));
-	doc_set_string(o, "image", DIGEST_TEXT(&k->manifest));
-	doc_set(o, "references", names);
-	doc_set_int(o, "last_used", k->last_used_s);
-	doc_set_int(o, "resolved", k->resolved_s);
-	if (i == NULL) {
-		doc_set_string(o, "problem", e.msg);
-		return o;
-	}
-	doc_set_int(o, "layers", i->manifest.n_layers);
-	describe_sizes(o, i);
-	if (with_layers)
-		doc_set(o, "layer_list", describe_layers(d, i));
-	image_unref(i);
-	return o;
-}
-
-/* ---- operations ---- */
 
 struct listing {
 	struct daemon *daemon;
@@ -108,21 +38,24 @@ op_images(struct request *r, struct doc *result, struct err *e)
 	return catalog_each_known(r->daemon->catalog, list_image, &l, e);
 }
 
-struct picking {
-	struct daemon *daemon;
-	const struct digest *manifest;
-	struct doc *found;
-};
-
+/* Everything but mounts, which `ls` lists by target. */
 static int
-pick_image(void *ctx, const struct known_image *k)
+list_user(void *ctx, const struct known_image *k)
 {
-	struct picking *p = ctx;
+	for (size_t n = 0; n < k->n_holders; n++)
+		if (strncmp(k->holders[n], "mount/", 6) != 0)
+			return list_image(ctx, k);
+	return 0;
+}
 
-	if (!digest_equal(&k->manifest, p->manifest))
-		return 0;
-	p->found = describe_image(p->daemon, k, true);
-	return 1;
+int
+op_ls(struct request *r, struct doc *result, struct err *e)
+{
+	struct listing l = { r->daemon, doc_new_array() };
+
+	doc_set(result, "mounts", mounts_list(r->daemon->mounts));
+	doc_set(result, "users", l.list);
+	return catalog_each_known(r->daemon->catalog, list_user, &l, e);
 }
 
 static int
@@ -130,17 +63,16 @@ stat_image(struct request *r, struct doc *result, struct err *e)
 {
 	AUTO_REFERENCE struct reference ref = { 0 };
 	struct digest manifest;
-	struct picking p = { r->daemon, &manifest, NULL };
+	int64_t resolved_s;
 	AUTO_DOC struct doc *found = NULL;
 
 	if (arguments_reference(r, &ref, e) < 0 ||
-	    catalog_find_reference(
-		r->daemon->catalog, ref.name, &manifest, NULL, e) < 0 ||
-	    catalog_each_known(r->daemon->catalog, pick_image, &p, e) < 0)
+	    catalog_find_image(
+		r->daemon->catalog, ref.name, &manifest, &resolved_s, e) < 0)
 		return -1;
-	found = p.found;
+	found = describe_manifest(r->daemon, &manifest, e);
 	if (found == NULL)
-		return err_set(e, ENOENT, "%s is not here", ref.name);
+		return err_wrap(e, "%s", ref.name);
 	doc_for_each(found, key, v)
 		doc_set(result, key, doc_ref(v));
 	return 0;
@@ -197,10 +129,30 @@ op_stat(struct request *r, struct doc *result, struct err *e)
 	return stat_store(r, result, e);
 }
 
+/* One that only its holders keep is not given its name for being looked at. */
+static struct image *
+open_to_inspect(struct request *r, struct err *e)
+{
+	struct catalog *c = r->daemon->catalog;
+	AUTO_REFERENCE struct reference ref = { 0 };
+	struct digest manifest;
+	int64_t resolved_s;
+	struct err unknown = ERR_INIT;
+
+	if (arguments_reference(r, &ref, e) < 0)
+		return NULL;
+	if (catalog_find_reference(
+		c, ref.name, &manifest, &resolved_s, &unknown) < 0 &&
+	    catalog_find_image(c, ref.name, &manifest, &resolved_s, &unknown) ==
+		0)
+		return catalog_open_known(c, &manifest, ref.name, true, e);
+	return arguments_open_image(r, e);
+}
+
 int
 op_inspect(struct request *r, struct doc *result, struct err *e)
 {
-	struct image *i = arguments_open_image(r, e);
+	struct image *i = open_to_inspect(r, e);
 	struct doc *manifest, *config;
 
 	if (i == NULL)

@@ -6,6 +6,7 @@
 
 #include "daemon/control.h"
 #include "daemon/daemon.h"
+#include "daemon/describe.h"
 #include "daemon/image_arguments.h"
 #include "daemon/mounts.h"
 #include "layer/catalog.h"
@@ -28,35 +29,53 @@ op_version(struct request *r, struct doc *result, struct err *e)
 	return 0;
 }
 
-static int
-op_ls(struct request *r, struct doc *result, struct err *e)
+static void
+tell_removal(struct daemon *d, const struct digest *image, bool removed,
+    struct doc *result)
 {
-	(void)e;
-	doc_set(result, "mounts", mounts_list(r->daemon->mounts));
-	return 0;
+	struct err gone = ERR_INIT;
+	struct doc *holders = describe_manifest_holders(d, image, &gone);
+
+	doc_set_string(result, "image", DIGEST_TEXT(image));
+	doc_set_bool(result, "removed", removed);
+	if (holders != NULL)
+		doc_set(result, "holders", holders);
+}
+
+/* One that only its holders keep has no name to take away. */
+static int
+find_name(
+    struct catalog *c, const char *name, struct digest *image, struct err *e)
+{
+	int64_t resolved_s;
+
+	if (catalog_find_reference(c, name, image, NULL, e) == 0)
+		return 0;
+	if (catalog_find_image(c, name, image, &resolved_s, e) < 0)
+		return -1;
+	return err_set(e, EBUSY,
+	    "it has no name any more, and goes when nobody uses it: see "
+	    "`layerfs images`");
 }
 
 static int
 op_rm(struct request *r, struct doc *result, struct err *e)
 {
+	struct catalog *c = r->daemon->catalog;
 	AUTO_REFERENCE struct reference ref = { 0 };
 	struct digest image;
 	uint64_t freed;
 	bool removed;
 
-	if (arguments_reference(r, &ref, e) < 0)
-		return -1;
-	if (catalog_find_reference(
-		r->daemon->catalog, ref.name, &image, NULL, e) < 0)
+	if (arguments_reference(r, &ref, e) < 0 ||
+	    find_name(c, ref.name, &image, e) < 0)
 		return -1;
 	if (mounts_use_image(r->daemon->mounts, &image))
 		return err_set(e, EBUSY, "it is mounted");
-	if (catalog_forget(
-		r->daemon->catalog, ref.name, &image, &removed, &freed, e) < 0)
+	if (catalog_forget(c, ref.name, &image, &removed, &freed, e) < 0)
 		return -1;
-	doc_set_string(result, "image", DIGEST_TEXT(&image));
-	doc_set_bool(result, "removed", removed);
 	doc_set_int(result, "freed_bytes", freed);
+	tell_removal(r->daemon, &image, removed, result);
 	return 0;
 }
 
@@ -102,6 +121,7 @@ const struct op ops[] = {
 	{ "images", no_arguments, op_images },
 	{ "stat", reference_arguments, op_stat },
 	{ "inspect", image_arguments, op_inspect },
+	{ "explain", image_arguments, op_explain },
 	{ "pull", pull_arguments, op_pull },
 	{ "rm", reference_arguments, op_rm },
 };

@@ -9,7 +9,11 @@ int op_mount(struct request *r, struct doc *result, struct err *e);
 int op_attached(struct request *r, struct doc *result, struct err *e);
 int op_unmount(struct request *r, struct doc *result, struct err *e);
 
+/* op_explain.c */
+int op_explain(struct request *r, struct doc *result, struct err *e);
+
 /* op_look.c */
+int op_ls(struct request *r, struct doc *result, struct err *e);
 int op_images(struct request *r, struct doc *result, struct err *e);
 int op_stat(struct request *r, struct doc *result, struct err *e);
 int op_inspect(struct request *r, struct doc *result, struct err *e);

@@ -22,6 +22,7 @@
 #include "base/limits.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "base/pool.h"
 
 /* A layer that is here or being made.
  *
@@ -40,13 +41,21 @@ struct record {
 struct catalog {
 	struct catalog_parts parts;
 
+	struct pool *collector; /* one thread: removals nobody waits for */
+
 	struct lock lock; /* guards what follows */
 	struct cond changed;
 	struct hmap records;
+	struct list open; /* images */
 	/* Making a layer points it at objects of others, removing one frees
 	 * objects: never both at once. */
 	unsigned makings;
 	bool is_removing;
+	bool may_collect; /* the start is over */
+	bool is_put_off;  /* an open image may be unwanted */
+	struct task collecting;
+	bool is_collecting; /* it is queued or runs */
+	bool is_to_collect; /* and is to run once more */
 };
 
 const struct catalog_parts *
@@ -132,7 +141,9 @@ catalog_new(const struct catalog_parts *p, struct err *e)
 	c->parts = *p;
 	lock_init(&c->lock, RANK_IMAGE);
 	cond_init(&c->changed);
-	if (files_prepare(p->store, e) < 0 ||
+	list_init(&c->open);
+	c->collector = pool_new("collect", 1, e);
+	if (c->collector == NULL || files_prepare(p->store, e) < 0 ||
 	    files_each(p->store, FILES_LAYERS, load_layer, &l, e) < 0 ||
 	    store_maps_loaded(p->store, e) < 0) {
 		catalog_free(c);
@@ -141,20 +152,11 @@ catalog_new(const struct catalog_parts *p, struct err *e)
 	return c;
 }
 
-static bool
-is_in_use(const struct catalog *c)
-{
-	hmap_for_each(&c->records, n)
-		if (container_of(n, struct record, node)->users > 0)
-			return true;
-	return false;
-}
-
 static void
 wait_until_unused(struct catalog *c)
 {
 	LOCK_SCOPE(&c->lock);
-	while (is_in_use(c))
+	while (!list_is_empty(&c->open))
 		cond_wait(&c->changed, &c->lock);
 }
 
@@ -166,6 +168,7 @@ catalog_free(struct catalog *c)
 	if (c == NULL)
 		return;
 	wait_until_unused(c);
+	pool_free(c->collector);
 	while ((n = hmap_any(&c->records)) != NULL) {
 		struct record *r = container_of(n, struct record, node);
 
@@ -276,14 +279,11 @@ wait_or_make(struct catalog *c, const struct layer_making *m, struct record *r,
 	return finish_taking(c, r, e);
 }
 
-struct layer *
-catalog_take_layer(
-    struct catalog *c, const struct layer_making *m, struct err *e)
+static struct layer *
+obtain_layer(struct catalog *c, const struct layer_making *m, struct err *e)
 {
 	const struct digest *d = &m->descriptor->digest;
-	struct layer *l;
-
-	lock_acquire(&c->lock);
+	LOCK_SCOPE(&c->lock);
 	wait_for_removal(c);
 	struct record *r = find_record(c, d);
 
@@ -293,13 +293,25 @@ catalog_take_layer(
 			r->state = RECORD_FAILED; /* nobody has tried yet */
 	}
 	if (r == NULL) {
-		lock_release(&c->lock);
 		err_set(e, ENOMEM, "layer %s", DIGEST_TEXT(d));
 		return NULL;
 	}
 	r->users++;
-	l = wait_or_make(c, m, r, e);
-	lock_release(&c->lock);
+	return wait_or_make(c, m, r, e);
+}
+
+struct layer *
+catalog_take_layer(
+    struct catalog *c, const struct layer_making *m, struct err *e)
+{
+	struct layer *l = catalog_find_layer(c, &m->descriptor->digest);
+
+	/* What the asker's limit forbids is no failure of the layer: others may
+	 * wait for it, without limit. */
+	if (l == NULL && layer_check_making(m, e) < 0)
+		return NULL;
+	if (l == NULL)
+		l = obtain_layer(c, m, e);
 	for (unsigned i = 0; l != NULL && i < m->n_sources; i++)
 		sources_remember(&c->parts, l, m->sources[i]);
 	return l;
@@ -335,28 +347,85 @@ catalog_count_layers(struct catalog *c)
 	return c->records.count;
 }
 
-/* ---- removing layers ---- */
-
-struct orphans {
-	struct digest *digests;
-	size_t n;
-};
-
-static int
-note_orphan(void *ctx, const struct digest *d)
-{
-	struct orphans *o = ctx;
-	struct digest *grown = realloc(o->digests, (o->n + 1) * sizeof *grown);
-
-	if (grown == NULL)
-		return -1;
-	o->digests = grown;
-	o->digests[o->n++] = *d;
-	return 0;
-}
+/* ---- open images ---- */
 
 static void
-begin_removing(struct catalog *c)
+run_collection(struct task *t)
+{
+	struct catalog *c = container_of(t, struct catalog, collecting);
+	struct err e = ERR_INIT;
+	uint64_t freed = 0;
+
+	if (catalog_sweep(c, &freed, &e) < 0)
+		log_warn("removing images that nobody uses: %s", e.msg);
+	LOCK_SCOPE(&c->lock);
+	c->is_collecting = c->is_to_collect;
+	c->is_to_collect = false;
+	if (c->is_collecting)
+		pool_submit(c->collector, t, 0);
+}
+
+/* With the lock held. */
+static void
+start_collection(struct catalog *c)
+{
+	if (!c->may_collect)
+		return;
+	if (c->is_collecting) {
+		c->is_to_collect = true;
+		return;
+	}
+	c->is_collecting = true;
+	c->collecting.run = run_collection;
+	pool_submit(c->collector, &c->collecting, 0);
+}
+
+void
+catalog_collect(struct catalog *c)
+{
+	LOCK_SCOPE(&c->lock);
+	c->may_collect = true;
+	start_collection(c);
+}
+
+void
+catalog_collect_soon(struct catalog *c)
+{
+	LOCK_SCOPE(&c->lock);
+	start_collection(c);
+}
+
+void
+catalog_add_open(struct catalog *c, struct image *i)
+{
+	LOCK_SCOPE(&c->lock);
+	wait_for_removal(c);
+	list_push_back(&c->open, &i->link);
+}
+
+void
+catalog_drop_open(struct catalog *c, struct image *i)
+{
+	LOCK_SCOPE(&c->lock);
+	list_remove(&i->link);
+	if (c->is_put_off) {
+		c->is_put_off = false;
+		start_collection(c);
+	}
+	cond_broadcast(&c->changed);
+}
+
+void
+catalog_collect_later(struct catalog *c)
+{
+	LOCK_SCOPE(&c->lock);
+	c->is_put_off = true;
+}
+
+/* ---- removing ---- */
+
+void
+catalog_begin_removal(struct catalog *c)
 {
 	LOCK_SCOPE(&c->lock);
 	while (c->makings > 0 || c->is_removing)
@@ -364,17 +433,31 @@ begin_removing(struct catalog *c)
 	c->is_removing = true;
 }
 
-static void
-end_removing(struct catalog *c)
+void
+catalog_end_removal(struct catalog *c)
 {
 	LOCK_SCOPE(&c->lock);
 	c->is_removing = false;
 	cond_broadcast(&c->changed);
 }
 
-/* Takes the layer out of the catalog if nobody uses it. */
-static struct layer *
-withdraw_layer(struct catalog *c, const struct digest *d)
+bool
+catalog_put_off_removal(struct catalog *c, const struct digest *manifest)
+{
+	LOCK_SCOPE(&c->lock);
+	list_for_each(l, &c->open) {
+		const struct image *i = list_entry(l, struct image, link);
+
+		if (digest_equal(&i->manifest.digest, manifest)) {
+			c->is_put_off = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+struct layer *
+catalog_withdraw_layer(struct catalog *c, const struct digest *d)
 {
 	LOCK_SCOPE(&c->lock);
 	struct record *r = find_record(c, d);
@@ -385,37 +468,4 @@ withdraw_layer(struct catalog *c, const struct digest *d)
 	l = r->layer;
 	drop_record(c, r);
 	return l;
-}
-
-static int
-remove_each(struct catalog *c, const struct orphans *o, uint64_t *freed_bytes,
-    struct err *e)
-{
-	for (size_t i = 0; i < o->n; i++) {
-		struct layer *l = withdraw_layer(c, &o->digests[i]);
-		uint64_t freed = 0;
-
-		if (l == NULL)
-			continue;
-		if (layer_remove(l, &freed, e) < 0 ||
-		    db_remove_layer(c->parts.db, &o->digests[i], e) < 0)
-			return -1;
-		*freed_bytes += freed;
-	}
-	return 0;
-}
-
-int
-catalog_remove_orphans(struct catalog *c, uint64_t *freed_bytes, struct err *e)
-{
-	struct orphans o = { 0 };
-	int rc;
-
-	begin_removing(c);
-	rc = db_each_orphan_layer(c->parts.db, note_orphan, &o, e);
-	if (rc == 0)
-		rc = remove_each(c, &o, freed_bytes, e);
-	end_removing(c);
-	free(o.digests);
-	return rc;
 }

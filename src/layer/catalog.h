@@ -6,6 +6,13 @@
  * that share layers share everything of them.  The registry is asked what a tag
  * means each time; when it does not answer, the last known answer is used and
  * its age logged.  A digest that is known needs no registry.
+ *
+ * An image stays as long as it has a name or a holder:
+ *
+ *	named    "host/name:tag" was opened, pulled or mounted
+ *	held     a mount, a container's snapshot or podman's layer uses it
+ *	neither  removed in the background as soon as it is not open any more,
+ *	         with the layers that only it had
  */
 #ifndef LAYER_CATALOG_H
 #define LAYER_CATALOG_H
@@ -23,6 +30,7 @@ struct err;
 struct fetcher;
 struct image;
 struct layer;
+struct manifest;
 struct pool;
 struct reference;
 struct registry;
@@ -57,6 +65,20 @@ struct image_request {
 	const struct reference *reference;
 	int layout; /* the folder of an oci: reference, else -1; borrowed */
 	struct image_watcher *watcher; /* or NULL */
+
+	/* What the reference means, where the asker knows: nobody is asked what
+	 * the tag means; or NULL. */
+	const struct digest *manifest;
+	/* A layer without a table of contents is read whole, if it has to be
+	 * made, only up to this size: ENOTSUP, and no request was made; 0: no
+	 * limit. */
+	uint64_t whole_max_bytes;
+	/* Layers that cannot be opened are left out, and image->reasons says
+	 * why; opening fails only when the manifest cannot be had. */
+	bool is_partial;
+	/* The name is not noted: the asker holds the image before it unrefs
+	 * it. */
+	bool is_unnamed;
 };
 
 /* Resolves, makes what is missing, and remembers the name.  The image's trees
@@ -64,16 +86,65 @@ struct image_request {
 struct image *catalog_open_image(
     struct catalog *c, const struct image_request *q, struct err *e);
 
-/* An image that is here already, without asking anyone: ENOENT. `label` is its
- * reference, for messages. */
-struct image *catalog_open_known(struct catalog *c,
-    const struct digest *manifest, const char *label, struct err *e);
+/* What the reference means: the manifest, and no more.  Asks, makes and notes
+ * nothing else. */
+int catalog_read_manifest(struct catalog *c, const struct image_request *q,
+    struct manifest *out, struct err *e);
 
-/* Takes the name away.  *removed: it was the image's last, and the image and
- * the layers that only it had are gone, *freed_bytes with them; layers that are
- * in use stay until the next time.  ENOENT. */
+/* An image that is here already, without asking anyone: ENOENT; is_partial as
+ * above.  `label` is its reference, for messages. */
+struct image *catalog_open_known(struct catalog *c,
+    const struct digest *manifest, const char *label, bool is_partial,
+    struct err *e);
+
+/* Takes the name away.  *removed: nobody else wants the image; it and the
+ * layers that only it had are gone, *freed_bytes with them, or will be as soon
+ * as it is not open any more.  ENOENT. */
 int catalog_forget(struct catalog *c, const char *name, struct digest *image,
     bool *removed, uint64_t *freed_bytes, struct err *e);
+
+/* ---- who uses an image ---- */
+
+/* `who` uses the image, also after a restart, until released: "mount/ID",
+ * "snapshot/12", "podman/REF/DIGEST".  Twice is once.  ENOENT: no such image;
+ * one that is open does not go away. */
+int catalog_hold(struct catalog *c, const struct digest *manifest,
+    const char *who, struct err *e);
+/* Does nothing when it was not held.  Never waits for the image's removal. */
+int catalog_release(struct catalog *c, const struct digest *manifest,
+    const char *who, struct err *e);
+
+/* Starts to remove what nobody wants; returns at once.  Nothing is removed in
+ * the background before the first call, at the end of the daemon's start: by
+ * then those who hold have said so. */
+void catalog_collect(struct catalog *c);
+
+/* ---- chains ---- */
+
+/* An image, and the number of the layer in it, at which the layers from the
+ * bottom up to it make this chain (image-spec config.md: ChainID).  Noted
+ * whenever an image whose config is here is opened by catalog_open_image();
+ * where several have it, one whose layer is here.  ENOENT. */
+int catalog_find_chain(struct catalog *c, const struct digest *chain_id,
+    struct digest *manifest, int *layer, struct err *e);
+
+/* ---- why a runtime did not get a layer lazily ---- */
+
+struct fallback {
+	const char *label; /* the image's reference */
+	struct digest layer;
+	const char *reason;
+	int64_t noted_s;
+};
+
+/* Kept for the last 1,000, the last one of each label and layer.  A failure is
+ * only logged. */
+void catalog_note_fallback(struct catalog *c, const char *label,
+    const struct digest *layer, const char *reason);
+/* The latest first; the strings live only during the call of fn; non-zero stops
+ * and is returned. */
+int catalog_each_fallback(struct catalog *c,
+    int (*fn)(void *ctx, const struct fallback *f), void *ctx, struct err *e);
 
 /* ---- looking ---- */
 
@@ -81,10 +152,18 @@ int catalog_forget(struct catalog *c, const char *name, struct digest *image,
 int catalog_find_reference(struct catalog *c, const char *name,
     struct digest *manifest, int64_t *resolved_s, struct err *e);
 
+/* Also an image without that name that was opened by it: the
+ * last, and when.  ENOENT. */
+int catalog_find_image(struct catalog *c, const char *name,
+    struct digest *manifest, int64_t *resolved_s, struct err *e);
+
 struct known_image {
 	struct digest manifest;
+	const char *label;        /* the reference it was opened by last; "" */
 	const char *const *names; /* sorted */
 	size_t n_names;
+	const char *const *holders; /* sorted */
+	size_t n_holders;
 	int64_t last_used_s;
 	int64_t resolved_s; /* the latest of its names */
 };
@@ -99,7 +178,7 @@ unsigned catalog_count_layers(struct catalog *c);
 /* How many images name this layer. */
 unsigned catalog_count_users(struct catalog *c, const struct digest *layer);
 
-/* ---- for open.c and resolve.c: layers by digest ---- */
+/* ---- for image.c, open.c and resolve.c: layers by digest ---- */
 
 struct layer_making;
 
@@ -111,9 +190,28 @@ struct layer *catalog_take_layer(
 struct layer *catalog_find_layer(struct catalog *c, const struct digest *d);
 void catalog_put_layer(struct catalog *c, struct layer *l);
 
-/* Removes the layers that no image names and nobody uses; adds to
- * *freed_bytes. */
-int catalog_remove_orphans(
-    struct catalog *c, uint64_t *freed_bytes, struct err *e);
+/* An image that is on the list of the open ones is not removed.  Adding waits
+ * while a removal is under way; taking one off starts what was put off. */
+void catalog_add_open(struct catalog *c, struct image *i);
+void catalog_drop_open(struct catalog *c, struct image *i);
+/* An image may be unwanted now; or will be when one of those open is closed. */
+void catalog_collect_soon(struct catalog *c);
+void catalog_collect_later(struct catalog *c);
+
+/* ---- for collect.c ---- */
+
+/* No layer is made nor an image opened between the two. */
+void catalog_begin_removal(struct catalog *c);
+void catalog_end_removal(struct catalog *c);
+
+/* During a removal.  An image that is open is removed when it no longer is:
+ * true, and that is noted. */
+bool catalog_put_off_removal(struct catalog *c, const struct digest *manifest);
+/* Takes the layer out of the catalog; NULL when somebody uses it. */
+struct layer *catalog_withdraw_layer(struct catalog *c, const struct digest *d);
+
+/* Removes the images that have neither name nor holder, and where there was one
+ * the layers that no image names; adds to *freed_bytes.  Blocking. */
+int catalog_sweep(struct catalog *c, uint64_t *freed_bytes, struct err *e);
 
 #endif

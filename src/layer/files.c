@@ -232,8 +232,19 @@ files_save_blob(struct store *s, const struct digest *d, const void *p,
 {
 	char path[PATH_SIZE];
 
+	if (files_has_blob(s, d))
+		return 0;
 	blob_path(path, d);
 	return fs_replace_file(store_root(s), path, p, n, 0600, e);
+}
+
+bool
+files_has_blob(struct store *s, const struct digest *d)
+{
+	char path[PATH_SIZE];
+
+	blob_path(path, d);
+	return faccessat(store_root(s), path, F_OK, 0) == 0;
 }
 
 int
@@ -247,9 +258,10 @@ files_read_blob(
 	if (fs_read_file(store_root(s), path, out, e) < 0)
 		return -1;
 	digest_of(&got, out->data, out->len);
-	if (!digest_equal(&got, d))
-		return err_set(e, EBADMSG, "%s is damaged", path);
-	return 0;
+	if (digest_equal(&got, d))
+		return 0;
+	files_remove_blob(s, d, e);
+	return err_set(e, EBADMSG, "%s is damaged", path);
 }
 
 int

@@ -10,6 +10,8 @@
 #ifndef LAYER_FILES_H
 #define LAYER_FILES_H
 
+#include <stdbool.h>
+
 #include "base/bytes.h"
 #include "base/digest.h"
 
@@ -50,11 +52,13 @@ int draft_commit(
 void draft_discard(struct draft *w);
 #define AUTO_DRAFT CLEANUP(draft_discard)
 
-/* Manifests and configs.  Reading verifies: EBADMSG, ENOENT. */
+/* Manifests and configs.  Reading verifies: ENOENT; EBADMSG, and the damaged
+ * one is removed.  One that is there is not written again. */
 int files_save_blob(struct store *s, const struct digest *d, const void *p,
     size_t n, struct err *e);
 int files_read_blob(
     struct store *s, const struct digest *d, struct buf *out, struct err *e);
+bool files_has_blob(struct store *s, const struct digest *d);
 int files_remove_blob(struct store *s, const struct digest *d, struct err *e);
 
 #endif

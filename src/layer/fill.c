@@ -50,19 +50,35 @@ void
 image_prefetch(struct image *i)
 {
 	for (size_t k = 0; k < i->manifest.n_layers; k++) {
-		uint64_t end = map_prefetch_end(i->layers[k]->map);
+		const struct layer *l = i->layers[k];
+		uint64_t end = l == NULL ? 0 : map_prefetch_end(l->map);
 
 		if (end > 0)
-			start_background(i, i->layers[k], end, SOURCE_SOON);
+			start_background(i, l, end, SOURCE_SOON);
 	}
+}
+
+static void
+fill_up_to(struct image *i, uint64_t max_bytes, enum source_priority priority)
+{
+	for (size_t k = 0; k < i->manifest.n_layers; k++) {
+		const struct layer *l = i->layers[k];
+
+		if (l != NULL && l->blob_size <= max_bytes)
+			start_background(i, l, l->blob_size, priority);
+	}
+}
+
+void
+image_fill_small(struct image *i, uint64_t max_bytes)
+{
+	fill_up_to(i, max_bytes, SOURCE_SOON);
 }
 
 void
 image_fill_idle(struct image *i)
 {
-	for (size_t k = 0; k < i->manifest.n_layers; k++)
-		start_background(
-		    i, i->layers[k], i->layers[k]->blob_size, SOURCE_IDLE);
+	fill_up_to(i, UINT64_MAX, SOURCE_IDLE);
 }
 
 /* ---- while somebody waits ---- */
@@ -76,6 +92,7 @@ struct filling {
 
 struct layer_fill {
 	struct fill fill;
+	const struct layer *layer;
 	struct filling *filling;
 };
 
@@ -94,14 +111,14 @@ end_layer_fill(struct fill *f, const struct err *failure)
 }
 
 static void
-tell(const struct image *i, struct image_watcher *w, struct layer_fill *fills)
+tell(struct image_watcher *w, const struct layer_fill *fills, size_t n)
 {
 	if (w == NULL)
 		return;
-	for (size_t k = 0; k < i->manifest.n_layers; k++)
-		w->on_progress(w, IMAGE_FETCH, &i->layers[k]->digest,
+	for (size_t k = 0; k < n; k++)
+		w->on_progress(w, IMAGE_FETCH, &fills[k].layer->digest,
 		    atomic_load(&fills[k].fill.done_bytes),
-		    i->layers[k]->blob_size);
+		    fills[k].layer->blob_size);
 }
 
 /* True when all have ended. */
@@ -117,27 +134,44 @@ wait_a_little(struct filling *all)
 	return true;
 }
 
+static size_t
+start_fills(
+    const struct image *i, struct filling *all, struct layer_fill *fills)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < i->manifest.n_layers; k++) {
+		const struct layer *l = i->layers[k];
+
+		if (l == NULL)
+			continue;
+		fills[n].filling = all;
+		fills[n].layer = l;
+		fills[n].fill.blob_end = l->blob_size;
+		fills[n].fill.priority = SOURCE_SOON;
+		fills[n].fill.on_done = end_layer_fill;
+		n++;
+	}
+	/* Counted before the first can end. */
+	all->pending = n;
+	for (size_t k = 0; k < n; k++)
+		blob_fill(fills[k].layer->blob, &fills[k].fill);
+	return n;
+}
+
 static void
 run_fills(const struct image *i, struct filling *all, struct layer_fill *fills,
     struct image_watcher *w, const _Atomic bool *is_cancelled)
 {
-	size_t n = i->manifest.n_layers;
+	size_t n = start_fills(i, all, fills);
 
-	all->pending = n;
-	for (size_t k = 0; k < n; k++) {
-		fills[k].filling = all;
-		fills[k].fill.blob_end = i->layers[k]->blob_size;
-		fills[k].fill.priority = SOURCE_SOON;
-		fills[k].fill.on_done = end_layer_fill;
-		blob_fill(i->layers[k]->blob, &fills[k].fill);
-	}
 	while (!wait_a_little(all)) {
-		tell(i, w, fills);
+		tell(w, fills, n);
 		if (is_cancelled != NULL && atomic_load(is_cancelled))
 			for (size_t k = 0; k < n; k++)
 				atomic_store(&fills[k].fill.is_cancelled, true);
 	}
-	tell(i, w, fills);
+	tell(w, fills, n);
 }
 
 int
@@ -146,7 +180,7 @@ image_fill(struct image *i, struct image_watcher *w,
 {
 	struct filling all = { 0 };
 	AUTO_FREE struct layer_fill *fills =
-	    calloc(i->manifest.n_layers, sizeof *fills);
+	    calloc(i->manifest.n_layers + 1, sizeof *fills);
 
 	if (fills == NULL)
 		return err_set(e, ENOMEM, "filling %s", i->label);

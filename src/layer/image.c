@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,18 +30,29 @@ image_ref(struct image *i)
 	return i;
 }
 
+static void
+image_free(struct image *i)
+{
+	free(i->layers);
+	free(i->reasons);
+	free(i->diff_ids);
+	manifest_release(&i->manifest);
+	free(i->label);
+	free(i);
+}
+
 void
 image_unref(struct image *i)
 {
 	if (i == NULL || atomic_fetch_sub(&i->refs, 1) > 1)
 		return;
-	for (size_t n = 0; n < i->manifest.n_layers; n++)
-		if (i->layers != NULL && i->layers[n] != NULL)
+	for (size_t n = 0; n < i->manifest.n_layers; n++) {
+		if (i->layers[n] != NULL)
 			catalog_put_layer(i->catalog, i->layers[n]);
-	free(i->layers);
-	manifest_release(&i->manifest);
-	free(i->label);
-	free(i);
+		free(i->reasons[n]);
+	}
+	catalog_drop_open(i->catalog, i);
+	image_free(i);
 }
 
 static struct store *
@@ -123,19 +135,29 @@ open_merged(const struct image *i, struct err *e)
 /* ---- making ---- */
 
 struct image *
-image_new(struct catalog *c, const char *label, size_t n_layers, struct err *e)
+image_new(
+    struct catalog *c, const char *label, struct manifest *take, struct err *e)
 {
 	struct image *i = calloc(1, sizeof *i);
+	size_t n = take->n_layers + 1;
 
-	if (i == NULL || (i->label = strdup(label)) == NULL ||
-	    (i->layers = calloc(n_layers + 1, sizeof(struct layer *))) ==
-		NULL) {
-		image_unref(i);
+	if (i != NULL) {
+		i->label = strdup(label);
+		i->layers = calloc(n, sizeof(struct layer *));
+		i->reasons = calloc(n, sizeof(char *));
+	}
+	if (i == NULL || i->label == NULL || i->layers == NULL ||
+	    i->reasons == NULL) {
+		if (i != NULL)
+			image_free(i);
 		err_set(e, ENOMEM, "image %s", label);
 		return NULL;
 	}
 	i->refs = 1;
 	i->catalog = c;
+	i->manifest = *take;
+	*take = (struct manifest){ 0 };
+	catalog_add_open(c, i);
 	return i;
 }
 
@@ -173,10 +195,38 @@ image_find_layer(
 	return 0;
 }
 
+static int
+check_layer(const struct image *i, size_t k, struct err *e)
+{
+	if (i->layers[k] != NULL)
+		return 0;
+	return err_set(e, ENOENT, "layer %zu of %s is not here: %s", k,
+	    i->label, i->reasons[k]);
+}
+
+int
+image_check_whole(const struct image *i, struct err *e)
+{
+	for (size_t k = 0; k < i->manifest.n_layers; k++)
+		if (check_layer(i, k, e) < 0)
+			return -1;
+	return 0;
+}
+
 static void
 release_image(void *ctx)
 {
 	image_unref(ctx);
+}
+
+static struct index *
+open_index(const struct image *i, int layer, struct err *e)
+{
+	if (layer == IMAGE_MERGED)
+		return image_check_whole(i, e) < 0 ? NULL : open_merged(i, e);
+	return check_layer(i, layer, e) < 0
+		   ? NULL
+		   : layer_open_index(i->layers[layer], e);
 }
 
 struct view *
@@ -186,9 +236,7 @@ image_view(struct image *i, int layer, struct err *e)
 	size_t n = layer == IMAGE_MERGED ? i->manifest.n_layers : 1;
 	struct blob *blobs[LIMIT_LAYERS];
 	const struct map *maps[LIMIT_LAYERS];
-	AUTO_INDEX struct index *x =
-	    layer == IMAGE_MERGED ? open_merged(i, e)
-				  : layer_open_index(i->layers[layer], e);
+	AUTO_INDEX struct index *x = open_index(i, layer, e);
 	struct view *v;
 
 	if (x == NULL)
@@ -221,14 +269,44 @@ image_read_config(const struct image *i, struct err *e)
 	return doc_parse_json(text.data, text.len, e);
 }
 
+int
+image_diff_id(
+    const struct image *i, int layer, struct digest *out, struct err *e)
+{
+	if (i->diff_ids == NULL)
+		return err_set(
+		    e, ENOENT, "the config of %s is not here", i->label);
+	*out = i->diff_ids[layer];
+	return 0;
+}
+
+int
+image_chain_id(
+    const struct image *i, int layer, struct digest *out, struct err *e)
+{
+	char text[2 * DIGEST_TEXT_SIZE];
+
+	if (image_diff_id(i, 0, out, e) < 0)
+		return -1;
+	for (int k = 1; k <= layer; k++) {
+		snprintf(text, sizeof text, "%s %s", DIGEST_TEXT(out),
+		    DIGEST_TEXT(&i->diff_ids[k]));
+		digest_of(out, text, strlen(text));
+	}
+	return 0;
+}
+
 void
 image_sizes(const struct image *i, struct image_sizes *out)
 {
 	*out = (struct image_sizes){ 0 };
 	for (size_t k = 0; k < i->manifest.n_layers; k++) {
 		const struct layer *l = i->layers[k];
-		uint64_t present = store_map_present(image_store(i), l->map);
+		uint64_t present;
 
+		if (l == NULL)
+			continue;
+		present = store_map_present(image_store(i), l->map);
 		out->size += l->size;
 		out->present += present;
 		if (catalog_count_users(i->catalog, &l->digest) < 2)

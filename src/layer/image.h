@@ -1,6 +1,7 @@
 /* An image that is open: its manifest, its layers, and its merged index on
- * disk. Shared (ref counted); any thread.  As long as one is open its layers
- * stay.
+ * disk. Shared (ref counted); any thread.  As long as one is open it stays, and
+ * its layers with it.  A partial image lacks layers, and says of each why; what
+ * works on all layers leaves those out.
  */
 #ifndef LAYER_IMAGE_H
 #define LAYER_IMAGE_H
@@ -11,6 +12,7 @@
 
 #include "layer/catalog.h"
 #include "registry/manifest.h"
+#include "base/list.h"
 
 struct view;
 
@@ -18,20 +20,31 @@ struct image {
 	_Atomic unsigned refs;
 	struct catalog *catalog;
 	struct manifest manifest;
-	char *label;           /* the reference it was opened by */
-	struct layer **layers; /* as in the manifest, bottom first */
+	char *label;             /* the reference it was opened by */
+	struct layer **layers;   /* as in the manifest, bottom first; NULL: not
+				    here, only in a partial image */
+	char **reasons;          /* why not; NULL where the layer is */
+	struct digest *diff_ids; /* the config's; NULL when it is not here */
+	struct list link;        /* the catalog's */
 };
 
-/* For open.c: an image with room for its layers, nothing else set. */
+/* For open.c: an image with room for its layers, on the catalog's list of open
+ * images.  Takes the manifest on success. */
 struct image *image_new(
-    struct catalog *c, const char *label, size_t n_layers, struct err *e);
+    struct catalog *c, const char *label, struct manifest *take, struct err *e);
 
-/* For catalog.c: opens or makes every layer.  Takes the manifest.  `source` is
- * where the blobs are; NULL: only what is here (ENOENT names the layer that is
- * not). */
+/* For resolve.c: opens or makes every layer, and gets the config. Takes the
+ * manifest on success.  `source` is where the blobs are; NULL: only what is
+ * here (ENOENT names the layer that is not). */
+struct image_opening {
+	const char *label;
+	struct source *source;
+	struct image_watcher *watcher; /* or NULL */
+	uint64_t whole_max_bytes;      /* as in struct image_request */
+	bool is_partial;
+};
 struct image *image_open(struct catalog *c, struct manifest *take,
-    const char *label, struct source *source, struct image_watcher *w,
-    struct err *e);
+    const struct image_opening *o, struct err *e);
 struct image *image_ref(struct image *i);
 void image_unref(struct image *i);
 
@@ -41,15 +54,31 @@ void image_unref(struct image *i);
 int image_find_layer(
     const struct image *i, const char *which, int *layer, struct err *e);
 
-/* What a mount shows: one layer, or IMAGE_MERGED. The view keeps the image. */
+/* The layer that is not here, as an error: ENOENT with the reason.  0: all
+ * are. */
+int image_check_whole(const struct image *i, struct err *e);
+
+/* What a mount shows: one layer, or IMAGE_MERGED. The view keeps the image. A
+ * layer that is not here is ENOENT with its reason. */
 struct view *image_view(struct image *i, int layer, struct err *e);
 
 /* The image config, from disk: EBADMSG, ENOENT when it was never fetched. */
 struct doc *image_read_config(const struct image *i, struct err *e);
 
+/* From the config: ENOENT when it was never fetched. The chain is that of the
+ * layers from the bottom up to this one (image-spec config.md). */
+int image_diff_id(
+    const struct image *i, int layer, struct digest *out, struct err *e);
+int image_chain_id(
+    const struct image *i, int layer, struct digest *out, struct err *e);
+
 /* Starts to fetch what the image's own hints say a start reads; returns at
  * once. Failures are logged at level info only: a read will try again. */
 void image_prefetch(struct image *i);
+
+/* Starts to fetch each layer whose blob is at most so large, whole; returns at
+ * once. */
+void image_fill_small(struct image *i, uint64_t max_bytes);
 
 /* Fetches in the background what is missing, within the fetcher's budget. */
 void image_fill_idle(struct image *i);

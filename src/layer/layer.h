@@ -60,6 +60,7 @@ struct layer_making {
 	const struct descriptor *descriptor;
 	struct source *const *sources; /* tried in order */
 	unsigned n_sources;
+	uint64_t whole_max_bytes; /* 0: no limit; layer_check_making() */
 	/* The layer's diff_id, for formats that are read whole; called at most
 	 * once, may block, may fail. */
 	int (*diff_id)(void *ctx, struct digest *out, struct err *e);
@@ -68,6 +69,15 @@ struct layer_making {
 	void (*on_progress)(void *ctx, uint64_t done);
 	void *ctx;
 };
+
+/* The lazy format that the manifest lets expect; NULL: the layer would be read
+ * whole, and *e is why (ENOTSUP), or it could not be made at all.  Asks nobody.
+ */
+const char *layer_foresee(const struct descriptor *d, struct err *e);
+
+/* ENOTSUP when it would be read whole and is over whole_max_bytes.  Asks
+ * nobody. */
+int layer_check_making(const struct layer_making *m, struct err *e);
 
 /* Reads the table of contents, or the whole blob where there is none, and
  * leaves ROOT/layers/HEX.  Blocking.  On failure nothing is left. */

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += %D%/liblayer.a
 %C%_liblayer_a_SOURCES = \
 	%D%/catalog.c %D%/catalog.h \
+	%D%/collect.c \
 	%D%/files.c %D%/files.h \
 	%D%/fill.c \
 	%D%/image.c %D%/image.h \
@@ -17,4 +18,10 @@ if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_view
 %C%_test_view_SOURCES = %D%/test_view.c src/base/test.h
 %C%_test_view_LDADD = src/layer/liblayer.a $(BASE_LIBS) $(CMOCKA_LIBS)
+
+# On real blobs.
+check_PROGRAMS += %D%/test_catalog
+%C%_test_catalog_SOURCES = %D%/test_catalog.c
+%C%_test_catalog_LDADD = src/format/libformat_testing.a $(LAYER_LIBS) \
+	$(CMOCKA_LIBS)
 endif

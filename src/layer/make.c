@@ -26,6 +26,8 @@
 #include "base/fs.h"
 #include "base/limits.h"
 
+static const char no_table[] = "the manifest vouches for no table of contents";
+
 /* What was understood of the blob. */
 struct understood {
 	struct contents contents;
@@ -127,7 +129,7 @@ stream_blob(const struct layer_making *m, struct understood *out, struct err *e)
 			return -1;
 		pull.diff_id = &diff_id;
 	}
-	out->reason = "the manifest vouches for no table of contents";
+	out->reason = no_table;
 	return fetch_stream(&pull, &out->contents, &out->format, e);
 }
 
@@ -205,6 +207,32 @@ write_layer(
 	    write_index(&w, u, &d->digest, e) < 0 || write_info(&w, u, e) < 0)
 		return -1;
 	return draft_commit(&w, FILES_LAYERS, &d->digest, e);
+}
+
+const char *
+layer_foresee(const struct descriptor *d, struct err *e)
+{
+	enum locate_result where;
+	struct toc_place place;
+	const struct format *f = format_locate(d, &place, &where, e);
+
+	if (where == LOCATE_NONE)
+		err_set(e, ENOTSUP, "%s", no_table);
+	return f == NULL ? NULL : f->name;
+}
+
+int
+layer_check_making(const struct layer_making *m, struct err *e)
+{
+	uint64_t size = m->descriptor->size;
+
+	if (m->whole_max_bytes == 0 || size <= m->whole_max_bytes ||
+	    layer_foresee(m->descriptor, e) != NULL)
+		return 0;
+	if (e->code != ENOTSUP)
+		return -1;
+	return err_set(e, ENOTSUP, "%s, and %s is over whole_layer_bytes",
+	    no_table, SIZE_TEXT(size));
 }
 
 int

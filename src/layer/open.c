@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "layer/files.h"
 #include "layer/image.h"
@@ -20,8 +21,7 @@ enum config_state { CONFIG_PENDING, CONFIG_KNOWN, CONFIG_FAILED };
 
 struct opening {
 	struct image *image;
-	struct source *source; /* NULL: no registry is asked */
-	struct image_watcher *watcher;
+	const struct image_opening *options;
 	struct task config_task;
 
 	struct lock lock; /* guards what follows */
@@ -30,7 +30,6 @@ struct opening {
 	struct err failure; /* the first */
 	enum config_state config;
 	struct err config_failure;
-	struct image_config parsed;
 };
 
 struct layer_task {
@@ -39,39 +38,48 @@ struct layer_task {
 	size_t i;
 };
 
-/* ---- the config: only a layer that is read whole needs it to go on ---- */
+/* ---- the config: a layer that is read whole needs it to go on ---- */
 
 static int
-fetch_config(struct opening *o, struct buf *text, struct err *e)
+parse_config(struct image *i, const struct buf *text, struct err *e)
 {
-	const struct descriptor *d = &o->image->manifest.config;
-	struct store *s = catalog_parts(o->image->catalog)->store;
+	struct image_config c = { 0 };
+	int rc = 0;
 
-	if (files_read_blob(s, &d->digest, text, e) == 0)
-		return 0;
-	if (o->source == NULL)
+	if (image_config_parse(&c, text->data, text->len, e) < 0)
 		return -1;
-	text->len = 0;
-	if (source_read_verified(o->source, d, text, e) < 0)
-		return -1;
-	return files_save_blob(s, &d->digest, text->data, text->len, e);
+	if (c.n_diff_ids == i->manifest.n_layers)
+		i->diff_ids = take_ptr(&c.diff_ids);
+	else
+		rc = err_set(e, EBADMSG, "%zu diff_ids for %zu layers",
+		    c.n_diff_ids, i->manifest.n_layers);
+	image_config_release(&c);
+	return rc;
 }
 
 static int
-load_config(struct opening *o, struct image_config *out, struct err *e)
+find_config(struct image *i, struct err *e)
 {
 	AUTO_BUF struct buf text = BUF_INIT(LIMIT_CONFIG_BYTES);
 
-	if (fetch_config(o, &text, e) < 0 ||
-	    image_config_parse(out, text.data, text.len, e) < 0)
-		return err_wrap(e, "config of %s", o->image->label);
-	if (out->n_diff_ids != o->image->manifest.n_layers) {
-		err_set(e, EBADMSG, "config of %s: %zu diff_ids for %zu layers",
-		    o->image->label, out->n_diff_ids,
-		    o->image->manifest.n_layers);
-		image_config_release(out);
+	if (files_read_blob(catalog_parts(i->catalog)->store,
+		&i->manifest.config.digest, &text, e) < 0)
 		return -1;
-	}
+	return parse_config(i, &text, e);
+}
+
+static int
+fetch_config(struct opening *o, struct err *e)
+{
+	AUTO_BUF struct buf text = BUF_INIT(LIMIT_CONFIG_BYTES);
+	struct image *i = o->image;
+	const struct descriptor *d = &i->manifest.config;
+
+	if (source_read_verified(o->options->source, d, &text, e) < 0 ||
+	    parse_config(i, &text, e) < 0 ||
+	    files_save_blob(catalog_parts(i->catalog)->store, &d->digest,
+		text.data, text.len, e) < 0)
+		return err_wrap(e, "config of %s", i->label);
 	return 0;
 }
 
@@ -87,13 +95,11 @@ static void
 run_config(struct task *t)
 {
 	struct opening *o = container_of(t, struct opening, config_task);
-	struct image_config parsed = { 0 };
 	struct err e = ERR_INIT;
-	int rc = load_config(o, &parsed, &e);
+	int rc = fetch_config(o, &e);
 
 	LOCK_SCOPE(&o->lock);
 	o->config = rc == 0 ? CONFIG_KNOWN : CONFIG_FAILED;
-	o->parsed = parsed;
 	o->config_failure = e;
 	end_task(o);
 }
@@ -111,7 +117,7 @@ wait_diff_id(void *ctx, struct digest *out, struct err *e)
 		*e = o->config_failure;
 		return -1;
 	}
-	*out = o->parsed.diff_ids[t->i];
+	*out = o->image->diff_ids[t->i];
 	return 0;
 }
 
@@ -121,7 +127,7 @@ static void
 tell_progress(void *ctx, uint64_t done)
 {
 	struct layer_task *t = ctx;
-	struct image_watcher *w = t->opening->watcher;
+	struct image_watcher *w = t->opening->options->watcher;
 	const struct descriptor *d = &t->opening->image->manifest.layers[t->i];
 
 	if (w != NULL)
@@ -137,8 +143,9 @@ obtain_layer(struct layer_task *t, struct err *e)
 		.store = p->store,
 		.fetcher = p->fetcher,
 		.descriptor = &o->image->manifest.layers[t->i],
-		.sources = &o->source,
-		.n_sources = o->source == NULL ? 0 : 1,
+		.sources = &o->options->source,
+		.n_sources = 1,
+		.whole_max_bytes = o->options->whole_max_bytes,
 		.diff_id = wait_diff_id,
 		.patience_ms = p->patience_ms,
 		.on_progress = tell_progress,
@@ -146,6 +153,16 @@ obtain_layer(struct layer_task *t, struct err *e)
 	};
 
 	return catalog_take_layer(o->image->catalog, &m, e);
+}
+
+/* With the lock held. */
+static void
+note_failure(struct opening *o, size_t k, const struct err *failure)
+{
+	if (o->options->is_partial)
+		o->image->reasons[k] = strdup(failure->msg);
+	if (o->image->reasons[k] == NULL && o->failure.code == 0)
+		o->failure = *failure;
 }
 
 static void
@@ -160,23 +177,9 @@ run_layer(struct task *task)
 		tell_progress(t, l->blob_size);
 	LOCK_SCOPE(&o->lock);
 	o->image->layers[t->i] = l;
-	if (l == NULL && o->failure.code == 0)
-		o->failure = e;
+	if (l == NULL)
+		note_failure(o, t->i, &e);
 	end_task(o);
-}
-
-/* Everything is here already: the common case, without a thread or a wait. */
-static bool
-find_all_layers(struct image *i)
-{
-	bool all = true;
-
-	for (size_t k = 0; k < i->manifest.n_layers; k++) {
-		i->layers[k] = catalog_find_layer(
-		    i->catalog, &i->manifest.layers[k].digest);
-		all = all && i->layers[k] != NULL;
-	}
-	return all;
 }
 
 static void
@@ -186,13 +189,15 @@ submit_missing(struct opening *o, struct layer_task *tasks)
 	struct pool *makers = catalog_parts(i->catalog)->makers;
 
 	/* Counted before the first can end. */
-	o->pending = 1;
+	o->pending = i->diff_ids == NULL;
 	for (size_t k = 0; k < i->manifest.n_layers; k++)
 		o->pending += i->layers[k] == NULL;
 	/* The config goes first: makers that wait for it never fill the pool
 	 * before it runs. */
+	o->config = i->diff_ids == NULL ? CONFIG_PENDING : CONFIG_KNOWN;
 	o->config_task.run = run_config;
-	pool_submit(makers, &o->config_task, 0);
+	if (o->config == CONFIG_PENDING)
+		pool_submit(makers, &o->config_task, 0);
 	for (size_t k = 0; k < i->manifest.n_layers; k++) {
 		tasks[k] = (struct layer_task){
 			.task.run = run_layer, .opening = o, .i = k
@@ -218,49 +223,75 @@ wait_all(struct opening *o, struct err *e)
 }
 
 static int
-make_missing(struct opening *o, struct err *e)
+make_missing(
+    struct image *i, const struct image_opening *options, struct err *e)
 {
+	struct opening o = { .image = i, .options = options };
 	AUTO_FREE struct layer_task *tasks =
-	    calloc(o->image->manifest.n_layers, sizeof *tasks);
+	    calloc(i->manifest.n_layers + 1, sizeof *tasks);
 	int rc;
 
 	if (tasks == NULL)
-		return err_set(e, ENOMEM, "image %s", o->image->label);
-	lock_init(&o->lock, RANK_LEAF);
-	cond_init(&o->changed);
-	submit_missing(o, tasks);
-	rc = wait_all(o, e);
-	image_config_release(&o->parsed);
-	cond_destroy(&o->changed);
-	lock_destroy(&o->lock);
+		return err_set(e, ENOMEM, "image %s", i->label);
+	lock_init(&o.lock, RANK_LEAF);
+	cond_init(&o.changed);
+	submit_missing(&o, tasks);
+	rc = wait_all(&o, e);
+	cond_destroy(&o.changed);
+	lock_destroy(&o.lock);
 	return rc;
 }
 
-static int
-missing_layer(const struct image *i, struct err *e)
+/* ---- what is here ---- */
+
+/* The common case, without a thread or a wait. */
+static bool
+find_all_layers(struct image *i)
 {
-	for (size_t k = 0; k < i->manifest.n_layers; k++)
-		if (i->layers[k] == NULL)
+	bool all = true;
+
+	for (size_t k = 0; k < i->manifest.n_layers; k++) {
+		i->layers[k] = catalog_find_layer(
+		    i->catalog, &i->manifest.layers[k].digest);
+		all = all && i->layers[k] != NULL;
+	}
+	return all;
+}
+
+static int
+leave_out_missing(struct image *i, bool is_partial, struct err *e)
+{
+	for (size_t k = 0; k < i->manifest.n_layers; k++) {
+		if (i->layers[k] != NULL)
+			continue;
+		if (!is_partial)
 			return err_set(e, ENOENT, "layer %s of %s is not here",
 			    DIGEST_TEXT(&i->manifest.layers[k].digest),
 			    i->label);
+		i->reasons[k] = strdup("it was not opened here");
+		if (i->reasons[k] == NULL)
+			return err_set(e, ENOMEM, "image %s", i->label);
+	}
 	return 0;
 }
 
 struct image *
-image_open(struct catalog *c, struct manifest *take, const char *label,
-    struct source *source, struct image_watcher *w, struct err *e)
+image_open(struct catalog *c, struct manifest *take,
+    const struct image_opening *o, struct err *e)
 {
-	struct image *i = image_new(c, label, take->n_layers, e);
-	struct opening o = { .image = i, .source = source, .watcher = w };
+	struct image *i = image_new(c, o->label, take, e);
+	struct err unknown = ERR_INIT;
+	bool has_layers, has_config;
 	int rc = 0;
 
 	if (i == NULL)
 		return NULL;
-	i->manifest = *take;
-	*take = (struct manifest){ 0 };
-	if (!find_all_layers(i))
-		rc = source == NULL ? missing_layer(i, e) : make_missing(&o, e);
+	has_layers = find_all_layers(i);
+	has_config = find_config(i, &unknown) == 0;
+	if (o->source == NULL)
+		rc = leave_out_missing(i, o->is_partial, e);
+	else if (!has_layers || !has_config)
+		rc = make_missing(i, o, e);
 	if (rc < 0) {
 		image_unref(i);
 		return NULL;

@@ -1,5 +1,5 @@
 /* From a reference to an image, and back to nothing: what catalog.h promises
- * about names.
+ * about names and holders.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,40 +35,82 @@ load_manifest(struct catalog *c, const struct digest *d, struct manifest *out,
 	return manifest_parse(out, text.data, text.len, e);
 }
 
-/* Notes name, image and layers in one transaction. */
-static int
-note_names(struct catalog *c, const char *name, const struct manifest *m,
-    struct err *e)
+/* ---- noting an image that opened ---- */
+
+static struct digest *
+list_layers(const struct manifest *m)
 {
-	struct db *db = catalog_parts(c)->db;
-	struct db_reference r = { name, m->digest, clock_wall_s() };
-	AUTO_FREE struct digest *layers =
-	    calloc(m->n_layers + 1, sizeof *layers);
+	struct digest *all = calloc(m->n_layers + 1, sizeof *all);
+
+	for (size_t k = 0; all != NULL && k < m->n_layers; k++)
+		all[k] = m->layers[k].digest;
+	return all;
+}
+
+/* NULL when the config is not here. */
+static struct digest *
+list_chains(const struct image *i)
+{
+	size_t n = i->manifest.n_layers;
+	struct digest *all = calloc(n + 1, sizeof *all);
+	struct err unknown = ERR_INIT;
+
+	for (size_t k = 0; all != NULL && k < n; k++)
+		if (image_chain_id(i, k, &all[k], &unknown) < 0)
+			cleanup_free(&all);
+	return all;
+}
+
+static int
+set_image(struct db *db, const struct image *i, struct err *e)
+{
+	AUTO_FREE struct digest *layers = list_layers(&i->manifest);
+	AUTO_FREE struct digest *chains = list_chains(i);
+	struct db_image row = {
+		.manifest = i->manifest.digest,
+		.label = i->label,
+		.layers = layers,
+		.n_layers = i->manifest.n_layers,
+		.chain_ids = chains,
+	};
 
 	if (layers == NULL)
-		return err_set(e, ENOMEM, "image %s", name);
-	for (size_t i = 0; i < m->n_layers; i++)
-		layers[i] = m->layers[i].digest;
+		return err_set(e, ENOMEM, "image %s", i->label);
+	return db_set_image(db, &row, e);
+}
+
+/* In one transaction, with the name, if it gets one. */
+static int
+set_rows(struct db *db, const struct image *i, bool is_named, struct err *e)
+{
+	struct db_reference r = { i->label, i->manifest.digest,
+		clock_wall_s() };
+
 	if (db_begin(db, e) < 0)
 		return -1;
-	if (db_set_image(db, &m->digest, layers, m->n_layers, e) < 0 ||
-	    db_set_reference(db, &r, e) < 0) {
-		db_rollback(db);
-		return -1;
-	}
-	return db_commit(db, e);
+	if (set_image(db, i, e) == 0 &&
+	    (!is_named || db_set_reference(db, &r, e) == 0) &&
+	    db_commit(db, e) == 0)
+		return 0;
+	db_rollback(db);
+	return -1;
 }
 
 /* Only an image that opened may take the name of the one before it, which may
- * be all that is left when the registry goes away. */
+ * be all that is left when the registry goes away.  That one, or an image that
+ * gets no name, may then be wanted by nobody. */
 static int
-note_image(struct catalog *c, const char *name, const struct manifest *m,
-    struct err *e)
+note_image(
+    struct catalog *c, const struct image *i, bool is_named, struct err *e)
 {
-	if (files_save_blob(
-		catalog_parts(c)->store, &m->digest, m->raw, m->raw_len, e) < 0)
+	const struct catalog_parts *p = catalog_parts(c);
+	const struct manifest *m = &i->manifest;
+
+	if (files_save_blob(p->store, &m->digest, m->raw, m->raw_len, e) < 0 ||
+	    set_rows(p->db, i, is_named, e) < 0)
 		return -1;
-	return note_names(c, name, m, e);
+	catalog_collect_later(c);
+	return 0;
 }
 
 /* ---- asking the registry, or remembering ---- */
@@ -90,8 +132,7 @@ remember(struct catalog *c, const struct reference *ref, struct manifest *out,
 	struct err unknown = ERR_INIT;
 
 	if (!is_unreachable(e->code) ||
-	    db_get_reference(catalog_parts(c)->db, ref->name, &d, &resolved_s,
-		&unknown) < 0 ||
+	    catalog_find_image(c, ref->name, &d, &resolved_s, &unknown) < 0 ||
 	    load_manifest(c, &d, out, &unknown) < 0)
 		return -1;
 	log_warn("%s; using %s, which it meant %jd s ago", e->msg,
@@ -102,33 +143,52 @@ remember(struct catalog *c, const struct reference *ref, struct manifest *out,
 
 static int
 ask(struct catalog *c, const struct image_request *q, struct manifest *out,
-    bool *is_news, struct err *e)
+    struct err *e)
 {
-	const struct catalog_parts *p = catalog_parts(c);
 	struct platform here = platform_of_machine();
+	struct reference r = *q->reference;
 
-	if (registry_resolve(
-		p->registry, q->reference, q->layout, &here, out, e) < 0)
-		return remember(c, q->reference, out, e);
-	*is_news = true;
-	return 0;
+	if (q->manifest != NULL) {
+		r.has_digest = true;
+		r.digest = *q->manifest;
+	}
+	return registry_resolve(
+	    catalog_parts(c)->registry, &r, q->layout, &here, out, e);
 }
 
-/* *is_news: the registry said it, nothing here knows it yet. */
+/* What the reference means without asking: by digest. */
+static int
+find_manifest(struct catalog *c, const struct image_request *q,
+    struct manifest *out, struct err *e)
+{
+	struct digest d;
+	int64_t resolved_s;
+
+	if (q->manifest != NULL)
+		return load_manifest(c, q->manifest, out, e);
+	if (!q->reference->has_digest)
+		return -1;
+	if (db_get_reference(catalog_parts(c)->db, q->reference->name, &d,
+		&resolved_s, e) < 0)
+		return -1;
+	return load_manifest(c, &d, out, e);
+}
+
+/* *is_news: it means this now, and nobody noted that yet. */
 static int
 resolve(struct catalog *c, const struct image_request *q, struct manifest *out,
     bool *is_news, struct err *e)
 {
-	struct digest d;
-	int64_t resolved_s;
 	struct err unknown = ERR_INIT;
 
-	if (q->reference->has_digest &&
-	    db_get_reference(catalog_parts(c)->db, q->reference->name, &d,
-		&resolved_s, &unknown) == 0 &&
-	    load_manifest(c, &d, out, &unknown) == 0)
+	*is_news = q->manifest != NULL;
+	if (find_manifest(c, q, out, &unknown) == 0)
 		return 0;
-	return ask(c, q, out, is_news, e);
+	*is_news = true;
+	if (ask(c, q, out, e) == 0)
+		return 0;
+	*is_news = false;
+	return q->manifest != NULL ? -1 : remember(c, q->reference, out, e);
 }
 
 static struct source *
@@ -161,77 +221,103 @@ open_source(struct catalog *c, const struct image_request *q, struct err *e)
 	return s;
 }
 
+static struct image *
+open_resolved(struct catalog *c, const struct image_request *q,
+    struct manifest *take, struct err *e)
+{
+	struct image_opening o = {
+		.label = q->reference->name,
+		.source = open_source(c, q, e),
+		.watcher = q->watcher,
+		.whole_max_bytes = q->whole_max_bytes,
+		.is_partial = q->is_partial,
+	};
+	struct image *i;
+
+	if (o.source == NULL)
+		return NULL;
+	i = image_open(c, take, &o, e);
+	source_unref(o.source);
+	return i;
+}
+
 struct image *
 catalog_open_image(
     struct catalog *c, const struct image_request *q, struct err *e)
 {
 	AUTO_MANIFEST struct manifest m = { 0 };
-	struct source *s;
 	struct image *i;
-	bool is_news = false;
+	bool is_news;
 
 	if (resolve(c, q, &m, &is_news, e) < 0)
 		return NULL;
 	if (q->watcher != NULL)
 		q->watcher->on_progress(
 		    q->watcher, IMAGE_RESOLVE, &m.digest, 1, 1);
-	s = open_source(c, q, e);
-	if (s == NULL)
-		return NULL;
-	i = image_open(c, &m, q->reference->name, s, q->watcher, e);
-	source_unref(s);
-	if (i == NULL)
-		return NULL;
-	if (is_news && note_image(c, q->reference->name, &i->manifest, e) < 0) {
+	i = open_resolved(c, q, &m, e);
+	if (i != NULL && note_image(c, i, is_news && !q->is_unnamed, e) < 0) {
 		image_unref(i);
 		return NULL;
 	}
-	db_touch_image(
-	    catalog_parts(c)->db, &i->manifest.digest, &(struct err){ 0 });
 	return i;
+}
+
+int
+catalog_read_manifest(struct catalog *c, const struct image_request *q,
+    struct manifest *out, struct err *e)
+{
+	bool is_news;
+
+	return resolve(c, q, out, &is_news, e);
 }
 
 struct image *
 catalog_open_known(struct catalog *c, const struct digest *manifest,
-    const char *label, struct err *e)
+    const char *label, bool is_partial, struct err *e)
 {
+	struct image_opening o = { .label = label, .is_partial = is_partial };
 	AUTO_MANIFEST struct manifest m = { 0 };
+	struct image *i;
 
 	if (load_manifest(c, manifest, &m, e) < 0)
 		return NULL;
-	return image_open(c, &m, label, NULL, NULL, e);
+	i = image_open(c, &m, &o, e);
+	/* It may have been removed before it was open. */
+	if (i != NULL && !files_has_blob(catalog_parts(c)->store, manifest)) {
+		err_set(e, ENOENT, "image %s is not here any more",
+		    DIGEST_TEXT(manifest));
+		image_unref(i);
+		return NULL;
+	}
+	return i;
 }
 
-/* ---- forgetting ---- */
-
-struct counting {
-	const struct digest *manifest;
-	unsigned n;
-};
+/* ---- forgetting and holding ---- */
 
 static int
-count_reference(void *ctx, const struct db_reference *r)
+count_name(void *ctx, const struct db_reference *r)
 {
-	struct counting *n = ctx;
+	const struct digest *manifest = ctx;
 
-	n->n += digest_equal(&r->manifest, n->manifest);
-	return 0;
+	return digest_equal(&r->manifest, manifest);
 }
 
 static int
-remove_image(struct catalog *c, const struct digest *d, struct err *e)
+count_holder(void *ctx, const char *who)
 {
-	const struct catalog_parts *p = catalog_parts(c);
-	AUTO_MANIFEST struct manifest m = { 0 };
-	struct err damaged = ERR_INIT;
+	(void)ctx;
+	(void)who;
+	return 1;
+}
 
-	if (db_remove_image(p->db, d, e) < 0 ||
-	    files_remove_dir(p->store, FILES_IMAGES, d, e) < 0)
-		return -1;
-	if (load_manifest(c, d, &m, &damaged) == 0 &&
-	    files_remove_blob(p->store, &m.config.digest, e) < 0)
-		return -1;
-	return files_remove_blob(p->store, d, e);
+/* 1 or 0; -1: it failed. */
+static int
+is_wanted(struct db *db, struct digest *manifest, struct err *e)
+{
+	int rc = db_each_reference(db, count_name, manifest, e);
+
+	return rc != 0 ? rc
+		       : db_each_holder(db, manifest, count_holder, NULL, e);
 }
 
 int
@@ -239,20 +325,35 @@ catalog_forget(struct catalog *c, const char *name, struct digest *image,
     bool *removed, uint64_t *freed_bytes, struct err *e)
 {
 	struct db *db = catalog_parts(c)->db;
-	struct counting left = { image, 0 };
 	int64_t resolved_s;
+	int wanted;
 
 	*removed = false;
 	*freed_bytes = 0;
 	if (db_get_reference(db, name, image, &resolved_s, e) < 0)
 		return err_wrap(e, "%s", name);
-	if (db_remove_reference(db, name, e) < 0 ||
-	    db_each_reference(db, count_reference, &left, e) < 0)
+	if (db_remove_reference(db, name, e) < 0)
 		return -1;
-	if (left.n > 0)
-		return 0;
+	wanted = is_wanted(db, image, e);
+	if (wanted != 0)
+		return wanted < 0 ? -1 : 0;
 	*removed = true;
-	if (remove_image(c, image, e) < 0)
+	return catalog_sweep(c, freed_bytes, e);
+}
+
+int
+catalog_hold(struct catalog *c, const struct digest *manifest, const char *who,
+    struct err *e)
+{
+	return db_add_holder(catalog_parts(c)->db, manifest, who, e);
+}
+
+int
+catalog_release(struct catalog *c, const struct digest *manifest,
+    const char *who, struct err *e)
+{
+	if (db_remove_holder(catalog_parts(c)->db, manifest, who, e) < 0)
 		return -1;
-	return catalog_remove_orphans(c, freed_bytes, e);
+	catalog_collect_soon(c);
+	return 0;
 }

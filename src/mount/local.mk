@@ -7,7 +7,8 @@ noinst_LIBRARIES += %D%/libmount.a
 	%D%/mount.c %D%/mount.h \
 	%D%/read.c \
 	%D%/server.c %D%/server.h \
-	%D%/session.c %D%/session.h
+	%D%/session.c %D%/session.h \
+	%D%/showing.c %D%/showing.h
 
 # Tests of this folder play the layer below (fake_view.c) and need no store.
 FAKE_MOUNT_LIBS = %D%/libmount.a $(INDEX_LIBS) $(FUSE_LIBS)
@@ -17,6 +18,9 @@ check_PROGRAMS += %D%/test_session
 %C%_test_session_SOURCES = %D%/test_session.c \
 	%D%/fake_view.c %D%/fake_view.h src/base/test.h
 %C%_test_session_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_showing
+%C%_test_showing_SOURCES = %D%/test_showing.c src/base/test.h
+%C%_test_showing_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
 endif
 
 # A daemon of its own for tests/30-mount.

@@ -8,6 +8,8 @@
  *STORE/gate exists. mounttool ask RUN overlay ID [UPPER WORK] mounttool ask RUN
  *clone ID TARGET    and mounts the copy on TARGET mounttool ask RUN unmount ID
  *	mounttool ask RUN waiting            how many reads wait
+ *	mounttool ask RUN make "NUMBER UID GID"     a snapshot
+ *	mounttool ask RUN remove|measure NUMBER
  *
  * A request is one line on RUN/control.sock, its descriptors beside it; the
  * answer is one line, "ok ..." or "error ...".
@@ -329,6 +331,28 @@ do_overlay(struct worker *w, const char *id, const int *fds, struct err *e)
 }
 
 static int
+do_snapshot(struct worker *w, const char *verb, uint64_t number, char *out,
+    struct err *e)
+{
+	uint64_t bytes, inodes;
+
+	if (strcmp(verb, "make") == 0) {
+		struct agent_snapshot_options o = { .with_work = true };
+
+		o.uid = atoi(strtok(NULL, " "));
+		o.gid = atoi(strtok(NULL, " "));
+		return agent_make_snapshot(w->agent, number, &o, e);
+	}
+	if (strcmp(verb, "remove") == 0)
+		return agent_remove_snapshot(w->agent, number, e);
+	if (agent_measure_snapshot(w->agent, number, &bytes, &inodes, e) != 0)
+		return -1;
+	snprintf(out, LINE_MAX_BYTES, "ok %ju %ju", (uintmax_t)bytes,
+	    (uintmax_t)inodes);
+	return 0;
+}
+
+static int
 do_request(struct worker *w, char *line, const int *fds, char *out, int *fd,
     struct err *e)
 {
@@ -345,7 +369,7 @@ do_request(struct worker *w, char *line, const int *fds, char *out, int *fd,
 	if (strcmp(verb, "clone") == 0)
 		return agent_clone_mount(w->agent, id, fd, e);
 	if (strcmp(verb, "unmount") != 0)
-		return err_set(e, EINVAL, "%s?", verb);
+		return do_snapshot(w, verb, atoi(id), out, e);
 	if (strcmp(id, "1") != 0)
 		return agent_unmount(w->agent, id, e);
 	mount_remove(w->mount);

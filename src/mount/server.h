@@ -51,9 +51,8 @@ bool server_take_out(struct mount_server *s, struct session *x);
 
 /* INIT was answered. */
 void server_note_start(struct mount *m);
-/* Waits for it.  Saving INIT asks the supervisor, and so may what the caller
- * does next with the mount: put an overlay on it, which asks the mount under
- * the agent's lock. */
+/* Waits for it: a mount that is told of before its INIT is saved would not
+ * outlive the worker. */
 int server_wait_start(struct mount *m, struct err *e);
 
 /* The calling "fuse" thread's own SERVER_BUFFER bytes, for answers. */

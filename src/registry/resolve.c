@@ -140,10 +140,10 @@ get_first(const struct where *w, struct buf *out, struct err *e)
 	struct descriptor d;
 	int rc;
 
+	if (w->ref->has_digest)
+		return get_document(w, &w->ref->digest, out, e);
 	if (!w->ref->is_layout)
-		return w->ref->has_digest
-			   ? fetch_digest(w, &w->ref->digest, out, e)
-			   : fetch_tag(w, out, e);
+		return fetch_tag(w, out, e);
 	if (layout_find(w->layout, w->ref->tag, &d, e) < 0)
 		return -1;
 	rc = layout_read_blob(w->layout, &d.digest, out, e);

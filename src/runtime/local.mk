@@ -1,5 +1,18 @@
 noinst_LIBRARIES += %D%/libruntime.a
-%C%_libruntime_a_SOURCES = %D%/snapshots.proto
+%C%_libruntime_a_SOURCES = %D%/snapshots.proto \
+	%D%/chain.c %D%/chain.h \
+	%D%/filter.c %D%/filter.h \
+	%D%/labels.c %D%/labels.h \
+	%D%/lowers.c %D%/lowers.h \
+	%D%/messages.c %D%/messages.h \
+	%D%/overlay.c %D%/overlay.h \
+	%D%/prepare.c \
+	%D%/pulls.c %D%/pulls.h \
+	%D%/remote.c \
+	%D%/removal.c \
+	%D%/service.c %D%/service.h \
+	%D%/snapshot_mounts.c \
+	%D%/snapshotter.c %D%/snapshotter.h %D%/snapshotter_private.h
 nodist_%C%_libruntime_a_SOURCES = %D%/snapshots.pb-c.c %D%/snapshots.pb-c.h
 
 # The messages are C made from the .proto when building.  Whoever includes the
@@ -9,5 +22,40 @@ nodist_%C%_libruntime_a_SOURCES = %D%/snapshots.pb-c.c %D%/snapshots.pb-c.h
 	$(PROTOC_C) --c_out=. -I$(abs_srcdir)/%D% $(abs_srcdir)/%D%/snapshots.proto
 %D%/snapshots.pb-c.h: %D%/snapshots.pb-c.c
 	@:
+%D%/fuzz_messages.$(OBJEXT) %D%/messages.$(OBJEXT) %D%/service.$(OBJEXT) \
+%D%/test_messages.$(OBJEXT): %D%/snapshots.pb-c.h
 BUILT_SOURCES += %D%/snapshots.pb-c.h
 CLEANFILES += %D%/snapshots.pb-c.c %D%/snapshots.pb-c.h
+
+fuzz_programs += %D%/fuzz_filter
+%C%_fuzz_filter_SOURCES = %D%/fuzz_filter.c $(FUZZ_MAIN)
+%C%_fuzz_filter_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_filter_LDADD = %D%/libruntime.a $(BASE_LIBS)
+
+fuzz_programs += %D%/fuzz_messages
+%C%_fuzz_messages_SOURCES = %D%/fuzz_messages.c $(FUZZ_MAIN)
+%C%_fuzz_messages_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_messages_LDADD = %D%/libruntime.a $(PROTOBUF_C_LIBS) $(BASE_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_filter
+%C%_test_filter_SOURCES = %D%/test_filter.c src/base/test.h
+%C%_test_filter_LDADD = %D%/libruntime.a $(BASE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_labels
+%C%_test_labels_SOURCES = %D%/test_labels.c src/base/test.h
+%C%_test_labels_LDADD = %D%/libruntime.a $(BASE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_messages
+%C%_test_messages_SOURCES = %D%/test_messages.c src/base/test.h
+%C%_test_messages_LDADD = %D%/libruntime.a $(PROTOBUF_C_LIBS) $(BASE_LIBS) \
+	$(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_overlay
+%C%_test_overlay_SOURCES = %D%/test_overlay.c src/base/test.h
+%C%_test_overlay_LDADD = %D%/libruntime.a $(BASE_LIBS) $(CMOCKA_LIBS)
+
+# The floors below, but for database and references, are played.
+check_PROGRAMS += %D%/test_snapshotter
+%C%_test_snapshotter_SOURCES = %D%/test_snapshotter.c \
+	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h
+%C%_test_snapshotter_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) $(STORE_LIBS) \
+	$(CMOCKA_LIBS)
+endif

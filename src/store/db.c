@@ -116,93 +116,6 @@ db_each_reference(struct db *d,
 	return rc;
 }
 
-/* ---- what takes several statements ---- */
-
-/* Both by the same digest. */
-static int
-run_two(struct db *d, enum db_statement one, enum db_statement two,
-    const struct digest *digest, struct err *e)
-{
-	bool is_own;
-	int rc;
-
-	if (db_begin_own(d, &is_own, e) < 0)
-		return -1;
-	rc = db_run(d, one, DB_VALUES(DB_DIGEST(digest)), NULL, e);
-	if (rc == 0)
-		rc = db_run(d, two, DB_VALUES(DB_DIGEST(digest)), NULL, e);
-	return db_end_own(d, is_own, rc, e);
-}
-
-static int
-touch(struct db *d, enum db_statement which, const struct digest *digest,
-    struct err *e)
-{
-	return db_run(d, which,
-	    DB_VALUES(DB_DIGEST(digest), DB_NUMBER(clock_wall_s())), NULL, e);
-}
-
-/* ---- images ---- */
-
-static int
-set_image_layers(struct db *d, const struct digest *manifest,
-    const struct digest *layers, unsigned n_layers, struct err *e)
-{
-	if (touch(d, DB_SET_IMAGE, manifest, e) < 0 ||
-	    db_run(d, DB_REMOVE_IMAGE_LAYERS, DB_VALUES(DB_DIGEST(manifest)),
-		NULL, e) < 0)
-		return -1;
-	for (unsigned i = 0; i < n_layers; i++)
-		if (db_run(d, DB_ADD_IMAGE_LAYER,
-			DB_VALUES(DB_DIGEST(manifest), DB_NUMBER(i),
-			    DB_DIGEST(&layers[i])),
-			NULL, e) < 0)
-			return -1;
-	return 0;
-}
-
-int
-db_set_image(struct db *d, const struct digest *manifest,
-    const struct digest *layers, unsigned n_layers, struct err *e)
-{
-	bool is_own;
-
-	if (db_begin_own(d, &is_own, e) < 0)
-		return -1;
-	return db_end_own(
-	    d, is_own, set_image_layers(d, manifest, layers, n_layers, e), e);
-}
-
-int
-db_touch_image(struct db *d, const struct digest *manifest, struct err *e)
-{
-	return touch(d, DB_TOUCH_IMAGE, manifest, e);
-}
-
-int
-db_remove_image(struct db *d, const struct digest *manifest, struct err *e)
-{
-	return run_two(d, DB_REMOVE_IMAGE_LAYERS, DB_REMOVE_IMAGE, manifest, e);
-}
-
-int
-db_each_image(struct db *d,
-    int (*fn)(void *ctx, const struct digest *manifest, int64_t last_used_s),
-    void *ctx, struct err *e)
-{
-	AUTO_DB_ROWS struct db_rows rows = { 0 };
-	int rc = db_run(d, DB_EACH_IMAGE, NULL, 0, &rows, e);
-
-	while (rc == 0 && db_rows_next(&rows)) {
-		struct digest manifest;
-
-		if (db_rows_digest(&rows, &manifest, e) < 0)
-			return -1;
-		rc = fn(ctx, &manifest, db_rows_number(&rows));
-	}
-	return rc;
-}
-
 /* ---- layers ---- */
 
 int
@@ -218,13 +131,17 @@ db_set_layer(struct db *d, const struct db_layer *l, struct err *e)
 int
 db_touch_layer(struct db *d, const struct digest *layer, struct err *e)
 {
-	return touch(d, DB_TOUCH_LAYER, layer, e);
+	return db_run(d, DB_TOUCH_LAYER,
+	    DB_VALUES(DB_DIGEST(layer), DB_NUMBER(clock_wall_s())), NULL, e);
 }
 
 int
 db_remove_layer(struct db *d, const struct digest *layer, struct err *e)
 {
-	return run_two(d, DB_REMOVE_SOURCES, DB_REMOVE_LAYER, layer, e);
+	static const enum db_statement parts[] = { DB_REMOVE_SOURCES,
+		DB_REMOVE_LAYER };
+
+	return db_run_all(d, parts, 2, layer, e);
 }
 
 int
@@ -252,17 +169,7 @@ int
 db_each_orphan_layer(struct db *d,
     int (*fn)(void *ctx, const struct digest *layer), void *ctx, struct err *e)
 {
-	AUTO_DB_ROWS struct db_rows rows = { 0 };
-	int rc = db_run(d, DB_EACH_ORPHAN_LAYER, NULL, 0, &rows, e);
-
-	while (rc == 0 && db_rows_next(&rows)) {
-		struct digest layer;
-
-		if (db_rows_digest(&rows, &layer, e) < 0)
-			return -1;
-		rc = fn(ctx, &layer);
-	}
-	return rc;
+	return db_each_digest(d, DB_EACH_ORPHAN_LAYER, fn, ctx, e);
 }
 
 int
@@ -330,6 +237,45 @@ db_each_mount(struct db *d, int (*fn)(void *ctx, const struct db_mount *m),
 		m.target = db_rows_text(&rows);
 		m.options = db_rows_text(&rows);
 		rc = fn(ctx, &m);
+	}
+	return rc;
+}
+
+/* ---- fallbacks ---- */
+
+int
+db_set_fallback(struct db *d, const struct db_fallback *f, struct err *e)
+{
+	bool is_own;
+	int rc;
+
+	if (db_begin_own(d, &is_own, e) < 0)
+		return -1;
+	rc = db_run(d, DB_SET_FALLBACK,
+	    DB_VALUES(DB_TEXT(f->label), DB_DIGEST(&f->layer),
+		DB_TEXT(f->reason), DB_NUMBER(f->noted_s)),
+	    NULL, e);
+	if (rc == 0)
+		rc = db_run(d, DB_TRIM_FALLBACKS,
+		    DB_VALUES(DB_NUMBER(DB_FALLBACKS_MAX)), NULL, e);
+	return db_end_own(d, is_own, rc, e);
+}
+
+int
+db_each_fallback(struct db *d,
+    int (*fn)(void *ctx, const struct db_fallback *f), void *ctx, struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+	int rc = db_run(d, DB_EACH_FALLBACK, NULL, 0, &rows, e);
+
+	while (rc == 0 && db_rows_next(&rows)) {
+		struct db_fallback f = { .label = db_rows_text(&rows) };
+
+		if (db_rows_digest(&rows, &f.layer, e) < 0)
+			return -1;
+		f.reason = db_rows_text(&rows);
+		f.noted_s = db_rows_number(&rows);
+		rc = fn(ctx, &f);
 	}
 	return rc;
 }

@@ -49,13 +49,59 @@ int db_each_reference(struct db *d,
 
 /* ---- images: the manifest's own bytes lie in ROOT/manifests/HEX ---- */
 
-int db_set_image(struct db *d, const struct digest *manifest,
-    const struct digest *layers, unsigned n_layers, struct err *e);
-int db_touch_image(struct db *d, const struct digest *manifest, struct err *e);
+struct db_image {
+	struct digest manifest;
+	const char *label; /* borrowed: the reference it was opened by last */
+	const struct digest *layers;
+	unsigned n_layers;
+	const struct digest *chain_ids; /* one a layer; NULL: not known */
+	int64_t last_used_s;
+};
+/* Replaces what was known of it; last_used_s is now. */
+int db_set_image(struct db *d, const struct db_image *i, struct err *e);
+/* The last that was opened by this; ENOENT when none was. */
+int db_find_image_by_label(struct db *d, const char *label,
+    struct digest *manifest, int64_t *last_used_s, struct err *e);
 int db_remove_image(struct db *d, const struct digest *manifest, struct err *e);
-int db_each_image(struct db *d,
-    int (*fn)(void *ctx, const struct digest *manifest, int64_t last_used_s),
+/* Without layers and chains. */
+int db_each_image(struct db *d, int (*fn)(void *ctx, const struct db_image *i),
     void *ctx, struct err *e);
+/* Images with neither reference nor holder. */
+int db_each_unwanted_image(struct db *d,
+    int (*fn)(void *ctx, const struct digest *manifest), void *ctx,
+    struct err *e);
+
+/* An image that has this chain, and the number of the layer that ends it; one
+ * whose layer is known, if there is one.  ENOENT. */
+int db_find_chain(struct db *d, const struct digest *chain_id,
+    struct digest *manifest, int *position, struct err *e);
+
+/* ---- who holds an image ---- */
+
+/* Twice is once.  ENOENT: no such image. */
+int db_add_holder(struct db *d, const struct digest *manifest, const char *who,
+    struct err *e);
+int db_remove_holder(struct db *d, const struct digest *manifest,
+    const char *who, struct err *e);
+int db_each_holder(struct db *d, const struct digest *manifest,
+    int (*fn)(void *ctx, const char *who), void *ctx, struct err *e);
+
+/* ---- why a runtime downloaded a layer ---- */
+
+#define DB_FALLBACKS_MAX 1000 /* the oldest go */
+
+struct db_fallback {
+	const char *label; /* borrowed: the image's reference */
+	struct digest layer;
+	const char *reason; /* borrowed */
+	int64_t noted_s;
+};
+/* Replaces what was said of this layer of this image. */
+int db_set_fallback(struct db *d, const struct db_fallback *f, struct err *e);
+/* The latest first. */
+int db_each_fallback(struct db *d,
+    int (*fn)(void *ctx, const struct db_fallback *f), void *ctx,
+    struct err *e);
 
 /* ---- layers, by blob digest ---- */
 

@@ -43,6 +43,29 @@ static const struct schema_part {
 	     "  UNIQUE (layer, place))" },
 	{ 1, "CREATE TABLE mount (id TEXT PRIMARY KEY, target TEXT NOT NULL, "
 	     "  options TEXT NOT NULL) WITHOUT ROWID" },
+	{ 2, "ALTER TABLE image ADD COLUMN label TEXT NOT NULL DEFAULT ''" },
+	{ 2, "CREATE TABLE holder (manifest TEXT, who TEXT, "
+	     "  PRIMARY KEY (manifest, who)) WITHOUT ROWID" },
+	{ 2, "CREATE TABLE chain (manifest TEXT, position INTEGER, "
+	     "  chain_id TEXT NOT NULL, PRIMARY KEY (manifest, position)) "
+	     "  WITHOUT ROWID" },
+	{ 2, "CREATE INDEX chain_by_id ON chain (chain_id)" },
+	{ 2, "CREATE TABLE fallback (number INTEGER PRIMARY KEY, "
+	     "  label TEXT NOT NULL, layer TEXT NOT NULL, "
+	     "  reason TEXT NOT NULL, noted_s INTEGER NOT NULL, "
+	     "  UNIQUE (label, layer))" },
+	{ 2, "CREATE TABLE snapshot (number INTEGER PRIMARY KEY AUTOINCREMENT, "
+	     "  parent INTEGER NOT NULL, state INTEGER NOT NULL, "
+	     "  kind INTEGER NOT NULL, life INTEGER NOT NULL, "
+	     "  created_ns INTEGER NOT NULL, updated_ns INTEGER NOT NULL, "
+	     "  bytes INTEGER NOT NULL, inodes INTEGER NOT NULL, "
+	     "  uid INTEGER NOT NULL, gid INTEGER NOT NULL, "
+	     "  name TEXT UNIQUE, was TEXT NOT NULL, labels TEXT NOT NULL, "
+	     "  chain TEXT NOT NULL, image TEXT NOT NULL, "
+	     "  layer INTEGER NOT NULL, image_label TEXT NOT NULL)" },
+	{ 2, "CREATE INDEX snapshot_by_parent ON snapshot (parent)" },
+	{ 2, "CREATE INDEX snapshot_by_chain ON snapshot (chain, parent) "
+	     "  WHERE chain != ''" },
 };
 
 #define N_PARTS (sizeof schema / sizeof *schema)
@@ -171,8 +194,10 @@ open_file(sqlite3 **handle, const struct db_vfs *vfs, struct err *e)
 				       : err_set(e, ENOMEM, "state.db");
 	sqlite3_busy_timeout(*handle, BUSY_MS);
 	sqlite3_extended_result_codes(*handle, 1);
+	/* FULL: what was answered survives a power cut.  containerd's own
+	 * database does, and must not know of snapshots that ours forgot. */
 	if (execute(*handle, "PRAGMA journal_mode = WAL", e) < 0 ||
-	    execute(*handle, "PRAGMA synchronous = NORMAL", e) < 0)
+	    execute(*handle, "PRAGMA synchronous = FULL", e) < 0)
 		return -1;
 	return check_schema(*handle, e);
 }

@@ -188,3 +188,34 @@ db_end_own(struct db *d, bool is_own, int rc, struct err *e)
 	db_rollback(d);
 	return -1;
 }
+
+int
+db_run_all(struct db *d, const enum db_statement *which, size_t n,
+    const struct digest *digest, struct err *e)
+{
+	bool is_own;
+	int rc = 0;
+
+	if (db_begin_own(d, &is_own, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = db_run(d, which[i], DB_VALUES(DB_DIGEST(digest)), NULL, e);
+	return db_end_own(d, is_own, rc, e);
+}
+
+int
+db_each_digest(struct db *d, enum db_statement which,
+    int (*fn)(void *ctx, const struct digest *digest), void *ctx, struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+	int rc = db_run(d, which, NULL, 0, &rows, e);
+
+	while (rc == 0 && db_rows_next(&rows)) {
+		struct digest digest;
+
+		if (db_rows_digest(&rows, &digest, e) < 0)
+			return -1;
+		rc = fn(ctx, &digest);
+	}
+	return rc;
+}

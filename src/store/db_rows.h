@@ -33,19 +33,53 @@ struct err;
 	X(EACH_REFERENCE,                                                 \
 	    "SELECT name, manifest, resolved_s FROM reference ORDER BY name")
 
-#define DB_IMAGE_STATEMENTS(X)                                           \
-	X(SET_IMAGE,                                                     \
-	    "INSERT INTO image (manifest, last_used_s) VALUES (?1, ?2) " \
-	    "ON CONFLICT (manifest) DO UPDATE SET last_used_s = ?2")     \
-	X(TOUCH_IMAGE,                                                   \
-	    "UPDATE image SET last_used_s = ?2 WHERE manifest = ?1")     \
-	X(REMOVE_IMAGE, "DELETE FROM image WHERE manifest = ?1")         \
-	X(EACH_IMAGE,                                                    \
-	    "SELECT manifest, last_used_s FROM image ORDER BY manifest") \
-	X(ADD_IMAGE_LAYER,                                               \
-	    "INSERT INTO image_layer (manifest, position, layer) "       \
-	    "VALUES (?1, ?2, ?3)")                                       \
-	X(REMOVE_IMAGE_LAYERS, "DELETE FROM image_layer WHERE manifest = ?1")
+#define DB_IMAGE_STATEMENTS(X)                                                 \
+	X(SET_IMAGE, "INSERT INTO image (manifest, last_used_s, label) "       \
+		     "VALUES (?1, ?2, ?3) "                                    \
+		     "ON CONFLICT (manifest) DO UPDATE SET last_used_s = ?2, " \
+		     "label = ?3")                                             \
+	X(FIND_IMAGE, "SELECT 1 FROM image WHERE manifest = ?1")               \
+	X(FIND_IMAGE_BY_LABEL,                                                 \
+	    "SELECT manifest, last_used_s FROM image WHERE label = ?1 "        \
+	    "ORDER BY last_used_s DESC LIMIT 1")                               \
+	X(REMOVE_IMAGE, "DELETE FROM image WHERE manifest = ?1")               \
+	X(EACH_IMAGE, "SELECT manifest, last_used_s, label FROM image ORDER "  \
+		      "BY manifest")                                           \
+	X(EACH_UNWANTED_IMAGE,                                                 \
+	    "SELECT manifest FROM image "                                      \
+	    "WHERE manifest NOT IN (SELECT manifest FROM reference) "          \
+	    "AND manifest NOT IN (SELECT manifest FROM holder)")               \
+	X(ADD_IMAGE_LAYER,                                                     \
+	    "INSERT INTO image_layer (manifest, position, layer) "             \
+	    "VALUES (?1, ?2, ?3)")                                             \
+	X(REMOVE_IMAGE_LAYERS, "DELETE FROM image_layer WHERE manifest = ?1")  \
+	X(ADD_CHAIN, "INSERT INTO chain (manifest, position, chain_id) "       \
+		     "VALUES (?1, ?2, ?3)")                                    \
+	X(REMOVE_CHAINS, "DELETE FROM chain WHERE manifest = ?1")              \
+	X(FIND_CHAIN, "SELECT c.manifest, c.position FROM chain c "            \
+		      "JOIN image i USING (manifest) "                         \
+		      "JOIN image_layer l USING (manifest, position) "         \
+		      "WHERE c.chain_id = ?1 "                                 \
+		      "ORDER BY l.layer IN (SELECT digest FROM layer) DESC, "  \
+		      "i.last_used_s DESC LIMIT 1")
+
+#define DB_HOLDER_STATEMENTS(X)                                             \
+	X(ADD_HOLDER,                                                       \
+	    "INSERT OR IGNORE INTO holder (manifest, who) VALUES (?1, ?2)") \
+	X(REMOVE_HOLDER,                                                    \
+	    "DELETE FROM holder WHERE manifest = ?1 AND who = ?2")          \
+	X(EACH_HOLDER,                                                      \
+	    "SELECT who FROM holder WHERE manifest = ?1 ORDER BY who")
+
+#define DB_FALLBACK_STATEMENTS(X)                                              \
+	X(SET_FALLBACK,                                                        \
+	    "INSERT OR REPLACE INTO fallback (label, layer, reason, noted_s) " \
+	    "VALUES (?1, ?2, ?3, ?4)")                                         \
+	X(TRIM_FALLBACKS,                                                      \
+	    "DELETE FROM fallback WHERE number NOT IN "                        \
+	    "(SELECT number FROM fallback ORDER BY number DESC LIMIT ?1)")     \
+	X(EACH_FALLBACK, "SELECT label, layer, reason, noted_s FROM fallback " \
+			 "ORDER BY number DESC")
 
 #define DB_LAYER_STATEMENTS(X)                                                 \
 	X(SET_LAYER,                                                           \
@@ -78,13 +112,53 @@ struct err;
 	X(REMOVE_MOUNT, "DELETE FROM mount WHERE id = ?1")                 \
 	X(EACH_MOUNT, "SELECT id, target, options FROM mount ORDER BY id")
 
+/* In the order of read_row() in db_snapshot.c. */
+#define DB_SNAPSHOT_COLUMNS                                              \
+	"s.number, s.parent, s.state, s.kind, s.life, s.created_ns, "    \
+	"s.updated_ns, s.bytes, s.inodes, s.uid, s.gid, s.name, s.was, " \
+	"(SELECT p.name FROM snapshot p WHERE p.number = s.parent), "    \
+	"s.labels, s.chain, s.image, s.layer, s.image_label "            \
+	"FROM snapshot s "
+
+#define DB_SNAPSHOT_STATEMENTS(X)                                             \
+	X(ADD_SNAPSHOT,                                                       \
+	    "INSERT INTO snapshot (number, parent, state, kind, life, "       \
+	    "created_ns, updated_ns, bytes, inodes, uid, gid, name, was, "    \
+	    "labels, chain, image, layer, image_label) VALUES "               \
+	    "(NULLIF(?1, ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "     \
+	    "NULLIF(?12, ''), ?13, ?14, ?15, ?16, ?17, ?18)")                 \
+	X(LAST_NUMBER, "SELECT last_insert_rowid()")                          \
+	X(SET_SNAPSHOT,                                                       \
+	    "UPDATE snapshot SET state = ?3, kind = ?4, life = ?5, "          \
+	    "created_ns = ?6, updated_ns = ?7, bytes = ?8, inodes = ?9, "     \
+	    "uid = ?10, gid = ?11, name = NULLIF(?12, ''), was = ?13, "       \
+	    "labels = ?14, chain = ?15, image = ?16, layer = ?17, "           \
+	    "image_label = ?18 WHERE number = ?1")                            \
+	X(DELETE_SNAPSHOT, "DELETE FROM snapshot WHERE number = ?1")          \
+	X(GET_SNAPSHOT, "SELECT " DB_SNAPSHOT_COLUMNS "WHERE s.name = ?1")    \
+	X(GET_SNAPSHOT_NUMBER,                                                \
+	    "SELECT " DB_SNAPSHOT_COLUMNS "WHERE s.number = ?1")              \
+	X(GET_SNAPSHOT_GONE,                                                  \
+	    "SELECT " DB_SNAPSHOT_COLUMNS "WHERE s.was = ?1 AND s.state = 2 " \
+	    "ORDER BY s.number DESC LIMIT 1")                                 \
+	X(GET_SNAPSHOT_CHAIN,                                                 \
+	    "SELECT " DB_SNAPSHOT_COLUMNS "WHERE s.chain = ?1 AND "           \
+	    "s.chain != '' AND s.parent = ?2 AND s.state = 1 LIMIT 1")        \
+	X(COUNT_SNAPSHOT_CHILDREN,                                            \
+	    "SELECT count(*) FROM snapshot WHERE parent = ?1 AND state != 2") \
+	X(EACH_SNAPSHOT, "SELECT " DB_SNAPSHOT_COLUMNS                        \
+			 "WHERE s.state = ?1 ORDER BY s.number")
+
 #define DB_STATEMENTS(X)             \
 	DB_TRANSACTION_STATEMENTS(X) \
 	DB_REFERENCE_STATEMENTS(X)   \
 	DB_IMAGE_STATEMENTS(X)       \
+	DB_HOLDER_STATEMENTS(X)      \
+	DB_FALLBACK_STATEMENTS(X)    \
 	DB_LAYER_STATEMENTS(X)       \
 	DB_SOURCE_STATEMENTS(X)      \
-	DB_MOUNT_STATEMENTS(X)
+	DB_MOUNT_STATEMENTS(X)       \
+	DB_SNAPSHOT_STATEMENTS(X)
 
 enum db_statement {
 #define X(name, sql) DB_##name,
@@ -123,6 +197,15 @@ int db_run(struct db *d, enum db_statement which, const struct db_value *values,
  * how it all went. */
 int db_begin_own(struct db *d, bool *is_own, struct err *e);
 int db_end_own(struct db *d, bool is_own, int rc, struct err *e);
+
+/* All of them as one, each by this digest. */
+int db_run_all(struct db *d, const enum db_statement *which, size_t n,
+    const struct digest *digest, struct err *e);
+
+/* fn for the digest that each row of the answer is. */
+int db_each_digest(struct db *d, enum db_statement which,
+    int (*fn)(void *ctx, const struct digest *digest), void *ctx,
+    struct err *e);
 
 /* True, and the cursor stands on the next row's first cell.  Take every cell of
  * a row, in order. */

@@ -4,9 +4,11 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/boot.c %D%/boot.h \
 	%D%/claim.c \
 	%D%/db.c %D%/db.h \
+	%D%/db_image.c \
 	%D%/db_open.c %D%/db_open.h \
 	%D%/db_vfs.c %D%/db_vfs.h \
 	%D%/db_rows.c %D%/db_rows.h \
+	%D%/db_snapshot.c %D%/db_snapshot.h \
 	%D%/edge.c %D%/edge.h \
 	%D%/map.c %D%/map.h \
 	%D%/map_builder.c %D%/map_builder.h \
@@ -29,6 +31,10 @@ if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_db
 %C%_test_db_SOURCES = %D%/test_db.c %D%/testing.h
 %C%_test_db_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += %D%/test_db_snapshot
+%C%_test_db_snapshot_SOURCES = %D%/test_db_snapshot.c %D%/testing.h
+%C%_test_db_snapshot_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += %D%/test_place
 %C%_test_place_SOURCES = %D%/test_place.c %D%/testing.h

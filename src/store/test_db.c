@@ -104,12 +104,26 @@ count_digest(void *ctx, const struct digest *d)
 }
 
 static int
-count_image(void *ctx, const struct digest *d, int64_t last_used_s)
+count_image(void *ctx, const struct db_image *i)
 {
-	(void)d;
-	assert_true(last_used_s > 0);
+	assert_true(i->last_used_s > 0);
+	assert_string_equal(i->label, "host/a:b");
 	++*(int *)ctx;
 	return 0;
+}
+
+static void
+set_image(struct db *d, const struct digest *manifest,
+    const struct digest *layers, unsigned n, const struct digest *chain_ids)
+{
+	struct db_image i = { .manifest = *manifest,
+		.label = "host/a:b",
+		.layers = layers,
+		.n_layers = n,
+		.chain_ids = chain_ids };
+	struct err e;
+
+	OK(db_set_image(d, &i, &e));
 }
 
 static int
@@ -147,10 +161,10 @@ layers_that_no_image_names_are_orphans(void **state)
 	}
 	/* The same layer twice is legal. */
 	layers[2] = layers[0];
-	OK(db_set_image(d, &image, layers, 3, &e));
+	set_image(d, &image, layers, 3, NULL);
 	OK(db_each_orphan_layer(d, count_digest, &n, &e));
 	assert_int_equal(n, 1);
-	OK(db_set_image(d, &image, layers, 1, &e));
+	set_image(d, &image, layers, 1, NULL);
 	n = 0;
 	OK(db_each_orphan_layer(d, count_digest, &n, &e));
 	assert_int_equal(n, 2);
@@ -158,7 +172,6 @@ layers_that_no_image_names_are_orphans(void **state)
 	OK(db_each_image(d, count_image, &n, &e));
 	assert_int_equal(n, 1);
 	OK(db_remove_image(d, &image, &e));
-	OK(db_touch_image(d, &image, &e));
 	n = 0;
 	OK(db_each_image(d, count_image, &n, &e));
 	assert_int_equal(n, 0);
@@ -189,6 +202,139 @@ sources_keep_their_order_and_go_with_the_layer(void **state)
 	s = (struct seen){ 0 };
 	OK(db_each_source(d, &layer, note_source, &s, &e));
 	assert_string_equal(s.names, "");
+	db_close(d);
+}
+
+static int
+note_unwanted(void *ctx, const struct digest *manifest)
+{
+	*(struct digest *)ctx = *manifest;
+	return 42;
+}
+
+static int
+count_unwanted(struct db *d)
+{
+	int n = 0;
+	struct err e;
+
+	OK(db_each_unwanted_image(d, count_digest, &n, &e));
+	return n;
+}
+
+static void
+an_image_without_name_and_holder_is_unwanted(void **state)
+{
+	struct db *d = open_db(state);
+	struct digest image = digest_number(1), found;
+	struct seen s = { 0 };
+	struct err e;
+
+	assert_fails(db_add_holder(d, &image, "mount/1", &e), e, ENOENT);
+	set_image(d, &image, NULL, 0, NULL);
+	assert_int_equal(
+	    db_each_unwanted_image(d, note_unwanted, &found, &e), 42);
+	assert_true(digest_equal(&found, &image));
+	set_reference(d, "a", 1);
+	OK(db_add_holder(d, &image, "snapshot/1", &e));
+	OK(db_add_holder(d, &image, "snapshot/1", &e));
+	OK(db_add_holder(d, &image, "podman/1", &e));
+	OK(db_each_holder(d, &image, note_source, &s, &e));
+	assert_string_equal(s.names, "podman/1 snapshot/1 ");
+	OK(db_remove_reference(d, "a", &e));
+	OK(db_remove_holder(d, &image, "podman/1", &e));
+	assert_int_equal(count_unwanted(d), 0);
+	OK(db_remove_holder(d, &image, "snapshot/1", &e));
+	assert_int_equal(count_unwanted(d), 1);
+	db_close(d);
+}
+
+static void
+an_image_is_found_by_what_it_was_opened_by(void **state)
+{
+	struct db *d = open_db(state);
+	struct digest image = digest_number(1), found;
+	int64_t when = 0;
+	struct err e;
+
+	assert_fails(db_find_image_by_label(d, "host/a:b", &found, &when, &e),
+	    e, ENOENT);
+	set_image(d, &image, NULL, 0, NULL);
+	OK(db_find_image_by_label(d, "host/a:b", &found, &when, &e));
+	assert_true(digest_equal(&found, &image));
+	assert_true(when > 0);
+	db_close(d);
+}
+
+/* Two images share the lower chain; only the second one's layer is here. */
+static void
+a_chain_is_found_where_its_layer_is(void **state)
+{
+	struct db *d = open_db(state);
+	struct digest one = digest_number(1), two = digest_number(2), found;
+	struct digest layers[2] = { digest_number(11), digest_number(12) };
+	struct digest chains[2] = { digest_number(21), digest_number(22) };
+	struct db_layer here = {
+		.digest = digest_number(13), .format = "", .reason = ""
+	};
+	int position;
+	struct err e;
+
+	set_image(d, &two, &here.digest, 1, chains);
+	set_image(d, &one, layers, 2, chains);
+	OK(db_set_layer(d, &here, &e));
+	OK(db_find_chain(d, &chains[1], &found, &position, &e));
+	assert_true(digest_equal(&found, &one));
+	assert_int_equal(position, 1);
+	OK(db_find_chain(d, &chains[0], &found, &position, &e));
+	assert_true(digest_equal(&found, &two));
+	assert_int_equal(position, 0);
+	OK(db_remove_image(d, &one, &e));
+	assert_fails(
+	    db_find_chain(d, &chains[1], &found, &position, &e), e, ENOENT);
+	db_close(d);
+}
+
+static int
+note_fallback(void *ctx, const struct db_fallback *f)
+{
+	assert_string_equal(f->label, "host/a:b");
+	return note_name(ctx, f->reason);
+}
+
+static int
+count_fallback(void *ctx, const struct db_fallback *f)
+{
+	(void)f;
+	++*(int *)ctx;
+	return 0;
+}
+
+static void
+fallbacks_are_the_last_ones_and_one_a_layer(void **state)
+{
+	struct db *d = open_db(state);
+	struct db_fallback f = { .label = "host/a:b" };
+	struct seen s = { .stop_at = 2 };
+	char reason[20];
+	int n = 0;
+	struct err e;
+
+	f.reason = reason;
+	OK(db_begin(d, &e));
+	for (int i = 0; i < DB_FALLBACKS_MAX + 5; i++) {
+		f.layer = digest_number(i);
+		snprintf(reason, sizeof reason, "%d", i);
+		OK(db_set_fallback(d, &f, &e));
+	}
+	f.layer = digest_number(500);
+	f.reason = "again";
+	OK(db_set_fallback(d, &f, &e));
+	OK(db_commit(d, &e));
+	assert_int_equal(db_each_fallback(d, note_fallback, &s, &e), 42);
+	assert_string_equal(s.names, "again 1004 ");
+	OK(db_each_fallback(d, count_fallback, &n, &e));
+	assert_int_equal(n, DB_FALLBACKS_MAX);
 	db_close(d);
 }
 
@@ -233,7 +379,7 @@ a_transaction_happens_wholly_or_not_at_all(void **state)
 
 	OK(db_begin(d, &e));
 	set_reference(d, "a", 1);
-	OK(db_set_image(d, &image, &image, 1, &e));
+	set_image(d, &image, &image, 1, NULL);
 	db_rollback(d);
 	assert_fails(db_get_reference(d, "a", &got, &when, &e), e, ENOENT);
 	OK(db_each_image(d, count_image, &n, &e));
@@ -351,6 +497,54 @@ a_newer_schema_is_left_alone(void **state)
 	    faccessat(*(int *)*state, "state.db.damaged-1", F_OK, 0), 0);
 }
 
+/* As the first version made it, with a name and a mount. */
+static const char version_1[] =
+    "CREATE TABLE reference (name TEXT PRIMARY KEY, manifest TEXT NOT NULL, "
+    "  resolved_s INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE image (manifest TEXT PRIMARY KEY, "
+    "  last_used_s INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE image_layer (manifest TEXT, position INTEGER, "
+    "  layer TEXT NOT NULL, PRIMARY KEY (manifest, position)) WITHOUT ROWID;"
+    "CREATE INDEX image_layer_by_layer ON image_layer (layer);"
+    "CREATE TABLE layer (digest TEXT PRIMARY KEY, "
+    "  blob_size INTEGER NOT NULL, format TEXT NOT NULL, "
+    "  reason TEXT NOT NULL, last_used_s INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE source (layer TEXT NOT NULL, place TEXT NOT NULL, "
+    "  UNIQUE (layer, place));"
+    "CREATE TABLE mount (id TEXT PRIMARY KEY, target TEXT NOT NULL, "
+    "  options TEXT NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO mount VALUES ('1f', '/mnt', '{}');"
+    "INSERT INTO image VALUES ('sha256:"
+    "00000000000000000000000000000000000000000000000000000000000000ff', 9);"
+    "PRAGMA user_version = 1;";
+
+static void
+a_database_of_the_first_version_is_upgraded_in_place(void **state)
+{
+	char path[100];
+	struct digest image;
+	struct seen s = { 0 };
+	struct db *d;
+	sqlite3 *h;
+	struct err e;
+
+	snprintf(path, sizeof path, "%s/state.db", test_path);
+	assert_int_equal(sqlite3_open(path, &h), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(h, version_1, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(h);
+	for (int round = 0; round < 2; round++) {
+		d = open_db(state);
+		OK(db_each_mount(d, note_mount, &s, &e));
+		assert_int_equal(
+		    db_each_unwanted_image(d, note_unwanted, &image, &e),
+		    round == 0 ? 42 : 0);
+		OK(db_add_holder(d, &image, "mount/1f", &e));
+		db_close(d);
+	}
+	assert_string_equal(s.names, "1f 1f ");
+}
+
 static void
 a_digest_that_is_none_is_damage(void **state)
 {
@@ -380,12 +574,17 @@ main(void)
 		IN_FOLDER(a_reference_is_what_was_set_last),
 		IN_FOLDER(each_visits_all_until_it_is_told_to_stop),
 		IN_FOLDER(layers_that_no_image_names_are_orphans),
+		IN_FOLDER(an_image_without_name_and_holder_is_unwanted),
+		IN_FOLDER(an_image_is_found_by_what_it_was_opened_by),
+		IN_FOLDER(a_chain_is_found_where_its_layer_is),
+		IN_FOLDER(fallbacks_are_the_last_ones_and_one_a_layer),
 		IN_FOLDER(sources_keep_their_order_and_go_with_the_layer),
 		IN_FOLDER(mounts_are_kept),
 		IN_FOLDER(a_transaction_happens_wholly_or_not_at_all),
 		IN_FOLDER(threads_do_not_enter_each_others_transactions),
 		IN_FOLDER(a_damaged_database_is_kept_aside),
 		IN_FOLDER(a_newer_schema_is_left_alone),
+		IN_FOLDER(a_database_of_the_first_version_is_upgraded_in_place),
 		IN_FOLDER(a_digest_that_is_none_is_damage),
 	};
 

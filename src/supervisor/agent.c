@@ -8,33 +8,163 @@
 #include "supervisor/message.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/list.h"
 #include "base/lock.h"
+
+/* How many requests may be open at once; the next ones wait for their turn.
+ * Their answers fit the socket's buffer (about 25 of them), as the supervisor
+ * waits for no reader; and it takes JOBS_MAX at once, an earlier worker's too.
+ */
+enum { QUICK_MAX = 12, SLOW_MAX = 4 };
+
+/* Those that may be open at once. */
+struct lane {
+	unsigned n, max;
+};
+
+/* One request that waits for its answer. */
+struct asking {
+	struct list link;
+	struct lane *lane;
+	uint64_t ticket;
+	bool is_answered;
+	struct message *m; /* the request, then its answer */
+	int fds[MESSAGE_FDS_MAX];
+};
 
 struct agent {
 	int sock;
 	bool is_root;
-	struct lock lock;     /* one request at a time; guards what is below */
-	uint32_t last_serial; /* of agent_next_held() */
+	uint32_t last_serial; /* of agent_next_held(); the starting thread's */
+
+	struct lock lock; /* guards what is below */
+	struct cond changed;
+	struct list askings;
+	struct lane quick, slow;
+	uint64_t last_ticket;
+	bool is_receiving;  /* one of those who wait reads for all */
+	struct err failure; /* code 0: the supervisor answers */
 };
 
-/* Sends the request and waits for its answer, which replaces it.  *fd: the
- * answer's descriptor or -1.  Waiting under the lock is its purpose: the
- * supervisor always answers, and waits for nobody. */
-static int
-ask_locked(struct agent *a, struct message *m, const int *fds, unsigned n_fds,
-    int *fd, struct err *e)
+static struct lane *
+lane_of(struct agent *a, const struct message *m)
 {
-	int got[MESSAGE_FDS_MAX] = { -1, -1 };
-	uint32_t kind = m->kind;
+	bool walks_a_tree =
+	    m->kind == MESSAGE_REMOVE || m->kind == MESSAGE_MEASURE;
+
+	return walks_a_tree ? &a->slow : &a->quick;
+}
+
+static void
+enter(struct agent *a, struct asking *k)
+{
+	LOCK_SCOPE(&a->lock);
+	k->lane = lane_of(a, k->m);
+	while (k->lane->n >= k->lane->max)
+		cond_wait(&a->changed, &a->lock);
+	k->lane->n++;
+	k->ticket = k->m->ticket = ++a->last_ticket;
+	list_push_back(&a->askings, &k->link);
+}
+
+static void
+leave(struct agent *a, struct asking *k)
+{
+	LOCK_SCOPE(&a->lock);
+	list_remove(&k->link);
+	k->lane->n--;
+	cond_broadcast(&a->changed);
+}
+
+/* With the lock held: gives the answer to whoever asked. */
+static int
+deliver(struct agent *a, const struct message *m, const int *fds, struct err *e)
+{
+	list_for_each(l, &a->askings) {
+		struct asking *k = list_entry(l, struct asking, link);
+
+		if (k->ticket != m->ticket || k->is_answered)
+			continue;
+		*k->m = *m;
+		memcpy(k->fds, fds, sizeof k->fds);
+		k->is_answered = true;
+		return 0;
+	}
+	return err_set(e, EPROTO, "answered what nobody asked");
+}
+
+/* Receives one answer, whosever it is.  Called and left with the lock held,
+ * which is free meanwhile. */
+static void
+receive_one(struct agent *a)
+{
+	int fds[MESSAGE_FDS_MAX] = { -1, -1 };
+	struct message m;
+	struct err e;
 	unsigned n;
+	int rc;
+
+	a->is_receiving = true;
+	lock_release(&a->lock);
+	rc = message_receive(a->sock, &m, fds, &n, &e);
+	lock_acquire(&a->lock);
+	a->is_receiving = false;
+	if (rc == 0 && deliver(a, &m, fds, &e) != 0) {
+		cleanup_close(&fds[0]);
+		cleanup_close(&fds[1]);
+		rc = -1;
+	}
+	if (rc != 0)
+		a->failure = e;
+	cond_broadcast(&a->changed);
+}
+
+/* One of those who wait receives for all. */
+static int
+wait_for_answer(struct agent *a, struct asking *k, struct err *e)
+{
+	LOCK_SCOPE(&a->lock);
+	while (!k->is_answered && a->failure.code == 0) {
+		if (a->is_receiving)
+			cond_wait(&a->changed, &a->lock);
+		else
+			receive_one(a);
+	}
+	if (k->is_answered)
+		return 0;
+	*e = a->failure;
+	return -1;
+}
+
+static int
+exchange(struct agent *a, struct asking *k, const int *fds, unsigned n_fds,
+    struct err *e)
+{
+	int rc;
+
+	enter(a, k);
+	rc = message_send(a->sock, k->m, fds, n_fds, 0, e);
+	if (rc == 0)
+		rc = wait_for_answer(a, k, e);
+	leave(a, k);
+	return rc == 0 ? 0 : err_wrap(e, "supervisor");
+}
+
+/* Sends the request and waits for its answer, which replaces it.  *fd: the
+ * answer's descriptor or -1. */
+static int
+ask(struct agent *a, struct message *m, const int *fds, unsigned n_fds, int *fd,
+    struct err *e)
+{
+	struct asking k = { .m = m, .fds = { -1, -1 } };
+	uint32_t kind = m->kind;
 
 	*fd = -1;
 	m->version = MESSAGE_VERSION;
-	if (message_send(a->sock, m, fds, n_fds, 0, e) != 0 ||
-	    message_receive(a->sock, m, got, &n, e) != 0)
-		return err_wrap(e, "supervisor");
-	cleanup_close(&got[1]);
-	*fd = got[0];
+	if (exchange(a, &k, fds, n_fds, e) != 0)
+		return -1;
+	cleanup_close(&k.fds[1]);
+	*fd = k.fds[0];
 	if (m->kind != kind)
 		err_set(e, EPROTO, "supervisor: answered something else");
 	else if (m->code != 0)
@@ -45,14 +175,6 @@ ask_locked(struct agent *a, struct message *m, const int *fds, unsigned n_fds,
 	cleanup_close(fd);
 	*fd = -1;
 	return -1;
-}
-
-static int
-ask(struct agent *a, struct message *m, const int *fds, unsigned n_fds, int *fd,
-    struct err *e)
-{
-	LOCK_SCOPE(&a->lock);
-	return ask_locked(a, m, fds, n_fds, fd, e);
 }
 
 /* For answers without a descriptor. */
@@ -83,6 +205,14 @@ set_name(struct message *m, const char *name)
 	strcpy(m->name, name);
 }
 
+static void
+agent_release(struct agent *a)
+{
+	cond_destroy(&a->changed);
+	lock_destroy(&a->lock);
+	free(a);
+}
+
 struct agent *
 agent_new(int fd, struct err *e)
 {
@@ -95,9 +225,12 @@ agent_new(int fd, struct err *e)
 	}
 	a->sock = fd;
 	lock_init(&a->lock, RANK_SUPERVISOR);
+	cond_init(&a->changed);
+	list_init(&a->askings);
+	a->quick.max = QUICK_MAX;
+	a->slow.max = SLOW_MAX;
 	if (tell(a, &m, NULL, 0, e) != 0) {
-		lock_destroy(&a->lock);
-		free(a);
+		agent_release(a);
 		return NULL;
 	}
 	a->is_root = m.number != 0;
@@ -110,8 +243,7 @@ agent_free(struct agent *a)
 	if (a == NULL)
 		return;
 	close(a->sock);
-	lock_destroy(&a->lock);
-	free(a);
+	agent_release(a);
 }
 
 int
@@ -139,10 +271,9 @@ agent_next_held(struct agent *a, struct held *out)
 {
 	struct message m = { .kind = MESSAGE_NEXT };
 	struct err e;
-	LOCK_SCOPE(&a->lock);
 
 	m.number = a->last_serial;
-	if (ask_locked(a, &m, NULL, 0, &out->fd, &e) != 0 ||
+	if (ask(a, &m, NULL, 0, &out->fd, &e) != 0 ||
 	    m.body.payload.len > sizeof out->payload)
 		return false;
 	a->last_serial = m.number;
@@ -233,4 +364,40 @@ agent_unmount(struct agent *a, const char *id, struct err *e)
 	assert(message_is_id(id));
 	set_name(&m, id);
 	return tell(a, &m, NULL, 0, e);
+}
+
+int
+agent_make_snapshot(struct agent *a, uint64_t number,
+    const struct agent_snapshot_options *o, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_MAKE };
+
+	m.body.snapshot.number = number;
+	m.body.snapshot.uid = o->uid;
+	m.body.snapshot.gid = o->gid;
+	m.body.snapshot.with_work = o->with_work;
+	return tell(a, &m, NULL, 0, e);
+}
+
+int
+agent_remove_snapshot(struct agent *a, uint64_t number, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_REMOVE };
+
+	m.body.snapshot.number = number;
+	return tell(a, &m, NULL, 0, e);
+}
+
+int
+agent_measure_snapshot(struct agent *a, uint64_t number, uint64_t *bytes,
+    uint64_t *inodes, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_MEASURE };
+
+	m.body.snapshot.number = number;
+	if (tell(a, &m, NULL, 0, e) != 0)
+		return -1;
+	*bytes = m.body.usage.bytes;
+	*inodes = m.body.usage.inodes;
+	return 0;
 }

@@ -1,5 +1,7 @@
 /* The worker's end of its socketpair with the supervisor: asks for mounts,
- * gives descriptors to keep.  Blocking, short; any thread (RANK_SUPERVISOR).
+ * gives descriptors to keep.  Blocking; any thread, several at once: each waits
+ * for its own answer only, and snapshots that are removed or measured, which
+ * may take minutes, wait for each other but hold up nothing else.
  *
  * An id names a mount point RUN/m/ID: 1 to 32 lower-case hex digits.
  */
@@ -85,6 +87,29 @@ int agent_clone_mount(
 /* Unmounts RUN/m/ID (or the target it was mounted on), lazily: open files go
  * on.  Drops "fuse:ID".  Absent is fine. */
 int agent_unmount(struct agent *a, const char *id, struct err *e);
+
+/* ---- folders that containers write into (supervisor/snapshots.h) ----
+ *
+ * ROOT/snapshots/NUMBER/{fs,work}, seen as RUN/s/NUMBER: short, as 128 of them
+ * must fit the one page of mount(2)'s options.  Not in a user's own daemon:
+ * ENOTSUP. */
+
+struct agent_snapshot_options {
+	uint32_t uid, gid; /* of fs, 0755 */
+	bool with_work;
+};
+
+/* EEXIST: who knows that it is nobody's may remove it.  EINVAL: a user
+ * namespace has no such uid or gid. */
+int agent_make_snapshot(struct agent *a, uint64_t number,
+    const struct agent_snapshot_options *o, struct err *e);
+
+/* Everything in it; may take minutes.  Absent is fine. */
+int agent_remove_snapshot(struct agent *a, uint64_t number, struct err *e);
+
+/* What fs/ takes on disk, each inode once; may take minutes.  ENOENT. */
+int agent_measure_snapshot(struct agent *a, uint64_t number, uint64_t *bytes,
+    uint64_t *inodes, struct err *e);
 
 /* Whether this supervisor can clone mounts and mount overlays: root, also of a
  * user namespace. */

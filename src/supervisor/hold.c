@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -64,6 +65,16 @@ hold_put(struct list *holds, const char *name, int fd, const void *payload,
 		memcpy(f->h.payload, payload, payload_len);
 	f->h.payload_len = payload_len;
 	return 0;
+}
+
+int
+hold_put_copy(struct list *holds, const char *name, int fd, struct err *e)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy < 0)
+		return err_sys(e, "hold %s", name);
+	return hold_put(holds, name, copy, NULL, 0, e);
 }
 
 static void

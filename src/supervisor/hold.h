@@ -17,6 +17,8 @@ struct held_fd {
 /* Takes fd.  Replaces what has the name; keeps its place and target. */
 int hold_put(struct list *holds, const char *name, int fd, const void *payload,
     size_t payload_len, struct err *e);
+/* The same with a duplicate of fd, and no payload. */
+int hold_put_copy(struct list *holds, const char *name, int fd, struct err *e);
 /* Closes; absent is fine. */
 void hold_drop(struct list *holds, const char *name);
 void hold_drop_all(struct list *holds);

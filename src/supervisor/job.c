@@ -1,13 +1,53 @@
 #include "supervisor/job.h"
 
 #include <errno.h>
+#include <linux/close_range.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "supervisor/mounter.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+
+enum { FIRST_FD = STDERR_FILENO + 1, KEPT_MAX = 4 + MESSAGE_FDS_MAX };
+
+static int
+compare_fds(const void *a, const void *b)
+{
+	int left = *(const int *)a, right = *(const int *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* Closes the descriptors between those kept.  A child that hangs in a FUSE
+ * mount while it holds that mount's own descriptor would hang for ever; and
+ * RUN's lock must end with the supervisor. */
+static void
+close_others(int kept[KEPT_MAX], unsigned n)
+{
+	int next = FIRST_FD;
+
+	qsort(kept, n, sizeof *kept, compare_fds);
+	for (unsigned i = 0; i < n; i++) {
+		if (kept[i] > next)
+			close_range(next, kept[i] - 1, 0);
+		if (kept[i] >= next)
+			next = kept[i] + 1;
+	}
+	close_range(next, ~0u, 0);
+}
+
+static void
+isolate(const struct mounter *m, const int *fds, unsigned n_fds, int sock)
+{
+	int kept[KEPT_MAX] = { m->points, m->uppers, m->snapshots, sock };
+
+	memcpy(kept + 4, fds, n_fds * sizeof *fds);
+	close_others(kept, 4 + n_fds);
+}
 
 static void
 run_child(const struct mounter *m, struct message *q, const int *fds,
@@ -17,6 +57,7 @@ run_child(const struct mounter *m, struct message *q, const int *fds,
 	sigset_t none;
 	int fd;
 
+	isolate(m, fds, n_fds, sock);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (mounter_run(m, q, fds, n_fds, &fd, &e) != 0)
@@ -32,11 +73,12 @@ job_start(const struct mounter *m, const struct message *request,
 	AUTO_FREE struct job *j = calloc(1, sizeof *j);
 	AUTO_CLOSE int ours = -1;
 	AUTO_CLOSE int theirs = -1;
+	pid_t parent = getpid();
 	int pair[2];
 
 	if (j == NULL ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-		err_sys(e, "start a mount");
+		err_sys(e, "start a process");
 		return NULL;
 	}
 	ours = pair[0];
@@ -44,6 +86,9 @@ job_start(const struct mounter *m, const struct message *request,
 	j->request = *request;
 	j->pid = fork();
 	if (j->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(0);
 		run_child(m, &j->request, fds, n_fds, theirs);
 		_exit(0);
 	}
@@ -64,8 +109,15 @@ job_result(struct job *j, struct message *answer, int fds[MESSAGE_FDS_MAX],
 	if (message_receive(j->sock, answer, fds, n_fds, &e) == 0)
 		return;
 	*answer = j->request;
-	err_set(&e, EIO, "the mounting process died");
+	err_set(&e, EIO, "the process that did it died");
 	message_set_error(answer, &e);
+}
+
+void
+job_kill(struct job *j)
+{
+	if (j->pid > 0)
+		kill(j->pid, SIGKILL);
 }
 
 void

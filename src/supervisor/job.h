@@ -1,5 +1,6 @@
-/* One mount request, done by a child process of its own (supervisor/mounter.h):
- * its answer comes over a socket and is read when that is readable.
+/* One request, done by a child process of its own (supervisor/mounter.h): its
+ * answer comes over a socket and is read when that is readable.  The child ends
+ * with the supervisor, and holds nothing of what that holds.
  */
 #ifndef SUPERVISOR_JOB_H
 #define SUPERVISOR_JOB_H
@@ -14,7 +15,7 @@ struct mounter;
 
 struct job {
 	struct list link;
-	pid_t pid;
+	pid_t pid; /* 0: waited for */
 	int sock;
 	uint64_t life; /* the worker's that asked */
 	struct message request;
@@ -28,5 +29,7 @@ struct job *job_start(const struct mounter *m, const struct message *request,
 void job_result(struct job *j, struct message *answer, int fds[MESSAGE_FDS_MAX],
     unsigned *n_fds);
 void job_free(struct job *j);
+/* Unless its child was waited for already. */
+void job_kill(struct job *j);
 
 #endif

@@ -8,7 +8,9 @@ noinst_LIBRARIES += %D%/libsupervisor.a
 	%D%/job.c %D%/job.h \
 	%D%/message.c %D%/message.h \
 	%D%/mounter.c %D%/mounter.h \
+	%D%/rootdir.c %D%/rootdir.h \
 	%D%/rundir.c %D%/rundir.h \
+	%D%/snapshots.c %D%/snapshots.h \
 	%D%/supervisor.c %D%/supervisor.h \
 	%D%/worker.c %D%/worker.h
 
@@ -22,4 +24,7 @@ check_PROGRAMS += %D%/test_hold
 check_PROGRAMS += %D%/test_message
 %C%_test_message_SOURCES = %D%/test_message.c src/base/test.h
 %C%_test_message_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_snapshots
+%C%_test_snapshots_SOURCES = %D%/test_snapshots.c src/base/test.h
+%C%_test_snapshots_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)
 endif

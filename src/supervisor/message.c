@@ -98,6 +98,15 @@ are_lowers(const struct message *m)
 	return true;
 }
 
+/* -1 would mean "leave it" to chown(2). */
+static bool
+is_snapshot(const struct message *m)
+{
+	return m->body.snapshot.uid != UINT32_MAX &&
+	       m->body.snapshot.gid != UINT32_MAX &&
+	       m->body.snapshot.with_work <= 1;
+}
+
 static bool
 is_meaningful(const struct message *m, unsigned n_fds)
 {
@@ -120,6 +129,11 @@ is_meaningful(const struct message *m, unsigned n_fds)
 	case MESSAGE_CLONE:
 	case MESSAGE_UNMOUNT:
 		return n_fds == 0 && message_is_id(m->name);
+	case MESSAGE_MAKE:
+		return n_fds == 0 && is_snapshot(m);
+	case MESSAGE_REMOVE:
+	case MESSAGE_MEASURE:
+		return n_fds == 0;
 	default:
 		return false;
 	}

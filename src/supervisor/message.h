@@ -1,14 +1,15 @@
 /* What worker and supervisor say to each other: one struct a datagram over a
  * SOCK_SEQPACKET pair, descriptors beside it (SCM_RIGHTS).  The worker asks,
- * the supervisor answers each request once, in any order of its own time; the
- * agent has one request open at a time.
+ * several times before the first answer; the supervisor answers each request
+ * once, in any order of its own time.
  *
  *	 0  version   MESSAGE_VERSION
  *	 4  kind      the request's; its answer repeats it
  *	 8  code      answer: 0, or an errno whose text is body.error
  *	12  number    see the table
- *	16  name      64 B: a mount's id, or a held descriptor's name
- *	80  body      4608 B, by kind
+ *	16  ticket    the asker's own; its answer repeats it
+ *	24  name      64 B: a mount's id, or a held descriptor's name
+ *	88  body      4608 B, by kind
  *
  * A request, and what its answer carries ("-": nothing):
  *
@@ -24,6 +25,9 @@
  *            many; 0 or 2 fds
  *   CLONE    id                      -> 1 fd
  *   UNMOUNT  id                      -> -
+ *   MAKE     snapshot                -> -
+ *   REMOVE   snapshot.number         -> -
+ *   MEASURE  snapshot.number         -> usage
  *
  * Both ends are one binary's, so integers are the machine's own.  The worker
  * reads hostile bytes and may be taken over: message_check() believes nothing.
@@ -37,7 +41,7 @@
 
 #include "supervisor/agent.h"
 
-enum { MESSAGE_VERSION = 1, MESSAGE_FDS_MAX = 2, MESSAGE_SOURCE_MAX = 200 };
+enum { MESSAGE_VERSION = 2, MESSAGE_FDS_MAX = 2, MESSAGE_SOURCE_MAX = 200 };
 
 enum message_kind {
 	MESSAGE_HELLO,
@@ -49,6 +53,9 @@ enum message_kind {
 	MESSAGE_OVERLAY,
 	MESSAGE_CLONE,
 	MESSAGE_UNMOUNT,
+	MESSAGE_MAKE,
+	MESSAGE_REMOVE,
+	MESSAGE_MEASURE,
 	MESSAGE_KINDS
 };
 
@@ -57,6 +64,7 @@ struct message {
 	uint32_t kind;
 	uint32_t code;
 	uint32_t number;
+	uint64_t ticket;
 	char name[AGENT_NAME_MAX + 1];
 	union {
 		struct {
@@ -68,10 +76,18 @@ struct message {
 			uint32_t len;
 			uint8_t bytes[AGENT_PAYLOAD_MAX];
 		} payload;
+		struct {
+			uint64_t number;
+			uint32_t uid, gid;
+			uint32_t with_work; /* 0 or 1 */
+		} snapshot;
+		struct {
+			uint64_t bytes, inodes;
+		} usage;
 		char error[252];
 	} body;
 };
-_Static_assert(sizeof(struct message) == 80 + 4608, "message layout");
+_Static_assert(sizeof(struct message) == 88 + 4608, "message layout");
 
 /* Blocks unless `flags` has MSG_DONTWAIT. */
 int message_send(int sock, const struct message *m, const int *fds,

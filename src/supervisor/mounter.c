@@ -13,6 +13,7 @@
 #include "supervisor/copies.h"
 #include "supervisor/fusermount.h"
 #include "supervisor/message.h"
+#include "supervisor/snapshots.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -220,11 +221,51 @@ unmount(
 	return m->uppers >= 0 ? fs_remove_tree(m->uppers, id, e) : 0;
 }
 
-int
-mounter_run(const struct mounter *m, const struct message *q, const int *fds,
+static int
+make_snapshot(const struct mounter *m, const struct message *q, struct err *e)
+{
+	const struct agent_snapshot_options o = {
+		.uid = q->body.snapshot.uid,
+		.gid = q->body.snapshot.gid,
+		.with_work = q->body.snapshot.with_work != 0,
+	};
+
+	return snapshot_make(m->snapshots, q->body.snapshot.number, &o, e);
+}
+
+static int
+measure_snapshot(const struct mounter *m, struct message *q, struct err *e)
+{
+	struct fs_usage u;
+
+	if (snapshot_measure(m->snapshots, q->body.snapshot.number, &u, e) != 0)
+		return -1;
+	q->body.usage.bytes = u.bytes;
+	q->body.usage.inodes = u.inodes;
+	return 0;
+}
+
+static int
+run_on_snapshot(const struct mounter *m, struct message *q, struct err *e)
+{
+	if (m->snapshots < 0)
+		return err_set(
+		    e, ENOTSUP, "a user's own daemon has no snapshots");
+	switch (q->kind) {
+	case MESSAGE_MAKE:
+		return make_snapshot(m, q, e);
+	case MESSAGE_MEASURE:
+		return measure_snapshot(m, q, e);
+	default:
+		return snapshot_remove(
+		    m->snapshots, q->body.snapshot.number, e);
+	}
+}
+
+static int
+run_on_mount(const struct mounter *m, const struct message *q, const int *fds,
     unsigned n_fds, int *fd, struct err *e)
 {
-	*fd = -1;
 	if (fchdir(m->points) != 0)
 		return err_sys(e, "enter the mount points' folder");
 	switch (q->kind) {
@@ -241,16 +282,49 @@ mounter_run(const struct mounter *m, const struct message *q, const int *fds,
 	}
 }
 
-static void
-clean_all(const struct mounter *m, DIR *points)
+int
+mounter_run(const struct mounter *m, struct message *q, const int *fds,
+    unsigned n_fds, int *fd, struct err *e)
 {
+	*fd = -1;
+	switch (q->kind) {
+	case MESSAGE_MAKE:
+	case MESSAGE_REMOVE:
+	case MESSAGE_MEASURE:
+		return run_on_snapshot(m, q, e);
+	default:
+		return run_on_mount(m, q, fds, n_fds, fd, e);
+	}
+}
+
+static int
+clean_point(const struct mounter *m, const char *name, struct err *e)
+{
+	return message_is_id(name) ? unmount(m, name, "", e) : 0;
+}
+
+/* After a reboot nothing lies at RUN/m any more, but this does. */
+static int
+clean_upper(const struct mounter *m, const char *name, struct err *e)
+{
+	return fs_remove_tree(m->uppers, name, e);
+}
+
+static void
+clean_each(const struct mounter *m, int dir,
+    int (*clean)(const struct mounter *m, const char *name, struct err *e))
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 	struct err e;
 
-	while ((entry = readdir(points)) != NULL)
-		if (message_is_id(entry->d_name) &&
-		    unmount(m, entry->d_name, "", &e) != 0)
+	if (d == NULL)
+		return;
+	while ((entry = readdir(d)) != NULL)
+		if (entry->d_name[0] != '.' && clean(m, entry->d_name, &e) != 0)
 			log_warn("left behind: %s", e.msg);
+	closedir(d);
 }
 
 /* In the supervisor itself, so it goes back to where it was: the worker's
@@ -259,16 +333,13 @@ void
 mounter_clean(const struct mounter *m)
 {
 	AUTO_CLOSE int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = openat(m->points, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *points = fd >= 0 ? fdopendir(fd) : NULL;
 
-	if (points == NULL)
-		return;
 	if (m->is_root)
 		copies_detach(m->points);
 	if (fchdir(m->points) == 0)
-		clean_all(m, points);
-	closedir(points);
+		clean_each(m, m->points, clean_point);
+	if (m->uppers >= 0)
+		clean_each(m, m->uppers, clean_upper);
 	if (here >= 0 && fchdir(here) != 0)
 		log_warn("cannot go back to the first folder");
 }

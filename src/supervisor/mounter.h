@@ -1,7 +1,7 @@
-/* The mount(2) side of the supervisor.  Every request runs in a child process
- * of its own: overlayfs looks at its lower layers, which are FUSE and answered
- * by the worker, and a supervisor that waits for a worker could not start it
- * again.
+/* What the supervisor does by child processes, one a request: overlayfs looks
+ * at its lower layers, which are FUSE and answered by the worker, and a
+ * supervisor that waits for a worker could not start it again; and a snapshot
+ * may have a million files to remove.
  *
  * mounter_run() is what the child does; its current folder is RUN/m, so mounts
  * are named by their ids and the options of 128 lower layers fit the one page
@@ -19,17 +19,19 @@ struct mounter {
 	bool is_root;    /* mount(2); else fusermount3 */
 	bool in_user_ns; /* overlayfs keeps its marks in user.* there */
 	int points;      /* RUN/m */
-	int uppers;      /* ROOT/upper, root's own; -1 when not root */
+	/* Of ROOT (supervisor/rootdir.h); -1 when not root. */
+	int uppers;
+	int snapshots;
 };
 
-/* Does a FUSE, OVERLAY, CLONE or UNMOUNT request.  fds are the request's, and
- * *fd is what the answer carries (or -1).  An UNMOUNT of what was mounted
+/* Does a request, from FUSE on; it becomes its answer.  fds are the request's,
+ * and *fd is what the answer carries (or -1).  An UNMOUNT of what was mounted
  * elsewhere has that target in body.fuse.target. */
-int mounter_run(const struct mounter *m, const struct message *request,
-    const int *fds, unsigned n_fds, int *fd, struct err *e);
+int mounter_run(const struct mounter *m, struct message *q, const int *fds,
+    unsigned n_fds, int *fd, struct err *e);
 
-/* Unmounts everything below RUN/m, and removes temporary uppers: what an
- * earlier life left, or what this one has. */
+/* Unmounts everything below RUN/m, and its copies, and removes temporary
+ * uppers: what an earlier life left, or what this one has. */
 void mounter_clean(const struct mounter *m);
 
 #endif

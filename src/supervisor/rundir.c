@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,7 +16,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 
-enum { LISTEN_FDS_START = 3, BACKLOG = 64 };
+enum { LISTEN_FDS_START = 3, ACTIVATED_MAX = 16, BACKLOG = 64 };
 
 static int
 lock(int dir, const char *run, struct err *e)
@@ -46,30 +47,64 @@ open_points(int dir, struct err *e)
 	return take_fd(&fd);
 }
 
-/* The first socket of systemd's socket activation, sd_listen_fds(3), or -1. */
-static int
-take_activated(void)
-{
-	const char *pid = getenv("LISTEN_PID");
-	const char *n = getenv("LISTEN_FDS");
-	int fd = -1;
+/* ---- sockets ---- */
 
-	if (pid != NULL && n != NULL && atol(pid) == getpid() && atoi(n) >= 1)
-		fd = LISTEN_FDS_START;
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_FDNAMES");
-	if (fd < 0)
-		return -1;
+/* Whose it is; without a name that is known: "control", which alone was there
+ * once. */
+static int *
+socket_named(struct rundir *r, const char *name, size_t n)
+{
+	if (n == strlen("snapshotter") && memcmp(name, "snapshotter", n) == 0)
+		return &r->snapshotter;
+	if (n == strlen("cri") && memcmp(name, "cri", n) == 0)
+		return &r->cri;
+	return &r->control;
+}
+
+static void
+take_socket(int *to, int fd)
+{
+	if (*to >= 0) {
+		close(fd);
+		return;
+	}
 	/* systemd clears O_NONBLOCK unless the service says NonBlocking=yes. */
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	return fd;
+	*to = fd;
+}
+
+/* systemd's socket activation, sd_listen_fds_with_names(3). */
+static void
+take_activated(struct rundir *r)
+{
+	const char *pid = getenv("LISTEN_PID");
+	const char *n = getenv("LISTEN_FDS");
+	const char *names = getenv("LISTEN_FDNAMES");
+
+	if (pid == NULL || n == NULL || atol(pid) != getpid())
+		return;
+	if (names == NULL)
+		names = "";
+	for (int i = 0; i < atoi(n) && i < ACTIVATED_MAX; i++) {
+		size_t len = strcspn(names, ":");
+
+		take_socket(socket_named(r, names, len), LISTEN_FDS_START + i);
+		names += len + (names[len] == ':');
+	}
+}
+
+static void
+forget_activation(void)
+{
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
 }
 
 /* bind(2) takes the path through the descriptor: sun_path is short. */
 static int
-listen_on(int dir, const char *run, struct err *e)
+listen_on(int dir, const char *name, struct err *e)
 {
 	AUTO_CLOSE int fd =
 	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -78,28 +113,131 @@ listen_on(int dir, const char *run, struct err *e)
 	int rc;
 
 	if (fd < 0)
-		return err_sys(e, "make the control socket");
-	snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d/control.sock",
-	    dir);
-	unlinkat(dir, "control.sock", 0);
+		return err_sys(e, "make a socket");
+	snprintf(
+	    a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d/%s", dir, name);
+	unlinkat(dir, name, 0);
 	mask = umask(0177);
 	rc = bind(fd, (struct sockaddr *)&a, sizeof a);
 	umask(mask);
 	if (rc != 0 || listen(fd, BACKLOG) != 0)
-		return err_sys(e, "listen on %s/control.sock", run);
+		return err_sys(e, "listen on RUN/%s", name);
 	return take_fd(&fd);
 }
 
-int
-rundir_open(struct rundir *r, const char *run, struct err *e)
+/* Unless systemd gave it. */
+static int
+open_socket(struct rundir *r, int *fd, const char *name, struct err *e)
 {
-	*r = (struct rundir){ -1, -1, -1, -1 };
+	if (*fd < 0)
+		*fd = listen_on(r->dir, name, e);
+	return *fd < 0 ? -1 : 0;
+}
+
+static int
+open_sockets(struct rundir *r, bool is_root, struct err *e)
+{
+	take_activated(r);
+	forget_activation();
+	if (open_socket(r, &r->control, "control.sock", e) != 0)
+		return -1;
+	if (!is_root)
+		return 0;
+	if (open_socket(r, &r->snapshotter, "snapshotter.sock", e) != 0)
+		return -1;
+	return open_socket(r, &r->cri, "cri.sock", e);
+}
+
+/* ---- mounts ---- */
+
+enum { TARGET_SIZE = 48 };
+
+static const char *
+target_of(char target[TARGET_SIZE], const struct rundir *r, const char *name)
+{
+	snprintf(target, TARGET_SIZE, "/proc/self/fd/%d/%s", r->dir, name);
+	return target;
+}
+
+/* However many lie on each other. */
+static void
+unmount(const struct rundir *r, const char *name)
+{
+	char target[TARGET_SIZE];
+
+	target_of(target, r, name);
+	while (umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		;
+}
+
+void
+rundir_unmount(const struct rundir *r)
+{
+	unmount(r, "m");
+	unmount(r, "s");
+}
+
+static bool
+is_mounted(int fd)
+{
+	struct statx x;
+
+	return statx(fd, "", AT_EMPTY_PATH, 0, &x) == 0 &&
+	       (x.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+static int
+mount_points(struct rundir *r, struct err *e)
+{
+	char target[TARGET_SIZE];
+	int fd;
+
+	target_of(target, r, "m");
+	if (!is_mounted(r->points) &&
+	    mount("layerfs", target, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		"mode=0711") != 0)
+		return err_sys(e, "mount RUN/m");
+	if (mount(NULL, target, NULL, MS_SHARED, NULL) != 0)
+		return err_sys(e, "make RUN/m a shared mount");
+	fd = open_points(r->dir, e);
+	if (fd < 0)
+		return -1;
+	cleanup_close(&r->points);
+	r->points = fd;
+	return 0;
+}
+
+static int
+bind_snapshots(struct rundir *r, int snapshots, struct err *e)
+{
+	char source[TARGET_SIZE], target[TARGET_SIZE];
+
+	snprintf(source, sizeof source, "/proc/self/fd/%d", snapshots);
+	unmount(r, "s");
+	if (mkdirat(r->dir, "s", 0700) != 0 && errno != EEXIST)
+		return err_sys(e, "make RUN/s");
+	if (mount(source, target_of(target, r, "s"), NULL, MS_BIND, NULL) != 0)
+		return err_sys(e, "bind RUN/s");
+	return 0;
+}
+
+int
+rundir_mount(struct rundir *r, int snapshots, struct err *e)
+{
+	return mount_points(r, e) == 0 ? bind_snapshots(r, snapshots, e) : -1;
+}
+
+/* ---- from start to end ---- */
+
+int
+rundir_open(struct rundir *r, const char *run, bool is_root, struct err *e)
+{
+	*r = RUNDIR_NONE;
 	if (fs_make_dirs(AT_FDCWD, run, 0755, e) == 0 &&
 	    (r->dir = fs_open_dir(AT_FDCWD, run, e)) >= 0 &&
 	    (r->lock = lock(r->dir, run, e)) >= 0 &&
 	    (r->points = open_points(r->dir, e)) >= 0 &&
-	    ((r->control = take_activated()) >= 0 ||
-		(r->control = listen_on(r->dir, run, e)) >= 0))
+	    open_sockets(r, is_root, e) == 0)
 		return 0;
 	rundir_close(r);
 	return -1;
@@ -108,8 +246,11 @@ rundir_open(struct rundir *r, const char *run, struct err *e)
 void
 rundir_close(struct rundir *r)
 {
+	cleanup_close(&r->cri);
+	cleanup_close(&r->snapshotter);
 	cleanup_close(&r->control);
 	cleanup_close(&r->points);
 	cleanup_close(&r->lock);
 	cleanup_close(&r->dir);
+	*r = RUNDIR_NONE;
 }

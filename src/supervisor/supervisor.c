@@ -9,7 +9,6 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "supervisor/job.h"
 #include "supervisor/message.h"
 #include "supervisor/mounter.h"
+#include "supervisor/rootdir.h"
 #include "supervisor/rundir.h"
 #include "supervisor/worker.h"
 #include "base/cleanup.h"
@@ -32,6 +32,7 @@ enum {
 
 struct supervisor {
 	const struct supervisor_options *options;
+	struct rootdir root;
 	struct rundir run;
 	struct account account;
 	struct mounter mounter;
@@ -141,7 +142,7 @@ start_job(struct supervisor *s, const struct message *m, const int *fds,
 	struct job *j;
 
 	if (s->n_jobs >= JOBS_MAX)
-		return err_set(e, EAGAIN, "too many mounts at once");
+		return err_set(e, EAGAIN, "too many requests at once");
 	j = job_start(&s->mounter, m, fds, n_fds, e);
 	if (j == NULL)
 		return -1;
@@ -220,12 +221,9 @@ keep_session(struct supervisor *s, const struct job *j, int fd, struct err *e)
 	const char *target = j->request.body.fuse.target;
 	char name[AGENT_NAME_MAX + 1];
 	struct held_fd *f;
-	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
-	if (own < 0)
-		return err_sys(e, "keep a session");
 	session_name(name, j->request.name);
-	if (hold_put(&s->holds, name, own, NULL, 0, e) != 0)
+	if (hold_put_copy(&s->holds, name, fd, e) != 0)
 		return -1;
 	f = hold_find(&s->holds, name);
 	if (*target != '\0')
@@ -270,6 +268,18 @@ on_job_end(struct supervisor *s, struct job *j)
 
 /* ---- the loop ---- */
 
+/* Its pid may soon be another's. */
+static void
+forget_child(struct supervisor *s, pid_t pid)
+{
+	list_for_each(l, &s->jobs) {
+		struct job *j = list_entry(l, struct job, link);
+
+		if (j->pid == pid)
+			j->pid = 0;
+	}
+}
+
 static void
 reap(struct supervisor *s)
 {
@@ -279,6 +289,8 @@ reap(struct supervisor *s)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (pid == s->worker.pid)
 			on_worker_end(s, status);
+		else
+			forget_child(s, pid);
 }
 
 static void
@@ -368,26 +380,6 @@ open_signals(struct err *e)
 	return fd < 0 ? err_sys(e, "signalfd") : fd;
 }
 
-/* ROOT/upper, where temporary uppers lie: root's, or the worker could lead the
- * supervisor astray with a link. */
-static int
-open_uppers(int root, struct err *e)
-{
-	AUTO_CLOSE int fd = -1;
-	struct stat st;
-
-	if (mkdirat(root, "upper", 0700) != 0 && errno != EEXIST)
-		return err_sys(e, "make ROOT/upper");
-	fd = openat(
-	    root, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return err_sys(e, "open ROOT/upper");
-	if (st.st_uid != 0 || (st.st_mode & 077) != 0)
-		return err_set(
-		    e, EACCES, "ROOT/upper is not root's own folder");
-	return take_fd(&fd);
-}
-
 /* One descriptor a mount is held here, and again in the worker. */
 static void
 raise_limits(void)
@@ -400,18 +392,8 @@ raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &l);
 }
 
-/* What the worker opens nothing for, since it may not: its folder's parents may
- * be closed to it. */
-static int
-hold_copy(struct supervisor *s, const char *name, int fd, struct err *e)
-{
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-
-	if (copy < 0)
-		return err_sys(e, "hold %s", name);
-	return hold_put(&s->holds, name, copy, NULL, 0, e);
-}
-
+/* What the worker may not open itself: its folder's parents may be closed to
+ * it. */
 static int
 hold_config(struct supervisor *s, struct err *e)
 {
@@ -422,30 +404,66 @@ hold_config(struct supervisor *s, struct err *e)
 	fd = open(s->options->config, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, "open %s", s->options->config);
-	return hold_copy(s, "config", fd, e);
+	return hold_put_copy(&s->holds, "config", fd, e);
+}
+
+static int
+hold_what_is_open(struct supervisor *s, struct err *e)
+{
+	if (hold_put_copy(&s->holds, "root", s->root.dir, e) != 0 ||
+	    hold_config(s, e) != 0 ||
+	    hold_put_copy(&s->holds, "control", s->run.control, e) != 0)
+		return -1;
+	if (!s->account.is_root)
+		return 0;
+	if (hold_put_copy(&s->holds, "snapshotter", s->run.snapshotter, e) != 0)
+		return -1;
+	return hold_put_copy(&s->holds, "cri", s->run.cri, e);
+}
+
+/* Root of a container may not be allowed to; images can be pulled there. */
+static void
+mount_run(struct supervisor *s)
+{
+	struct err e;
+
+	if (rundir_mount(&s->run, s->root.snapshots, &e) != 0)
+		log_warn("mounting does not work here: %s", e.msg);
+	s->mounter.points = s->run.points;
 }
 
 static int
 prepare(struct supervisor *s, struct err *e)
 {
-	AUTO_CLOSE int root = account_open_root(
-	    &s->account, s->options->root, s->options->user, e);
-	if (root < 0 || rundir_open(&s->run, s->options->run, e) != 0)
+	if (rundir_open(&s->run, s->options->run, geteuid() == 0, e) != 0 ||
+	    rootdir_open(&s->root, &s->account, s->options, e) != 0)
 		return -1;
 	s->mounter = (struct mounter){ .is_root = s->account.is_root,
 		.in_user_ns = s->account.in_user_ns,
 		.points = s->run.points,
-		.uppers = -1 };
-	if (s->account.is_root &&
-	    (s->mounter.uppers = open_uppers(root, e)) < 0)
-		return -1;
+		.uppers = s->root.uppers,
+		.snapshots = s->root.snapshots };
 	s->signals = open_signals(e);
 	if (s->signals < 0)
 		return -1;
 	mounter_clean(&s->mounter);
-	if (hold_copy(s, "root", root, e) != 0 || hold_config(s, e) != 0)
-		return -1;
-	return hold_copy(s, "control", s->run.control, e);
+	if (s->account.is_root)
+		mount_run(s);
+	return hold_what_is_open(s, e);
+}
+
+/* A mount that is being made would come after the clean-up, and a long deletion
+ * is not waited for. */
+static void
+kill_jobs(struct supervisor *s)
+{
+	list_for_each_safe(l, &s->jobs) {
+		struct job *j = list_entry(l, struct job, link);
+
+		job_kill(j);
+		list_remove(&j->link);
+		job_free(j);
+	}
 }
 
 static void
@@ -464,6 +482,8 @@ unmount_all(struct supervisor *s)
 			log_warn("left behind: %s", e.msg);
 	}
 	mounter_clean(&s->mounter);
+	if (s->account.is_root)
+		rundir_unmount(&s->run);
 }
 
 static void
@@ -471,16 +491,16 @@ release(struct supervisor *s)
 {
 	hold_drop_all(&s->holds);
 	cleanup_close(&s->signals);
-	cleanup_close(&s->mounter.uppers);
 	rundir_close(&s->run);
+	rootdir_close(&s->root);
 }
 
 int
 supervisor_run(const struct supervisor_options *o, struct err *e)
 {
 	struct supervisor s = { .options = o,
-		.run = { -1, -1, -1, -1 },
-		.mounter = { .uppers = -1 },
+		.root = ROOTDIR_NONE,
+		.run = RUNDIR_NONE,
 		.signals = -1,
 		.worker = { .sock = -1 } };
 	int rc = -1;
@@ -491,6 +511,7 @@ supervisor_run(const struct supervisor_options *o, struct err *e)
 	if (prepare(&s, e) == 0) {
 		worker_start(&s.worker, o, &s.account);
 		loop(&s);
+		kill_jobs(&s);
 		unmount_all(&s);
 		rc = s.ended_with == 0
 			 ? 0

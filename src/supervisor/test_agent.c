@@ -26,14 +26,16 @@ struct peer {
 	pthread_t thread;
 	const struct answer *answers; /* after HELLO's */
 	size_t n;
+	bool leaves_open;
 	struct message asked[8];
 	unsigned asked_fds[8];
 };
 
 static void
-send_answer(int sock, const struct answer *a)
+send_answer(int sock, const struct answer *a, uint64_t ticket)
 {
 	struct message m = { .version = MESSAGE_VERSION,
+		.ticket = ticket,
 		.kind = a->kind,
 		.code = a->code,
 		.number = a->number };
@@ -66,9 +68,11 @@ play(void *arg)
 			break;
 		for (unsigned k = 0; k < p->asked_fds[i]; k++)
 			close(fds[k]);
-		send_answer(p->sock, i == 0 ? &hello : &p->answers[i - 1]);
+		send_answer(p->sock, i == 0 ? &hello : &p->answers[i - 1],
+		    p->asked[i].ticket);
 	}
-	close(p->sock);
+	if (!p->leaves_open)
+		close(p->sock);
 	return NULL;
 }
 
@@ -80,7 +84,9 @@ start(struct peer *p, const struct answer *answers, size_t n)
 
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	*p = (struct peer){ .sock = pair[0], .answers = answers, .n = n };
+	p->sock = pair[0];
+	p->answers = answers;
+	p->n = n;
 	assert_int_equal(pthread_create(&p->thread, NULL, play, p), 0);
 	struct agent *a = agent_new(pair[1], &e);
 	assert_non_null(a);
@@ -97,7 +103,7 @@ end(struct peer *p, struct agent *a)
 static void
 hello_says_who_mounts(void **state)
 {
-	struct peer p;
+	struct peer p = { 0 };
 	struct agent *a = start(&p, NULL, 0);
 
 	(void)state;
@@ -114,7 +120,7 @@ what_is_held_comes_with_name_payload_and_descriptor(void **state)
 		{ MESSAGE_NEXT, 0, 9, "fuse:ab", "INIT", true },
 		{ MESSAGE_NEXT, ENOENT, 0, NULL, "that was all", false },
 	};
-	struct peer p;
+	struct peer p = { 0 };
 	struct agent *a = start(&p, answers, 3);
 	struct held h;
 
@@ -138,7 +144,7 @@ static void
 a_held_descriptor_travels_with_its_payload(void **state)
 {
 	const struct answer answers[] = { { .kind = MESSAGE_HOLD } };
-	struct peer p;
+	struct peer p = { 0 };
 	struct agent *a = start(&p, answers, 1);
 	struct err e;
 
@@ -157,7 +163,7 @@ a_refusal_keeps_its_code_and_text(void **state)
 		{ MESSAGE_FUSE, EACCES, 0, NULL, "no fusermount3", false },
 	};
 	const struct agent_fuse_options o = { .source = "layerfs:x" };
-	struct peer p;
+	struct peer p = { 0 };
 	struct agent *a = start(&p, answers, 1);
 	struct err e;
 	int fd;
@@ -174,7 +180,7 @@ an_answer_to_something_else_is_refused(void **state)
 {
 	const struct answer answers[] = { { .kind = MESSAGE_DROP,
 	    .has_fd = true } };
-	struct peer p;
+	struct peer p = { 0 };
 	struct agent *a = start(&p, answers, 1);
 	struct err e;
 	int fd;
@@ -189,7 +195,7 @@ static void
 a_missing_descriptor_is_refused(void **state)
 {
 	const struct answer answers[] = { { .kind = MESSAGE_CLONE } };
-	struct peer p;
+	struct peer p = { 0 };
 	struct agent *a = start(&p, answers, 1);
 	struct err e;
 	int fd;
@@ -203,7 +209,7 @@ a_missing_descriptor_is_refused(void **state)
 static void
 a_supervisor_that_is_gone_is_an_error_and_seen_on_the_descriptor(void **state)
 {
-	struct peer p;
+	struct peer p = { 0 };
 	struct agent *a = start(&p, NULL, 0);
 	struct err e;
 	char byte;
@@ -222,7 +228,7 @@ an_overlay_names_its_lowers_and_carries_its_upper(void **state)
 		{ .kind = MESSAGE_OVERLAY } };
 	const char *const lowers[] = { "a1", "b2" };
 	struct agent_overlay_options o = { lowers, 2, 0, 1 };
-	struct peer p;
+	struct peer p = { 0 };
 	struct agent *a = start(&p, answers, 2);
 	struct err e;
 
@@ -244,7 +250,7 @@ static void
 a_bad_source_or_target_never_leaves_the_worker(void **state)
 {
 	struct agent_fuse_options o = { .source = "a,suid" };
-	struct peer p;
+	struct peer p = { 0 };
 	struct agent *a = start(&p, NULL, 0);
 	struct err e;
 	int fd;
@@ -257,6 +263,156 @@ a_bad_source_or_target_never_leaves_the_worker(void **state)
 	assert_int_equal(agent_mount_fuse(a, "1", &o, &fd, &e), -1);
 	assert_int_equal(e.code, EINVAL);
 	end(&p, a);
+}
+
+/* ---- several at once: the test itself is the supervisor ---- */
+
+enum { N_ASKERS = 3 };
+
+static struct agent *
+start_by_hand(int *sock)
+{
+	struct peer p = { .leaves_open = true };
+	struct agent *a = start(&p, NULL, 0);
+
+	pthread_join(p.thread, NULL);
+	*sock = p.sock;
+	return a;
+}
+
+static void *
+drop(void *arg)
+{
+	struct err e = ERR_INIT;
+
+	return agent_drop(arg, "x", &e) == 0 ? NULL : (void *)(intptr_t)e.code;
+}
+
+static void
+start_askers(struct agent *a, pthread_t *threads, int sock,
+    struct message asked[N_ASKERS])
+{
+	int fds[MESSAGE_FDS_MAX];
+	unsigned n;
+	struct err e;
+
+	for (int i = 0; i < N_ASKERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, drop, a), 0);
+	for (int i = 0; i < N_ASKERS; i++)
+		assert_int_equal(
+		    message_receive(sock, &asked[i], fds, &n, &e), 0);
+}
+
+static void
+requests_are_open_at_once_and_answered_in_any_order(void **state)
+{
+	struct message asked[N_ASKERS];
+	pthread_t threads[N_ASKERS];
+	int n_failed = 0, sock;
+	struct agent *a = start_by_hand(&sock);
+
+	(void)state;
+	start_askers(a, threads, sock, asked);
+	for (int i = N_ASKERS; i-- > 0;)
+		send_answer(sock,
+		    &(struct answer){ .kind = MESSAGE_DROP,
+			.code = i == 1 ? EBUSY : 0,
+			.text = "that one" },
+		    asked[i].ticket);
+	for (int i = 0; i < N_ASKERS; i++) {
+		void *code;
+		pthread_join(threads[i], &code);
+		n_failed += code == (void *)EBUSY;
+		assert_true(code == NULL || code == (void *)EBUSY);
+	}
+	assert_int_equal(n_failed, 1);
+	agent_free(a);
+	close(sock);
+}
+
+static void *
+remove_one(void *arg)
+{
+	struct err e;
+
+	agent_remove_snapshot(arg, 7, &e);
+	return NULL;
+}
+
+/* Eight deletions, of which none ends, and then a mount. */
+static void
+deletions_wait_for_each_other_and_hold_up_nothing_else(void **state)
+{
+	pthread_t removing[8], dropping;
+	struct message m;
+	int fds[MESSAGE_FDS_MAX], sock, n_removes = 0;
+	struct agent *a = start_by_hand(&sock);
+	void *code;
+	unsigned n;
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		pthread_create(&removing[i], NULL, remove_one, a);
+	pthread_create(&dropping, NULL, drop, a);
+	do {
+		assert_int_equal(message_receive(sock, &m, fds, &n, &e), 0);
+		n_removes += m.kind == MESSAGE_REMOVE;
+	} while (m.kind != MESSAGE_DROP);
+	send_answer(sock, &(struct answer){ .kind = MESSAGE_DROP }, m.ticket);
+	pthread_join(dropping, &code);
+	assert_null(code);
+	assert_true(n_removes < 8);
+	close(sock);
+	for (int i = 0; i < 8; i++)
+		pthread_join(removing[i], NULL);
+	agent_free(a);
+}
+
+static void
+a_snapshot_is_asked_for_by_number_and_measured(void **state)
+{
+	const struct agent_snapshot_options o = { 1000, 2000, true };
+	struct agent *a;
+	struct peer p = { 0 };
+	uint64_t bytes, inodes;
+	struct err e;
+	const struct answer answers[] = { { .kind = MESSAGE_MAKE },
+		{ .kind = MESSAGE_MEASURE } };
+
+	(void)state;
+	a = start(&p, answers, 2);
+	assert_int_equal(agent_make_snapshot(a, 1ull << 40, &o, &e), 0);
+	assert_int_equal(agent_measure_snapshot(a, 5, &bytes, &inodes, &e), 0);
+	end(&p, a);
+	assert_int_equal(p.asked[1].body.snapshot.number, 1ull << 40);
+	assert_int_equal(p.asked[1].body.snapshot.gid, 2000);
+	assert_int_equal(p.asked[1].body.snapshot.with_work, 1);
+	assert_int_equal(p.asked[2].body.snapshot.number, 5);
+}
+
+static void
+an_answer_that_nobody_waits_for_fails_all_who_wait(void **state)
+{
+	struct message asked[N_ASKERS];
+	pthread_t threads[N_ASKERS];
+	struct agent *a;
+	struct err e;
+	int sock;
+
+	(void)state;
+	a = start_by_hand(&sock);
+	start_askers(a, threads, sock, asked);
+	send_answer(sock, &(struct answer){ .kind = MESSAGE_DROP }, 1000);
+	for (int i = 0; i < N_ASKERS; i++) {
+		void *code;
+		pthread_join(threads[i], &code);
+		assert_ptr_equal(code, (void *)EPROTO);
+	}
+	assert_int_equal(agent_drop(a, "x", &e), -1);
+	assert_int_equal(e.code, EPROTO);
+	agent_free(a);
+	close(sock);
 }
 
 int
@@ -276,6 +432,14 @@ main(void)
 		    an_overlay_names_its_lowers_and_carries_its_upper),
 		cmocka_unit_test(
 		    a_bad_source_or_target_never_leaves_the_worker),
+		cmocka_unit_test(
+		    requests_are_open_at_once_and_answered_in_any_order),
+		cmocka_unit_test(
+		    an_answer_that_nobody_waits_for_fails_all_who_wait),
+		cmocka_unit_test(
+		    deletions_wait_for_each_other_and_hold_up_nothing_else),
+		cmocka_unit_test(
+		    a_snapshot_is_asked_for_by_number_and_measured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

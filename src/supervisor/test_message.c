@@ -223,6 +223,26 @@ lowers_that_are_no_ids_are_refused(void **state)
 }
 
 static void
+a_snapshot_is_its_number_and_an_owner(void **state)
+{
+	struct message m = message_of(MESSAGE_MAKE, "");
+
+	(void)state;
+	m.body.snapshot.number = UINT64_MAX;
+	m.body.snapshot.with_work = 1;
+	assert_true(is_accepted(&m, 0));
+	assert_false(is_accepted(&m, 1));
+	m.body.snapshot.with_work = 2;
+	assert_false(is_accepted(&m, 0));
+	m.body.snapshot.with_work = 0;
+	m.body.snapshot.uid = UINT32_MAX;
+	assert_false(is_accepted(&m, 0));
+	m = message_of(MESSAGE_REMOVE, "");
+	assert_true(is_accepted(&m, 0));
+	assert_false(is_accepted(&m, 2));
+}
+
+static void
 an_unknown_kind_and_a_long_payload_are_refused(void **state)
 {
 	struct message m = message_of(MESSAGE_KINDS, "a");
@@ -249,6 +269,7 @@ main(void)
 		cmocka_unit_test(a_text_without_an_end_is_refused),
 		cmocka_unit_test(a_source_cannot_smuggle_mount_options),
 		cmocka_unit_test(lowers_that_are_no_ids_are_refused),
+		cmocka_unit_test(a_snapshot_is_its_number_and_an_owner),
 		cmocka_unit_test(
 		    an_unknown_kind_and_a_long_payload_are_refused),
 	};

@@ -4,7 +4,7 @@ load ../lib/common
 # The installed unit, pointing at the programs of the build folder.
 units() {
 	mkdir -p "$T/units"
-	cp "$top_srcdir/systemd/layerfsd.socket" "$T/units/"
+	cp "$top_srcdir"/systemd/*.socket "$T/units/"
 	sed "s|@sbindir[@]/layerfsd|$(program layerfsd)|" \
 		"$top_srcdir/systemd/layerfsd.service.in" >"$T/units/layerfsd.service"
 }
@@ -13,7 +13,7 @@ units() {
 	requires systemd-analyze
 	units
 	# It knows the manual of the system only, not the one in the build folder.
-	run systemd-analyze verify --man=no "$T"/units/layerfsd.{service,socket}
+	run systemd-analyze verify --man=no "$T"/units/*.{service,socket}
 	echo "$output"
 	[ "$status" = 0 ]
 	[ -z "$(grep -F "$T/units" <<<"$output")" ]
@@ -23,8 +23,12 @@ units() {
 	units
 	line=$(sed -n 's/^ExecStart=//p' "$T/units/layerfsd.service")
 	$line --version | grep -q '^layerfsd '
-	grep -q "^ListenStream=$(sed 's/.*--run //' <<<"$line")/control.sock$" \
-		"$T/units/layerfsd.socket"
+	dir=$(sed 's/.*--run //' <<<"$line")
+	for name in control snapshotter cri; do
+		unit=$(grep -l "^FileDescriptorName=$name$" "$T"/units/*.socket)
+		grep -q "^ListenStream=$dir/$name.sock$" "$unit"
+		grep -q "^SocketMode=0600$" "$unit"
+	done
 }
 
 @test "layerfsd takes the socket that systemd opened, with who already waits" {
@@ -36,4 +40,17 @@ units() {
 	inode=$(stat -c %i "$T/run/control.sock")
 	[ "$(layerfs --json version | jq -r .daemon.run)" = "$T/run" ]
 	[ "$(stat -c %i "$T/run/control.sock")" = "$inode" ]
+}
+
+@test "sockets that systemd opened are told apart by name" {
+	requires root systemd-socket-activate fuse jq
+	mkdir "$T/run"
+	start layerfsd systemd-socket-activate -l "$T/run/c" -l "$T/run/a" -l "$T/run/b" \
+		--fdname=cri:control:snapshotter \
+		"$(program layerfsd)" --root "$T/root" --run "$T/run"
+	wait_socket "$T/run/a"
+	ln -s a "$T/run/control.sock"
+	[ "$(layerfs --json version | jq -r .daemon.run)" = "$T/run" ]
+	[ ! -e "$T/run/cri.sock" ]
+	[ ! -e "$T/run/snapshotter.sock" ]
 }

@@ -237,6 +237,111 @@ start_tool() {
 	[ ! -e "$RUN/m/aa" ]
 }
 
+@test "a snapshot is root's, whatever is in it" {
+	start_tool
+	ask make "7 12 34"
+	[ "$(stat -c '%U %a' "$STORE/snapshots")" = "root 700" ]
+	[ "$(stat -c '%u:%g %a' "$STORE/snapshots/7/fs")" = "12:34 755" ]
+	run ask make "7 0 0"
+	[[ $output == "error 17 "* ]]
+	fs=$STORE/snapshots/7/fs
+	cp -a "$SOURCE/." "$fs"
+	printf x >"$fs/"$'new\nline'
+	ln -s / "$fs/root"
+	du -s --block-size=1 "$fs" >"$T/du"
+	find "$fs" -printf '%i\n' | sort -u | wc -l >"$T/inodes"
+	[ "$(ask measure 7)" = "ok $(cut -f1 "$T/du") $(cat "$T/inodes")" ]
+	! command -v chattr >/dev/null || chattr +i "$fs/empty" || true
+	ask remove 7
+	[ -z "$(ls "$STORE/snapshots")" ]
+	ask remove 7
+	[ -d /etc ]
+}
+
+@test "what is mounted in a snapshot is left alone" {
+	start_tool
+	ask make "7 0 0"
+	mkdir "$T/precious" "$STORE/snapshots/7/fs/point"
+	echo 1 >"$T/precious/file"
+	mount --bind "$T/precious" "$STORE/snapshots/7/fs/point"
+	[ "$(ask measure 7 | cut -d' ' -f3)" = 1 ]
+	run ask remove 7
+	[[ $output == "error 16 "*"something is mounted on point" ]]
+	[ -e "$T/precious/file" ]
+	umount "$STORE/snapshots/7/fs/point"
+	ask remove 7
+	[ -e "$T/precious/file" ]
+}
+
+# RUN on a mount of its own with this propagation.
+put_run_on() {
+	mount --bind "$RUN" "$RUN"
+	mount --make-private "$RUN"
+	mount "--make-$1" "$RUN"
+}
+
+count_mounts() { grep -c " $1 " "${2:-/proc/self/mountinfo}" || true; }
+
+# A namespace made before must see what is mounted later, once.
+sees_later_mounts() {
+	put_run_on "$1"
+	start_tool
+	unshare -m --propagation slave sleep 1000 3>&- &
+	other=$!
+	wait_for 20 eval '[ "$(readlink /proc/$other/ns/mnt)" != "$(readlink /proc/self/ns/mnt)" ]'
+	ask overlay aa
+	timeout 20 nsenter -t $other -m cmp "$RUN/m/aa/big" "$SOURCE/big"
+	[ "$(count_mounts "$RUN/m/aa")" = 1 ]
+	[ "$(count_mounts "$RUN/m/aa" /proc/$other/mountinfo)" = 1 ]
+	for _ in 1 2 3; do
+		stop mounttool KILL || true
+		start_tool
+		wait_for 20 cmp "$M/big" "$SOURCE/big"
+		[ "$(count_mounts "$RUN/m")" = 1 ]
+		[ "$(count_mounts "$RUN/s")" = 1 ]
+		[ "$(count_mounts "$M")" = 1 ]
+		timeout 20 nsenter -t $other -m cmp "$M/big" "$SOURCE/big"
+	done
+	stop mounttool
+	[ "$(mounts_under "$RUN")" = "" ]
+	[ "$(count_mounts "$M" /proc/$other/mountinfo)" = 0 ]
+	kill $other
+	umount "$RUN"
+}
+
+@test "a namespace made before sees what is mounted later" {
+	requires unshare nsenter
+	sees_later_mounts private
+}
+
+@test "the same where RUN lies on a shared mount" {
+	requires unshare nsenter
+	sees_later_mounts shared
+}
+
+@test "snapshots are seen by a short path, root's alone" {
+	start_tool
+	ask make "7 0 0"
+	[ "$RUN/s/7/fs" -ef "$STORE/snapshots/7/fs" ]
+	! setpriv --reuid 12345 --clear-groups ls "$RUN/s/7" || false
+	# the worker owns STORE, but cannot put another folder in the way
+	mv "$STORE/snapshots" "$STORE/away"
+	ln -s /etc "$STORE/snapshots"
+	[ "$RUN/s/7/fs" -ef "$STORE/away/7/fs" ]
+	mkdir "$T/merged"
+	mount -t overlay -o "lowerdir=$M,upperdir=$RUN/s/7/fs,workdir=$RUN/s/7/work" \
+		overlay "$T/merged"
+	echo new >"$T/merged/new"
+	[ "$(cat "$STORE/away/7/fs/new")" = new ]
+}
+
+@test "root has a socket for each protocol, for its owner only" {
+	start_tool
+	for name in control snapshotter cri; do
+		[ "$(stat -c '%F %a' "$RUN/$name.sock")" = "socket 600" ]
+	done
+}
+
 @test "relative paths mean what the caller meant" {
 	cd "$T"
 	start mounttool "$(program mounttool)" run store run
@@ -305,5 +410,11 @@ start_tool() {
 	inside mkdir "$RUN/m/aa/many/file-1"
 	inside "$T/mounttool" ask "$RUN" clone 1 "$T/target"
 	inside cmp "$T/target/big" "$SOURCE/big"
+	inside "$T/mounttool" ask "$RUN" make "7 0 0"
+	inside touch "$RUN/s/7/fs/new"
+	run inside "$T/mounttool" ask "$RUN" make "8 1000 1000"
+	[[ $output == "error 22 "*"uid 1000 or gid 1000 is not in this user namespace"* ]]
+	run inside ls "$RUN/s"
+	[ "$output" = 7 ]
 	grep -q '^CapBnd:.0000000000000000' "/proc/$(pgrep -P "$supervisor")/status"
 }

@@ -62,6 +62,54 @@ mounts() {
 	[ "$(layerfs images -q | uniq)" = "$DIGEST" ]
 }
 
+@test "an image without a name that is used is listed by its reference" {
+	start_fake '{"images": [{"ok": true, "images": [
+		{"image": "'$DIGEST'", "references": [], "label": "a:1",
+		 "holders": {"snapshot": 3, "podman": 1, "ship": 2},
+		 "layers": 1, "last_used": 0, "size": 1, "present": 1,
+		 "unique": 1}]}]}'
+	split layerfs images
+	[ "$(head -1 <<<"$out" | tr -s ' ')" = \
+		"REFERENCE IMAGE LAYERS SIZE PRESENT UNIQUE USED USED BY" ]
+	[[ $out == *"a:1 "*"never  "*"3 containerd snapshots"* ]]
+	[[ $out == *"1 podman layer"[,$'\n']* ]]
+	[[ $out == *"2 ships"* ]]
+}
+
+@test "what container runtimes use is listed below the mounts" {
+	start_fake '{"ls": [{"ok": true, "mounts": [], "users": [
+		{"image": "'$DIGEST'", "references": [], "label": "a:1",
+		 "holders": {"snapshot": 3}, "last_used": 1, "size": 2048,
+		 "present": 1}]}]}'
+	split layerfs ls
+	[[ $out == *"3 containerd snapshots  a:1 "*"2.0 KiB      <1%"* ]]
+	[ -z "$(layerfs ls -q)" ]
+}
+
+@test "each layer is explained: here, downloaded by a runtime, or absent" {
+	start_fake '{"explain": [{"ok": true, "reference": "host/a:1",
+		"image": "'$DIGEST'", "is_known": true, "holders": {"mount": 1},
+		"layer_list": [
+		{"layer": "'$DIGEST'", "is_here": true, "lazy": true, "reason": "",
+		 "format": "estargz", "blob_size": 1048576, "size": 10,
+		 "present": 5, "fallback": "a word of yesterday"},
+		{"layer": "'$DIGEST'", "is_here": false, "lazy": false,
+		 "reason": "no table", "blob_size": 10, "fallback": "too slow"},
+		{"layer": "'$DIGEST'", "is_here": false, "lazy": false,
+		 "reason": "no table", "blob_size": 10}]}]}'
+	split layerfs explain --plain-http host/a:1
+	[ "$status" = 0 ]
+	[[ $out == *"Used by:      1 mount"* ]]
+	[[ $out == *"Lazy:         1 of 3 layers"* ]]
+	[[ $out != *Known:* ]]
+	[[ $out =~ 0\ \ 001122334455\ \ here\ +yes\ \ \ estargz\ \ 1.0\ MiB\ +50% ]]
+	[[ $out =~ 1\ \ 001122334455\ \ downloaded\ \ no\ .*10\ B\ +too\ slow ]]
+	[[ $out =~ 2\ \ 001122334455\ \ absent\ +no\ .*10\ B\ +no\ table ]]
+	[[ $out != *yesterday* ]]
+	[ "$(asked_of explain .plain_http)" = true ]
+	layerfs explain --json host/a:1 | jq -e '.layer_list | length == 3'
+}
+
 @test "the store's state is shown with what each counter means" {
 	start_fake '{"stat": [{"ok": true, "store": {"data_bytes": 4096,
 		"present_bytes": 1, "objects": 3, "free_bytes": 12884902,

@@ -84,6 +84,14 @@ says() {
 	[ "$(asked_of pull .lazy)" = null ]
 }
 
+@test "rm says who keeps the image" {
+	start_fake '{"rm": [{"ok": true, "image": "sha256:1",
+		"freed_bytes": 0, "removed": false, "holders": {"podman": 2}}]}'
+	split layerfs rm a
+	[ "$status" = 0 ]
+	[ "$out" = "a: name removed, the image is used by 2 podman layers" ]
+}
+
 @test "of several images the ones that can be removed are" {
 	start_fake '{"rm": [{"ok": true, "image": "sha256:0",
 		"freed_bytes": 1024, "removed": true}]}'

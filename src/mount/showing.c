@@ -1,4 +1,4 @@
-#include "daemon/showing.h"
+#include "mount/showing.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -324,7 +324,8 @@ resume_showing(
 		err_set(e, ENOENT, "its mount did not survive");
 		return NULL;
 	}
-	w->image = catalog_open_known(s->catalog, &w->digest, label, e);
+	w->image = catalog_open_known(
+	    s->catalog, &w->digest, label, w->layer != IMAGE_MERGED, e);
 	if (w->image == NULL)
 		return NULL;
 	m = resume_image(s, w, u, e);

@@ -11,8 +11,8 @@
  * Any thread; the calls block on the supervisor, and on each other where two
  * want the same.
  */
-#ifndef DAEMON_SHOWING_H
-#define DAEMON_SHOWING_H
+#ifndef MOUNT_SHOWING_H
+#define MOUNT_SHOWING_H
 
 struct catalog;
 struct digest;

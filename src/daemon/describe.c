@@ -1,0 +1,170 @@
+#include "daemon/describe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "layer/catalog.h"
+#include "layer/image.h"
+#include "layer/layer.h"
+#include "store/map.h"
+#include "store/store.h"
+#include "base/descriptor.h"
+#include "base/doc.h"
+#include "base/err.h"
+
+void
+describe_layer(struct doc *o, const struct daemon *d, const struct layer *l)
+{
+	doc_set_string(o, "format", l->format);
+	doc_set_bool(o, "lazy", l->reason[0] == 0);
+	doc_set_string(o, "reason", l->reason);
+	doc_set_int(o, "size", l->size);
+	doc_set_int(o, "present", store_map_present(d->store, l->map));
+	doc_set_int(o, "files", l->files);
+}
+
+/* Layers that are not here have no more than what the manifest says. */
+struct doc *
+describe_layers(struct daemon *d, const struct image *i)
+{
+	struct doc *list = doc_new_array();
+
+	for (size_t k = 0; k < i->manifest.n_layers; k++) {
+		const struct descriptor *l = &i->manifest.layers[k];
+		struct doc *o = doc_new_object();
+
+		doc_set_string(o, "layer", DIGEST_TEXT(&l->digest));
+		doc_set_int(o, "blob_size", l->size);
+		if (i->layers[k] != NULL)
+			describe_layer(o, d, i->layers[k]);
+		else
+			doc_set_string(o, "missing", i->reasons[k]);
+		doc_append(list, o);
+	}
+	return list;
+}
+
+static void
+describe_sizes(struct doc *o, const struct image *i)
+{
+	struct image_sizes sizes;
+
+	image_sizes(i, &sizes);
+	doc_set_int(o, "size", sizes.size);
+	doc_set_int(o, "present", sizes.present);
+	doc_set_int(o, "unique", sizes.unique);
+}
+
+static struct doc *
+list_texts(const char *const *texts, size_t n)
+{
+	struct doc *list = doc_new_array();
+
+	for (size_t k = 0; k < n; k++)
+		doc_append(list, doc_new_string(texts[k]));
+	return list;
+}
+
+/* "snapshot/12" is one of the kind "snapshot". */
+struct doc *
+describe_holders(const struct known_image *k)
+{
+	struct doc *counts = doc_new_object();
+	char kind[32];
+
+	for (size_t n = 0; n < k->n_holders; n++) {
+		snprintf(kind, sizeof kind, "%.*s",
+		    (int)strcspn(k->holders[n], "/"), k->holders[n]);
+		doc_set_int(counts, kind, doc_int(doc_find(counts, kind)) + 1);
+	}
+	return counts;
+}
+
+/* What state.db says, and what the layers say that are here. */
+struct doc *
+describe_image(struct daemon *d, const struct known_image *k, bool with_layers)
+{
+	struct doc *o = doc_new_object();
+	struct err e = ERR_INIT;
+	struct image *i =
+	    catalog_open_known(d->catalog, &k->manifest, k->label, true, &e);
+
+	doc_set_string(o, "image", DIGEST_TEXT(&k->manifest));
+	doc_set_string(o, "label", k->label);
+	doc_set(o, "references", list_texts(k->names, k->n_names));
+	doc_set(o, "holders", describe_holders(k));
+	doc_set_int(o, "last_used", k->last_used_s);
+	doc_set_int(o, "resolved", k->resolved_s);
+	if (i == NULL) {
+		doc_set_string(o, "problem", e.msg);
+		return o;
+	}
+	doc_set_int(o, "layers", i->manifest.n_layers);
+	describe_sizes(o, i);
+	if (with_layers)
+		doc_set(o, "layer_list", describe_layers(d, i));
+	image_unref(i);
+	return o;
+}
+
+struct picking {
+	const struct digest *manifest;
+	struct doc *(*describe)(void *ctx, const struct known_image *k);
+	void *ctx;
+	struct doc *found;
+};
+
+static int
+pick(void *ctx, const struct known_image *k)
+{
+	struct picking *p = ctx;
+
+	if (!digest_equal(&k->manifest, p->manifest))
+		return 0;
+	p->found = p->describe(p->ctx, k);
+	return 1;
+}
+
+static struct doc *
+describe_one(struct daemon *d, struct picking *p, struct err *e)
+{
+	if (catalog_each_known(d->catalog, pick, p, e) < 0)
+		return NULL;
+	if (p->found == NULL)
+		err_set(e, ENOENT, "image %s is not here",
+		    DIGEST_TEXT(p->manifest));
+	return p->found;
+}
+
+static struct doc *
+with_layers(void *ctx, const struct known_image *k)
+{
+	return describe_image(ctx, k, true);
+}
+
+struct doc *
+describe_manifest(
+    struct daemon *d, const struct digest *manifest, struct err *e)
+{
+	struct picking p = { manifest, with_layers, d, NULL };
+
+	return describe_one(d, &p, e);
+}
+
+static struct doc *
+only_holders(void *ctx, const struct known_image *k)
+{
+	(void)ctx;
+	return describe_holders(k);
+}
+
+struct doc *
+describe_manifest_holders(
+    struct daemon *d, const struct digest *manifest, struct err *e)
+{
+	struct picking p = { manifest, only_holders, NULL, NULL };
+
+	return describe_one(d, &p, e);
+}

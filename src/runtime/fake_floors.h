@@ -1,0 +1,45 @@
+/* What the snapshotter stands on, for tests: a catalog with one image of up to
+ * four layers, showings, and a supervisor that counts folders.  Linked instead
+ * of layer/, mount/ and supervisor/.
+ */
+#ifndef RUNTIME_FAKE_FLOORS_H
+#define RUNTIME_FAKE_FLOORS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+
+enum { FAKE_LAYERS_MAX = 4, FAKE_FOLDERS_MAX = 64 };
+
+struct fake_floors {
+	/* The image: "127.0.0.1:5000/fake:1". */
+	unsigned n_layers;
+	bool is_missing[FAKE_LAYERS_MAX]; /* the layer could not be opened */
+	bool is_away;                     /* the registry fails */
+	bool is_known;                    /* catalog_find_chain() has it */
+	_Atomic bool is_stalled;          /* the registry does not answer */
+
+	/* What was done. */
+	_Atomic unsigned openings;
+	_Atomic unsigned fallbacks;
+	char reason[200];   /* the last */
+	_Atomic int images; /* references to it */
+	_Atomic int holds;
+	_Atomic int showings;               /* users */
+	unsigned folders[FAKE_FOLDERS_MAX]; /* 1: fs, 2: and work */
+	uint32_t uid, gid;                  /* of the last */
+	unsigned measured;
+	bool is_full;      /* making folders fails */
+	bool has_survived; /* showings can be resumed */
+};
+
+extern struct fake_floors fake;
+
+#define FAKE_REFERENCE "127.0.0.1:5000/fake:1"
+
+struct digest fake_manifest(void);
+struct digest fake_layer(unsigned layer);
+struct digest fake_chain(unsigned layer);
+
+#endif

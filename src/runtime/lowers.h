@@ -1,0 +1,52 @@
+/* The lower folders of snapshots in use, and the showings behind those that are
+ * layers of images.
+ *
+ * A chain that is an image, whole and remote, has one lower folder: the merged
+ * index.  Any other has one a link: RUN/s/NUMBER/fs, or a showing of its layer.
+ *
+ *	lowers_take()   the snapshot is made, or its mounts are asked for
+ *	lowers_end()    it is committed or removed: never blocks
+ *	lowers_reap()   what has ended is unmounted, where nobody else has it
+ *
+ * Any thread; all but lowers_end() may block.
+ */
+#ifndef RUNTIME_LOWERS_H
+#define RUNTIME_LOWERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+
+struct catalog;
+struct chain;
+struct err;
+struct lowers;
+struct showings;
+
+/* The parts are borrowed. */
+struct lowers *lowers_new(
+    struct showings *s, struct catalog *c, const char *run_path, struct err *e);
+/* The showings stay, for the next worker. */
+void lowers_free(struct lowers *l);
+
+struct lower_paths {
+	char **at; /* the top one first */
+	size_t n;
+};
+#define AUTO_LOWER_PATHS CLEANUP(lower_paths_release)
+void lower_paths_release(struct lower_paths *p);
+
+/* The lower folders of snapshot `number`, which has the chain below it. They
+ * stay until lowers_end(); asking again is fine. */
+int lowers_take(struct lowers *l, uint64_t number, const struct chain *c,
+    struct lower_paths *out, struct err *e);
+/* After a restart of the worker, before showings_drop_unclaimed(): as above,
+ * for what an earlier life showed.  ENOENT: a mount did not survive. */
+int lowers_resume(
+    struct lowers *l, uint64_t number, const struct chain *c, struct err *e);
+
+void lowers_end(struct lowers *l, uint64_t number);
+void lowers_reap(struct lowers *l);
+
+#endif

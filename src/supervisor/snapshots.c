@@ -1,0 +1,106 @@
+#include "supervisor/snapshots.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/fs.h"
+
+enum { NAME_SIZE = 24 };
+
+/* A number is all that the worker may choose of a name. */
+static const char *
+name_of(char name[NAME_SIZE], uint64_t number)
+{
+	snprintf(name, NAME_SIZE, "%ju", (uintmax_t)number);
+	return name;
+}
+
+static int
+open_folder(int dir, const char *name)
+{
+	return openat(
+	    dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* The modes are what containerd's own snapshotter gives; umask has no say. */
+static int
+make_folder(int dir, const char *name, mode_t mode, struct err *e)
+{
+	AUTO_CLOSE int fd = -1;
+
+	if (mkdirat(dir, name, mode) != 0 ||
+	    (fd = open_folder(dir, name)) < 0 || fchmod(fd, mode) != 0)
+		return err_sys(e, "make folder %s", name);
+	return take_fd(&fd);
+}
+
+static int
+give_away(int fd, const struct agent_snapshot_options *o, struct err *e)
+{
+	if (fchown(fd, o->uid, o->gid) == 0)
+		return 0;
+	if (errno == EINVAL)
+		return err_set(e, EINVAL,
+		    "uid %u or gid %u is not in this user namespace (see "
+		    "/etc/subuid and /etc/subgid)",
+		    o->uid, o->gid);
+	return err_sys(e, "give fs to %u:%u", o->uid, o->gid);
+}
+
+static int
+fill(int dir, const char *name, const struct agent_snapshot_options *o,
+    struct err *e)
+{
+	AUTO_CLOSE int own = make_folder(dir, name, 0755, e);
+	AUTO_CLOSE int fs = -1;
+	AUTO_CLOSE int work = -1;
+
+	if (own < 0 || (fs = make_folder(own, "fs", 0755, e)) < 0 ||
+	    give_away(fs, o, e) != 0)
+		return -1;
+	if (o->with_work && (work = make_folder(own, "work", 0711, e)) < 0)
+		return -1;
+	return 0;
+}
+
+int
+snapshot_make(int dir, uint64_t number, const struct agent_snapshot_options *o,
+    struct err *e)
+{
+	char name[NAME_SIZE];
+	struct err ignored;
+
+	if (fill(dir, name_of(name, number), o, e) == 0)
+		return 0;
+	if (e->code != EEXIST)
+		fs_remove_tree(dir, name, &ignored);
+	return err_wrap(e, "snapshot %s", name);
+}
+
+int
+snapshot_remove(int dir, uint64_t number, struct err *e)
+{
+	char name[NAME_SIZE];
+
+	if (fs_remove_tree(dir, name_of(name, number), e) != 0)
+		return err_wrap(e, "remove snapshot");
+	return 0;
+}
+
+int
+snapshot_measure(int dir, uint64_t number, struct fs_usage *out, struct err *e)
+{
+	char name[NAME_SIZE];
+	AUTO_CLOSE int own = open_folder(dir, name_of(name, number));
+
+	if (own < 0)
+		return err_sys(e, "snapshot %s", name);
+	if (fs_measure_tree(own, "fs", out, e) != 0)
+		return err_wrap(e, "measure snapshot %s", name);
+	return 0;
+}
