@@ -97,7 +97,7 @@ size_of() { images layers "$1" | awk -v n="$2" 'NR == n + 1 { print $2 }'; }
 	requires_layerfs
 	layerfs explain "$METERED/box:gzip"
 	layerfs --json explain "$METERED/box:gzip" |
-		jq -e '.layers | length == 2 and all(.lazy == false and (.reason | length > 0))'
+		jq -e '.layer_list | length == 2 and all((.lazy | not) and (.fallback | length > 0))'
 }
 
 @test "explain says that a lazy layer is lazy" {
@@ -105,14 +105,14 @@ size_of() { images layers "$1" | awk -v n="$2" 'NR == n + 1 { print $2 }'; }
 	lazy_pull "$METERED/box-zc:1"
 	layerfs explain "$METERED/box-zc:1"
 	layerfs --json explain "$METERED/box-zc:1" |
-		jq -e '.layers | length == 2 and all(.lazy)'
+		jq -e '.layer_list | length == 2 and all(.lazy and .fallback == null)'
 }
 
 @test "a lazy base below a plain top" {
 	lazy_pull "$METERED/lazy:base"
 	box_is_right "$METERED/lazy:base"
 	requires_layerfs
-	[ "$(layerfs --json explain "$METERED/lazy:base" | jq -c '[.layers[].lazy]')" = '[true,false]' ]
+	[ "$(layerfs --json explain "$METERED/lazy:base" | jq -c '[.layer_list[].lazy]')" = '[true,false]' ]
 }
 
 @test "the base of a mixed chain is not fetched whole" {
