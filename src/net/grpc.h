@@ -7,7 +7,7 @@
  * the rest of its connection goes on meanwhile.
  *
  *	loop thread    grpc_server_*
- *	any thread     grpc_call_*
+ *	any thread     grpc_call_*, which take a lock of RANK_LEAF
  *
  * A call lives so:
  *
