@@ -342,15 +342,15 @@ doc_set_bool(struct doc *o, const char *key, bool v)
 }
 
 void
-doc_append(struct doc *array, struct doc *take)
-{
-	assert(json_array_append_new(MUT(array), MUT(take)) == 0);
-}
-
-void
 doc_remove(struct doc *o, const char *key)
 {
 	json_object_del(MUT(o), key);
+}
+
+void
+doc_append(struct doc *array, struct doc *take)
+{
+	assert(json_array_append_new(MUT(array), MUT(take)) == 0);
 }
 
 char *

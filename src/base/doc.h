@@ -92,9 +92,9 @@ void doc_set(struct doc *o, const char *key, struct doc *take);
 void doc_set_string(struct doc *o, const char *key, const char *s);
 void doc_set_int(struct doc *o, const char *key, int64_t v);
 void doc_set_bool(struct doc *o, const char *key, bool v);
-void doc_append(struct doc *array, struct doc *take);
 /* Absent is fine. */
 void doc_remove(struct doc *o, const char *key);
+void doc_append(struct doc *array, struct doc *take);
 
 /* Compact text, or indented by two spaces.  Aborts on no memory; the caller
  * frees. */

@@ -143,8 +143,7 @@ open_network(struct daemon *d, struct inheritance *i, struct err *e)
 	d->registry = registry_new(&r, e);
 	if (d->registry == NULL)
 		return -1;
-	d->secrets =
-	    secrets_new(d->agent, d->registry, take_fd(&i->secrets), e);
+	d->secrets = secrets_new(d->registry, take_fd(&i->secrets), e);
 	if (d->secrets == NULL)
 		return -1;
 	d->fetcher = fetcher_new(d->store, &f, e);

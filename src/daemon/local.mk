@@ -13,6 +13,7 @@ layerfsd_SOURCES = \
 	%D%/op_explain.c %D%/op_look.c %D%/op_mount.c \
 	%D%/ops.c %D%/ops.h \
 	%D%/rpc.c %D%/rpc.h \
+	%D%/secret_file.c %D%/secret_file.h \
 	%D%/secrets.c %D%/secrets.h
 layerfsd_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"'
 layerfsd_LDADD = $(RUNTIME_LIBS)
@@ -20,9 +21,11 @@ include_layerfsdir = $(includedir)/layerfs
 include_layerfs_HEADERS = include/layerfs/control.h
 
 if HAVE_CMOCKA
-check_PROGRAMS += %D%/test_config %D%/test_mountinfo
+check_PROGRAMS += %D%/test_config %D%/test_mountinfo %D%/test_secret_file
 %C%_test_config_SOURCES = %D%/test_config.c %D%/config.c
 %C%_test_config_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+%C%_test_secret_file_SOURCES = %D%/test_secret_file.c %D%/secret_file.c
+%C%_test_secret_file_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_mountinfo_SOURCES = %D%/test_mountinfo.c %D%/mountinfo.c
 %C%_test_mountinfo_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 endif

@@ -4,27 +4,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "daemon/secret_file.h"
 #include "registry/credential.h"
 #include "registry/registry.h"
-#include "supervisor/agent.h"
+#include "base/bytes.h"
 #include "base/doc.h"
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/limits.h"
 #include "base/lock.h"
 #include "base/log.h"
 
-#define HELD_NAME "secrets"
-
 struct secrets {
-	struct agent *agent;
 	struct registry *registry;
 
 	struct lock lock; /* guards what follows */
-	struct doc *all;  /* "host/repository" -> {host, repository, ...} */
+	struct doc *all;  /* "host/repository" -> {host, ...} */
+	struct cond written;
+	bool is_writing; /* whoever does has the file */
+	struct secret_file file;
 };
 
 static void
@@ -40,63 +39,146 @@ optional(const struct doc *o, const char *key)
 	return (char *)doc_string(doc_find(o, key));
 }
 
-/* A fresh memfd each time: the supervisor's duplicate shares the old one's
- * bytes, and half a write must not be what it keeps. */
-static int
-hold_all(struct secrets *s, struct err *e)
+static struct doc *
+new_entry(const char *host, const char *repository, const struct credential *c)
 {
-	AUTO_FREE char *text = NULL;
-	AUTO_CLOSE int fd = memfd_create(HELD_NAME, MFD_CLOEXEC);
-	size_t n;
-	int rc;
+	struct doc *o = doc_new_object();
 
-	if (fd < 0)
-		return err_sys(e, "memory for credentials");
-	{
-		LOCK_SCOPE(&s->lock);
-		text = doc_to_json(s->all, false);
-	}
-	n = strlen(text);
-	rc = fs_pwrite(fd, text, n, 0, e);
-	if (rc == 0)
-		rc = agent_hold(s->agent, HELD_NAME, fd, NULL, 0, e);
-	explicit_bzero(text, n);
-	return rc;
+	doc_set_string(o, "host", host);
+	doc_set_string(o, "repository", repository);
+	set_optional(o, "username", c->username);
+	set_optional(o, "password", c->password);
+	set_optional(o, "identity_token", c->identity_token);
+	return o;
 }
+
+static bool
+is_equal(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool
+is_known(const struct doc *entry, const struct credential *c)
+{
+	return entry != NULL &&
+	       is_equal(optional(entry, "username"), c->username) &&
+	       is_equal(optional(entry, "password"), c->password) &&
+	       is_equal(optional(entry, "identity_token"), c->identity_token);
+}
+
+/* ---- with the lock held ---- */
+
+static void
+drop(struct secrets *s, const char *key)
+{
+	struct doc *entry = doc_find(s->all, key);
+
+	if (entry != NULL)
+		doc_wipe(entry);
+	doc_remove(s->all, key);
+}
+
+/* Members keep their order, so the first is the one set longest ago. */
+static void
+drop_oldest(struct secrets *s)
+{
+	AUTO_FREE char *oldest = NULL;
+
+	doc_for_each(s->all, key, entry) {
+		(void)entry;
+		oldest = strdup(key);
+		break;
+	}
+	if (oldest != NULL)
+		drop(s, oldest);
+}
+
+/* As text that the file takes. */
+static char *
+to_text(struct secrets *s)
+{
+	for (;;) {
+		char *text = doc_to_json(s->all, false);
+		size_t n = strlen(text);
+
+		if (n <= SECRET_FILE_MAX)
+			return text;
+		explicit_bzero(text, n);
+		free(text);
+		drop_oldest(s);
+	}
+}
+
+/* ---- keeping ---- */
 
 enum { KEY_SIZE = LIMIT_REFERENCE_BYTES + 2 };
 
-static const char *
+static void
 make_key(char key[KEY_SIZE], const char *host, const char *repository)
 {
 	snprintf(key, KEY_SIZE, "%s/%s", host, repository);
-	return key;
 }
 
 bool
 secrets_have(struct secrets *s, const char *host, const char *repository)
 {
 	char key[KEY_SIZE];
-	LOCK_SCOPE(&s->lock);
 
-	return doc_find(s->all, make_key(key, host, repository)) != NULL;
+	make_key(key, host, repository);
+	LOCK_SCOPE(&s->lock);
+	return doc_find(s->all, key) != NULL;
 }
 
-static void
+/* False when it is there already. */
+static bool
 keep(struct secrets *s, const char *host, const char *repository,
     const struct credential *c)
 {
-	struct doc *o = doc_new_object();
 	char key[KEY_SIZE];
 
 	make_key(key, host, repository);
-	doc_set_string(o, "host", host);
-	doc_set_string(o, "repository", repository);
-	set_optional(o, "username", c->username);
-	set_optional(o, "password", c->password);
-	set_optional(o, "identity_token", c->identity_token);
 	LOCK_SCOPE(&s->lock);
-	doc_set(s->all, key, o);
+	if (is_known(doc_find(s->all, key), c))
+		return false;
+	drop(s, key);
+	doc_set(s->all, key, new_entry(host, repository, c));
+	while (doc_count(s->all) > SECRETS_MAX)
+		drop_oldest(s);
+	return true;
+}
+
+/* What there is when it is this thread's turn: the file is the newest then. */
+static char *
+begin_writing(struct secrets *s)
+{
+	LOCK_SCOPE(&s->lock);
+	while (s->is_writing)
+		cond_wait(&s->written, &s->lock);
+	s->is_writing = true;
+	return to_text(s);
+}
+
+static void
+end_writing(struct secrets *s)
+{
+	LOCK_SCOPE(&s->lock);
+	s->is_writing = false;
+	cond_broadcast(&s->written);
+}
+
+/* The request that brought them goes on without. */
+static void
+write_all(struct secrets *s)
+{
+	AUTO_FREE char *text = begin_writing(s);
+	size_t n = strlen(text);
+	struct err e;
+
+	if (secret_file_write(&s->file, text, n, &e) < 0)
+		log_warn("credentials will not outlive this worker: %s", e.msg);
+	end_writing(s);
+	explicit_bzero(text, n);
 }
 
 int
@@ -105,9 +187,12 @@ secrets_set(struct secrets *s, const char *host, const char *repository,
 {
 	if (registry_set_credential(s->registry, host, repository, c, e) < 0)
 		return -1;
-	keep(s, host, repository, c);
-	return hold_all(s, e);
+	if (keep(s, host, repository, c))
+		write_all(s);
+	return 0;
 }
+
+/* ---- starting and ending ---- */
 
 static int
 restore_one(struct secrets *s, const struct doc *o, struct err *e)
@@ -127,21 +212,10 @@ restore_one(struct secrets *s, const struct doc *o, struct err *e)
 }
 
 static int
-restore_all(struct secrets *s, int fd, struct err *e)
+restore_all(struct secrets *s, const struct buf *text, struct err *e)
 {
-	AUTO_FREE char *text = NULL;
-	off_t n = lseek(fd, 0, SEEK_END);
-	struct doc *all;
+	struct doc *all = doc_parse_json(text->data, text->len, e);
 
-	if (n <= 0 || n > LIMIT_CONFIG_FILE_BYTES)
-		return 0;
-	text = malloc(n);
-	if (text == NULL)
-		return err_set(e, ENOMEM, "credentials");
-	if (fs_pread(fd, text, n, 0, e) < 0)
-		return -1;
-	all = doc_parse_json(text, n, e);
-	explicit_bzero(text, n);
 	if (all == NULL)
 		return -1;
 	doc_unref(s->all);
@@ -154,23 +228,41 @@ restore_all(struct secrets *s, int fd, struct err *e)
 	return 0;
 }
 
-struct secrets *
-secrets_new(struct agent *a, struct registry *r, int held_fd, struct err *e)
+static void
+restore(struct secrets *s)
 {
-	AUTO_CLOSE int fd = held_fd;
-	struct secrets *s = calloc(1, sizeof *s);
-	struct err failure = ERR_INIT;
+	struct buf text = BUF_INIT(SECRET_FILE_MAX);
+	struct err e;
 
+	if (secret_file_read(&s->file, &text, &e) < 0 ||
+	    (text.len > 0 && restore_all(s, &text, &e) < 0))
+		log_warn("credentials of earlier are lost: %s", e.msg);
+	if (text.data != NULL)
+		explicit_bzero(text.data, text.cap);
+	buf_release(&text);
+}
+
+struct secrets *
+secrets_new(struct registry *r, int fd, struct err *e)
+{
+	AUTO_CLOSE int taken = fd;
+	struct secrets *s;
+
+	if (fd < 0) {
+		err_set(e, EINVAL, "the supervisor gave no file of secrets");
+		return NULL;
+	}
+	s = calloc(1, sizeof *s);
 	if (s == NULL) {
 		err_set(e, ENOMEM, "credentials");
 		return NULL;
 	}
-	s->agent = a;
 	s->registry = r;
+	s->file.fd = take_fd(&taken);
 	s->all = doc_new_object();
 	lock_init(&s->lock, RANK_LEAF);
-	if (fd >= 0 && restore_all(s, fd, &failure) < 0)
-		log_warn("credentials of the last worker: %s", failure.msg);
+	cond_init(&s->written);
+	restore(s);
 	return s;
 }
 
@@ -179,7 +271,10 @@ secrets_free(struct secrets *s)
 {
 	if (s == NULL)
 		return;
+	doc_wipe(s->all);
 	doc_unref(s->all);
+	close(s->file.fd);
+	cond_destroy(&s->written);
 	lock_destroy(&s->lock);
 	free(s);
 }

@@ -40,7 +40,7 @@ int agent_ready(struct agent *a, struct err *e);
  * held.  Takes the descriptor out: it is the caller's now (the supervisor keeps
  * its own until agent_drop).  False when there is none left. */
 struct held {
-	char name[AGENT_NAME_MAX + 1]; /* "control", "fuse:ID", "secrets" */
+	char name[AGENT_NAME_MAX + 1]; /* see supervisor.h; "fuse:ID" */
 	int fd;
 	uint8_t payload[AGENT_PAYLOAD_MAX];
 	size_t payload_len;

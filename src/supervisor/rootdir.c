@@ -36,6 +36,24 @@ open_folder(int root, const char *name, struct err *e)
 	return take_fd(&fd);
 }
 
+/* Another name of it might be a file that is somebody's, so one it is.
+ * O_NONBLOCK: it may be anything. */
+static int
+open_file(int root, const char *name, struct err *e)
+{
+	AUTO_CLOSE int fd = openat(root, name,
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return err_sys(e, "open ROOT/%s", name);
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || !is_own(&st))
+		return err_set(e, EACCES,
+		    "ROOT/%s is not a file of this user's alone: remove it",
+		    name);
+	return take_fd(&fd);
+}
+
 static int
 lock(int root, const char *path, struct err *e)
 {
@@ -67,7 +85,8 @@ rootdir_open(struct rootdir *r, struct account *a,
 {
 	*r = ROOTDIR_NONE;
 	r->dir = account_open_root(a, o->root, o->user, e);
-	if (r->dir >= 0 && (!a->is_root || open_folders(r, o->root, e) == 0))
+	if (r->dir >= 0 && (!a->is_root || open_folders(r, o->root, e) == 0) &&
+	    (r->secrets = open_file(r->dir, "secrets", e)) >= 0)
 		return 0;
 	rootdir_close(r);
 	return -1;
@@ -76,6 +95,7 @@ rootdir_open(struct rootdir *r, struct account *a,
 void
 rootdir_close(struct rootdir *r)
 {
+	cleanup_close(&r->secrets);
 	cleanup_close(&r->snapshots);
 	cleanup_close(&r->uppers);
 	cleanup_close(&r->lock);

@@ -4,8 +4,10 @@
  *
  *	ROOT/upper      0700  temporary upper layers
  *	ROOT/snapshots  0700  what containers write (supervisor/snapshots.h)
+ *	ROOT/secrets    0600  credentials (daemon/secrets.h): opened here, read
+ *	                      and written by the worker only
  *
- * A user's own daemon has none.
+ * A user's own daemon has the last only.
  */
 #ifndef SUPERVISOR_ROOTDIR_H
 #define SUPERVISOR_ROOTDIR_H
@@ -20,9 +22,11 @@ struct rootdir {
 	int lock; /* ROOT/upper, held (flock) while a supervisor lives */
 	int uppers;
 	int snapshots;
+
+	int secrets;
 };
 
-#define ROOTDIR_NONE ((struct rootdir){ -1, -1, -1, -1 })
+#define ROOTDIR_NONE ((struct rootdir){ -1, -1, -1, -1, -1 })
 
 /* Decides who the worker is, too (supervisor/drop.h).  EBUSY when another
  * supervisor has it; EACCES where what is root's own is somebody else's. On

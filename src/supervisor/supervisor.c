@@ -439,6 +439,7 @@ hold_what_is_open(struct supervisor *s, struct err *e)
 {
 	if (hold_put_copy(&s->holds, "root", s->root.dir, e) != 0 ||
 	    hold_config(s, e) != 0 ||
+	    hold_put_copy(&s->holds, "secrets", s->root.secrets, e) != 0 ||
 	    hold_put_copy(&s->holds, "control", s->run.control, e) != 0)
 		return -1;
 	if (!s->account.is_root)

@@ -34,9 +34,9 @@ struct supervisor_options {
 };
 
 /* Opens RUN's sockets (or takes systemd's, LISTEN_FDS) and holds them as
- * "control" and, where root, "snapshotter" and "cri"; holds ROOT as "root"; and
- * runs until it is told to end.  Only one may run on a RUN, and where root on a
- * ROOT: EBUSY.  Returns 0 after an orderly end. */
+ * "control" and, where root, "snapshotter" and "cri"; holds ROOT as "root", and
+ * its file "secrets"; and runs until it is told to end.  Only one may run on a
+ * RUN, and where root on a ROOT: EBUSY.  Returns 0 after an orderly end. */
 int supervisor_run(const struct supervisor_options *o, struct err *e);
 
 #endif

@@ -17,7 +17,7 @@ setup() {
 tool() { "$(program mounttool)" "$@"; }
 ask() { tool ask "$RUN" "$@"; }
 open_gate() { touch "$STORE/gate"; }
-worker() { pgrep -P "$(pid_of mounttool)"; }
+worker() { pgrep -P "$(pid_of mounttool)" -f -- --worker-fd; }
 are_waiting() { [ "$(ask waiting)" = "ok $1" ]; }
 is_another_worker() { [ -n "$(worker)" ] && [ "$(worker)" != "$1" ]; }
 

@@ -122,6 +122,47 @@ teardown() { teardown_faults; }
 	is_good "$T/mnt"
 }
 
+login() {
+	mkdir -p "$HOME/.docker"
+	printf '{"auths":{"%s":{"auth":"%s"}}}' "$FAKE" "$(printf me:secret | base64)" \
+		>"$HOME/.docker/config.json"
+}
+
+@test "credentials outlive the daemon, in a file that is root's alone" {
+	stop fake || true
+	start_fake --basic me:secret
+	login
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	layerfs unmount "$T/mnt"
+	rm -r "$HOME/.docker"
+	[ "$(stat -c '%U %a' "$ROOT/secrets")" = "root 600" ]
+
+	stop layerfsd
+	start_daemon --config "$T/layerfs.toml"
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	is_good "$T/mnt"
+	layerfs unmount "$T/mnt"
+
+	stop layerfsd
+	head -c 1000 /dev/urandom >"$ROOT/secrets"
+	start_daemon --config "$T/layerfs.toml"
+	wait_for 10 grep "credentials of earlier are lost: " "$T/log/layerfsd"
+	login
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	! grep -r secret "$T/log/layerfsd" || false
+}
+
+@test "a file of credentials that is not root's alone is refused" {
+	stop layerfsd
+	ln "$ROOT/secrets" "$ROOT/other"
+	run "$(program layerfsd)" --root "$ROOT" --run "$RUN"
+	[ "$status" = 1 ]
+	[[ $output == *"ROOT/secrets is not a file of this user's alone"* ]]
+}
+
+# What a daemon has for itself, once.
+only_runs_own_mounts() { [ "$(mounts_under "$T")" = "$RUN/s"$'\n'"$RUN/m" ]; }
+
 @test "a daemon killed with its worker leaves nothing to the next" {
 	layerfs mount "$FAKE/app:good" "$T/mnt"
 	worker=$(worker_pid)
@@ -130,7 +171,7 @@ teardown() { teardown_faults; }
 	rm "$T/pid/layerfsd"
 	start_daemon --config "$T/layerfs.toml"
 	wait_for 5 nothing_mounted
-	[ -z "$(mounts_under "$T")" ]
+	wait_for 5 only_runs_own_mounts
 	layerfs mount "$FAKE/app:good" "$T/mnt"
 	is_good "$T/mnt"
 }

@@ -59,7 +59,8 @@ sanitizer_reports() {
 		"$T"/log/layerfsd* || true
 }
 
-worker_pid() { pgrep -P "$(pid_of layerfsd)"; }
+# Not a process that mounts something for it.
+worker_pid() { pgrep -P "$(pid_of layerfsd)" -f -- --worker-fd; }
 
 # A new worker answers.
 kill_worker() {
@@ -88,7 +89,7 @@ mount_count() { layerfs --json ls | jq '.mounts | length'; }
 # Everything is as if the command had never been.
 nothing_mounted() {
 	! is_mounted "$T/mnt" && [ "$(mount_count)" = 0 ] &&
-		[ -z "$(ls "$RUN/m")" ] && [ -z "$(mounts_under "$RUN")" ]
+		[ -z "$(ls "$RUN/m")" ] && [ -z "$(mounts_under "$RUN/m")" ]
 }
 
 # refused REFERENCE TEXT...: its mount fails by itself with status 1, says each
