@@ -27,6 +27,12 @@ setup() {
 	peer stalled_readers 30
 }
 
+@test "requests that never end hold 64 MiB of a connection and no more" {
+	serve
+	peer hoard
+	[ "$(awk '/VmHWM/ { print $2 }' "/proc/$(pid_of server)/status")" -lt 160000 ]
+}
+
 @test "garbage closes its connection and no other" {
 	serve
 	[ "$(peer garbage)" = fine ]
