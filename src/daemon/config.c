@@ -92,6 +92,10 @@ static const struct key keys[] = {
 	NUMBER("snapshotter", prepare_timeout_ms, 20000, 100, 600000,
 	    "how long a container runtime's pull waits for a registry before "
 	    "the runtime downloads by itself"),
+	TEXT("cri", "containerd", cri_containerd, "",
+	    "containerd's socket: RUN/cri.sock forwards to it what kubelet "
+	    "asks of images, and layerfs pulls with kubelet's credentials; "
+	    "empty: do not"),
 };
 
 enum { N_KEYS = sizeof keys / sizeof *keys };

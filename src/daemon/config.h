@@ -34,6 +34,8 @@ struct config {
 	int64_t whole_layer_bytes;
 	int64_t small_layer_bytes;
 	int64_t prepare_timeout_ms;
+
+	char *cri_containerd; /* "": no proxy */
 };
 
 /* Where it is looked for unless the command line says otherwise. */

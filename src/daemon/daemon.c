@@ -37,8 +37,9 @@ struct inheritance {
 	int config;
 	int listener;
 	int snapshotter;
+	int cri;
 	int secrets;
-	struct held *sessions; /* "fuse:ID", "rpc:SERIAL" */
+	struct held *sessions; /* "fuse:ID" and runtimes' connections */
 	size_t n_sessions;
 };
 
@@ -56,9 +57,9 @@ inherit_session(struct inheritance *i, const struct held *h, struct err *e)
 }
 
 static bool
-is_of_kind(const struct held *h, const char *kind)
+is_fuse(const struct held *h)
 {
-	return strncmp(h->name, kind, strlen(kind)) == 0;
+	return strncmp(h->name, "fuse:", strlen("fuse:")) == 0;
 }
 
 /* Who a held descriptor is for, by its name; NULL: nobody. */
@@ -73,6 +74,8 @@ heir_of(struct inheritance *i, const char *name)
 		return &i->listener;
 	if (strcmp(name, "snapshotter") == 0)
 		return &i->snapshotter;
+	if (strcmp(name, "cri") == 0)
+		return &i->cri;
 	if (strcmp(name, "secrets") == 0)
 		return &i->secrets;
 	return NULL;
@@ -88,7 +91,7 @@ inherit(struct inheritance *i, struct agent *a, struct err *e)
 
 		if (heir != NULL)
 			*heir = h.fd;
-		else if (!is_of_kind(&h, "fuse:") && !is_of_kind(&h, "rpc:"))
+		else if (!is_fuse(&h) && !rpc_is_connection(&h))
 			close(h.fd);
 		else if (inherit_session(i, &h, e) < 0)
 			return -1;
@@ -106,6 +109,7 @@ disinherit(struct inheritance *i)
 	cleanup_close(&i->config);
 	cleanup_close(&i->listener);
 	cleanup_close(&i->snapshotter);
+	cleanup_close(&i->cri);
 	cleanup_close(&i->secrets);
 }
 
@@ -222,7 +226,7 @@ static int
 resume_mounts(struct daemon *d, struct inheritance *i, struct err *e)
 {
 	for (size_t k = 0; k < i->n_sessions; k++)
-		if (is_of_kind(&i->sessions[k], "fuse:")) {
+		if (is_fuse(&i->sessions[k])) {
 			showings_add_held(d->showings, &i->sessions[k]);
 			i->sessions[k].fd = -1;
 		}
@@ -240,12 +244,11 @@ open_rpc(struct daemon *d, struct inheritance *i, struct err *e)
 {
 	if (d->snapshotter == NULL)
 		return 0;
-	d->rpc = rpc_new(d, i->snapshotter, e);
+	d->rpc = rpc_new(d, &i->snapshotter, &i->cri, e);
 	if (d->rpc == NULL)
 		return -1;
-	i->snapshotter = -1;
 	for (size_t k = 0; k < i->n_sessions; k++)
-		if (is_of_kind(&i->sessions[k], "rpc:")) {
+		if (rpc_is_connection(&i->sessions[k])) {
 			rpc_adopt(d->rpc, &i->sessions[k]);
 			i->sessions[k].fd = -1;
 		}
@@ -453,7 +456,7 @@ daemon_run(const struct daemon_options *o, struct err *e)
 {
 	struct daemon d = { .root_path = o->root_path,
 		.run_path = o->run_path };
-	struct inheritance i = { -1, -1, -1, -1, -1, NULL, 0 };
+	struct inheritance i = { -1, -1, -1, -1, -1, -1, NULL, 0 };
 	int rc = daemon_open(&d, &i, o, e);
 
 	if (rc == 0)

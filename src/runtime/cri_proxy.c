@@ -135,6 +135,8 @@ cri_proxy_new(struct loop *l, int listener, const struct cri_proxy_options *o,
 	}
 	p->options = *o;
 	p->client = grpc_client_new(l, o->upstream, e);
+	if (p->client != NULL && o->connect != NULL)
+		grpc_client_set_connect(p->client, o->connect, o->ctx);
 	if (p->client != NULL)
 		p->server = grpc_server_new(l, listener, &server, e);
 	if (p->server != NULL)

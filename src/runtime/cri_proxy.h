@@ -24,6 +24,9 @@ struct pool;
 
 struct cri_proxy_options {
 	const char *upstream; /* containerd's socket; copied */
+	/* Connects to it, where this process may not (net/grpc_client.h), on
+	 * the loop's thread; or NULL. */
+	int (*connect)(void *ctx, int *fd, struct err *e);
 	struct pool *pool;
 	/* PullImage comes with a credential: called on a thread of the pool
 	 * before the pull is forwarded, which waits for it.  Both are valid

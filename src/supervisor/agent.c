@@ -410,3 +410,11 @@ agent_open_login(struct agent *a, unsigned n, int *fd, struct err *e)
 
 	return ask_for_fd(a, &m, fd, e);
 }
+
+int
+agent_connect_containerd(struct agent *a, int *fd, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_CONNECT };
+
+	return ask_for_fd(a, &m, fd, e);
+}

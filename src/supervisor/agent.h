@@ -113,11 +113,15 @@ int agent_remove_snapshot(struct agent *a, uint64_t number, struct err *e);
 int agent_measure_snapshot(struct agent *a, uint64_t number, uint64_t *bytes,
     uint64_t *inodes, struct err *e);
 
-/* ---- credentials ---- */
+/* ---- what only root may open ---- */
 
 /* Opens the n-th of the configuration's credential files, which only root may
  * be allowed to read.  ENOENT. */
 int agent_open_login(struct agent *a, unsigned n, int *fd, struct err *e);
+
+/* Connects to the configuration's containerd, not blocking.  ENOENT: there is
+ * none; ECONNREFUSED, EAGAIN: not now. */
+int agent_connect_containerd(struct agent *a, int *fd, struct err *e);
 
 /* Whether this supervisor can clone mounts and mount overlays: root, also of a
  * user namespace. */

@@ -29,6 +29,7 @@
  *   REMOVE   snapshot.number         -> -
  *   MEASURE  snapshot.number         -> usage
  *   LOGIN    number                  -> 1 fd
+ *   CONNECT                          -> 1 fd
  *
  * Both ends are one binary's, so integers are the machine's own.  The worker
  * reads hostile bytes and may be taken over: message_check() believes nothing.
@@ -58,6 +59,7 @@ enum message_kind {
 	MESSAGE_REMOVE,
 	MESSAGE_MEASURE,
 	MESSAGE_LOGIN,
+	MESSAGE_CONNECT,
 	MESSAGE_KINDS
 };
 

@@ -27,6 +27,8 @@ struct supervisor_options {
 	/* Paths that the worker may ask for, unread; NULL ends; or
 	 * NULL. */
 	char *const *login_files;
+	const char *containerd; /* its socket, which the worker may have
+				   connected to; "" or NULL for none */
 	/* The worker: execs this file with these arguments, plus
 	 * "--worker-fd=3". */
 	const char *worker_path;
