@@ -8,6 +8,9 @@
  *  fuse     2..4          FUSE requests              epoll, local disk reads
  *  job      0..8          mounts, pulls, resolves    network, disk, other jobs
  *  collect  1             removes unwanted images    disk, layers being made
+ *  rpc      32            runtimes' calls            disk, openers
+ *  opener   8             images that runtimes pull  network, disk, makers
+ *  reaper   1             what snapshots left        supervisor, disk
  *
  * Signals are blocked in all but main.
  */

@@ -59,6 +59,10 @@ static const struct key keys[] = {
 	    "folders with HOST/hosts.toml, the first that has one wins"),
 	TEXT("registry", "ca_file", ca_file, "",
 	    "PEM file with certificates to trust besides the system's"),
+	LIST("registry", "credential_files", credential_files,
+	    "/var/lib/kubelet/config.json",
+	    "files with credentials as docker's config.json has them, which "
+	    "root may read; the first that has one for an image wins"),
 	NUMBER("registry", connect_timeout_ms, 10000, 100, 600000,
 	    "how long a connection may take"),
 	NUMBER("registry", stall_timeout_ms, 20000, 100, 600000,
@@ -78,6 +82,20 @@ static const struct key keys[] = {
 	    "threads that answer the kernel; 0: 2 to 4, by cores"),
 	NUMBER("mount", read_ahead_kb, 1024, 0, 65536,
 	    "the kernel's readahead window"),
+	NUMBER("snapshotter", whole_layer_bytes, 1 << 20, 1, INT64_MAX,
+	    "a layer without a table of contents is read whole when a "
+	    "container runtime pulls it, if it is no larger; else the runtime "
+	    "downloads and unpacks it"),
+	NUMBER("snapshotter", small_layer_bytes, 1 << 20, 0, INT64_MAX,
+	    "a layer no larger than this is fetched whole when a container "
+	    "runtime pulls it"),
+	NUMBER("snapshotter", prepare_timeout_ms, 20000, 100, 600000,
+	    "how long a container runtime's pull waits for a registry before "
+	    "the runtime downloads by itself"),
+	TEXT("cri", "containerd", cri_containerd, "",
+	    "containerd's socket: RUN/cri.sock forwards to it what kubelet "
+	    "asks of images, and layerfs pulls with kubelet's credentials; "
+	    "empty: do not"),
 };
 
 enum { N_KEYS = sizeof keys / sizeof *keys };

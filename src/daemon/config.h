@@ -17,6 +17,7 @@ struct config {
 
 	char *hosts_dirs[CONFIG_DIRS_MAX + 1]; /* NULL ends */
 	char *ca_file;                         /* "" for none */
+	char *credential_files[CONFIG_DIRS_MAX + 1];
 	int64_t connect_timeout_ms;
 	int64_t stall_timeout_ms;
 	int64_t max_connections;
@@ -29,6 +30,12 @@ struct config {
 
 	int64_t fuse_threads;
 	int64_t read_ahead_kb;
+
+	int64_t whole_layer_bytes;
+	int64_t small_layer_bytes;
+	int64_t prepare_timeout_ms;
+
+	char *cri_containerd; /* "": no proxy */
 };
 
 /* Where it is looked for unless the command line says otherwise. */

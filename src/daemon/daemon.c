@@ -10,9 +10,13 @@
 #include <unistd.h>
 
 #include "daemon/control.h"
+#include "daemon/login.h"
 #include "daemon/mounts.h"
+#include "daemon/rpc.h"
 #include "daemon/secrets.h"
+#include "runtime/snapshotter.h"
 #include "mount/mount.h"
+#include "mount/showing.h"
 #include "layer/catalog.h"
 #include "fetch/fetch.h"
 #include "registry/registry.h"
@@ -32,22 +36,30 @@ struct inheritance {
 	int root;
 	int config;
 	int listener;
+	int snapshotter;
+	int cri;
 	int secrets;
-	struct held *mounts;
-	size_t n_mounts;
+	struct held *sessions; /* "fuse:ID" and runtimes' connections */
+	size_t n_sessions;
 };
 
 static int
-inherit_mount(struct inheritance *i, const struct held *h, struct err *e)
+inherit_session(struct inheritance *i, const struct held *h, struct err *e)
 {
 	struct held *grown =
-	    realloc(i->mounts, (i->n_mounts + 1) * sizeof *grown);
+	    realloc(i->sessions, (i->n_sessions + 1) * sizeof *grown);
 
 	if (grown == NULL)
-		return err_set(e, ENOMEM, "held mounts");
-	i->mounts = grown;
-	i->mounts[i->n_mounts++] = *h;
+		return err_set(e, ENOMEM, "held sessions");
+	i->sessions = grown;
+	i->sessions[i->n_sessions++] = *h;
 	return 0;
+}
+
+static bool
+is_fuse(const struct held *h)
+{
+	return strncmp(h->name, "fuse:", strlen("fuse:")) == 0;
 }
 
 /* Who a held descriptor is for, by its name; NULL: nobody. */
@@ -60,6 +72,10 @@ heir_of(struct inheritance *i, const char *name)
 		return &i->config;
 	if (strcmp(name, "control") == 0)
 		return &i->listener;
+	if (strcmp(name, "snapshotter") == 0)
+		return &i->snapshotter;
+	if (strcmp(name, "cri") == 0)
+		return &i->cri;
 	if (strcmp(name, "secrets") == 0)
 		return &i->secrets;
 	return NULL;
@@ -75,9 +91,9 @@ inherit(struct inheritance *i, struct agent *a, struct err *e)
 
 		if (heir != NULL)
 			*heir = h.fd;
-		else if (strncmp(h.name, "fuse:", 5) != 0)
+		else if (!is_fuse(&h) && !rpc_is_connection(&h))
 			close(h.fd);
-		else if (inherit_mount(i, &h, e) < 0)
+		else if (inherit_session(i, &h, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -86,12 +102,14 @@ inherit(struct inheritance *i, struct agent *a, struct err *e)
 static void
 disinherit(struct inheritance *i)
 {
-	for (size_t k = 0; k < i->n_mounts; k++)
-		close(i->mounts[k].fd);
-	free(i->mounts);
+	for (size_t k = 0; k < i->n_sessions; k++)
+		cleanup_close(&i->sessions[k].fd);
+	free(i->sessions);
 	cleanup_close(&i->root);
 	cleanup_close(&i->config);
 	cleanup_close(&i->listener);
+	cleanup_close(&i->snapshotter);
+	cleanup_close(&i->cri);
 	cleanup_close(&i->secrets);
 }
 
@@ -167,22 +185,79 @@ open_mounts(struct daemon *d, struct err *e)
 	d->server = mount_server_new(d->agent, &o, e);
 	if (d->server == NULL)
 		return -1;
+	d->showings = showings_new(d->server, d->catalog, e);
+	if (d->showings == NULL)
+		return -1;
 	d->mounts = mounts_new(d, e);
 	return d->mounts == NULL ? -1 : 0;
+}
+
+static void
+authorise(void *ctx, const struct reference *r)
+{
+	struct err e = ERR_INIT;
+
+	if (login_apply(ctx, r, &e) < 0)
+		log_warn("credential: %s", e.msg);
+}
+
+static int
+open_snapshotter(struct daemon *d, struct err *e)
+{
+	struct snapshotter_parts p = {
+		.db = d->db,
+		.agent = d->agent,
+		.catalog = d->catalog,
+		.showings = d->showings,
+		.run_path = d->run_path,
+		.authorise = authorise,
+		.ctx = d,
+		.prepare_timeout_ms = d->config.prepare_timeout_ms,
+		.whole_layer_bytes = d->config.whole_layer_bytes,
+		.small_layer_bytes = d->config.small_layer_bytes,
+	};
+
+	d->snapshotter = snapshotter_new(&p, e);
+	return d->snapshotter == NULL ? -1 : 0;
+}
+
+/* What earlier workers mounted goes on; what nobody wants is unmounted. */
+static int
+resume_mounts(struct daemon *d, struct inheritance *i, struct err *e)
+{
+	for (size_t k = 0; k < i->n_sessions; k++)
+		if (is_fuse(&i->sessions[k])) {
+			showings_add_held(d->showings, &i->sessions[k]);
+			i->sessions[k].fd = -1;
+		}
+	if (mounts_restore(d->mounts, e) < 0)
+		return -1;
+	if (i->snapshotter >= 0 && open_snapshotter(d, e) < 0)
+		return -1;
+	showings_drop_unclaimed(d->showings);
+	catalog_collect(d->catalog);
+	return 0;
+}
+
+static int
+open_rpc(struct daemon *d, struct inheritance *i, struct err *e)
+{
+	if (d->snapshotter == NULL)
+		return 0;
+	d->rpc = rpc_new(d, &i->snapshotter, &i->cri, e);
+	if (d->rpc == NULL)
+		return -1;
+	for (size_t k = 0; k < i->n_sessions; k++)
+		if (rpc_is_connection(&i->sessions[k])) {
+			rpc_adopt(d->rpc, &i->sessions[k]);
+			i->sessions[k].fd = -1;
+		}
+	return 0;
 }
 
 static int
 open_control(struct daemon *d, struct inheritance *i, struct err *e)
 {
-	d->jobs = pool_new("job", JOB_THREADS, e);
-	if (d->jobs == NULL)
-		return -1;
-	for (size_t k = 0; k < i->n_mounts; k++)
-		mounts_add_held(d->mounts, &i->mounts[k]);
-	i->n_mounts = 0;
-	if (mounts_restore(d->mounts, e) < 0)
-		return -1;
-	catalog_collect(d->catalog);
 	if (i->listener < 0)
 		return err_set(
 		    e, EINVAL, "the supervisor gave no control socket");
@@ -200,10 +275,13 @@ daemon_close(struct daemon *d)
 
 	pool_free(d->jobs);
 	control_free(d->control);
+	rpc_free(d->rpc);
+	snapshotter_free(d->snapshotter);
 	mount_server_free(d->server);
 	if (d->fetcher != NULL)
 		fetcher_cancel(d->fetcher);
 	mounts_free(d->mounts);
+	showings_free(d->showings);
 	pool_free(d->makers);
 	catalog_free(d->catalog);
 	fetcher_free(d->fetcher);
@@ -221,12 +299,24 @@ daemon_close(struct daemon *d)
 /* ---- running ---- */
 
 static void
+stop(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	loop_stop(d->loop);
+}
+
+static void
 on_signal(void *ctx, uint32_t ready)
 {
 	struct daemon *d = ctx;
 
 	(void)ready;
-	loop_stop(d->loop);
+	watch_remove(d->signals);
+	if (d->rpc != NULL)
+		rpc_drain(d->rpc, stop, d);
+	else
+		stop(d);
 }
 
 /* The supervisor is gone: nobody could mount, nobody would start the next
@@ -253,8 +343,8 @@ watch_signals(struct daemon *d, int *fd, struct err *e)
 	*fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (*fd < 0)
 		return err_sys(e, "signalfd");
-	return loop_watch(d->loop, *fd, EPOLLIN, on_signal, d, e) == NULL ? -1
-									  : 0;
+	d->signals = loop_watch(d->loop, *fd, EPOLLIN, on_signal, d, e);
+	return d->signals == NULL ? -1 : 0;
 }
 
 struct syncing {
@@ -352,7 +442,11 @@ daemon_open(struct daemon *d, struct inheritance *i,
 	d->loop = loop_new(e);
 	if (d->loop == NULL || open_store(d, i, e) < 0 ||
 	    open_network(d, i, e) < 0 || open_catalog(d, e) < 0 ||
-	    open_mounts(d, e) < 0 || open_control(d, i, e) < 0)
+	    open_mounts(d, e) < 0)
+		return -1;
+	d->jobs = pool_new("job", JOB_THREADS, e);
+	if (d->jobs == NULL || resume_mounts(d, i, e) < 0 ||
+	    open_rpc(d, i, e) < 0 || open_control(d, i, e) < 0)
 		return -1;
 	return agent_ready(d->agent, e);
 }
@@ -362,7 +456,7 @@ daemon_run(const struct daemon_options *o, struct err *e)
 {
 	struct daemon d = { .root_path = o->root_path,
 		.run_path = o->run_path };
-	struct inheritance i = { -1, -1, -1, -1, NULL, 0 };
+	struct inheritance i = { -1, -1, -1, -1, -1, -1, NULL, 0 };
 	int rc = daemon_open(&d, &i, o, e);
 
 	if (rc == 0)

@@ -1,11 +1,12 @@
 /* The worker: one struct from which everything hangs.  It builds the floors in
  * order and takes them down in reverse.
  *
- *	agent -> store, db -> registry -> fetcher -> catalog -> mounts ->
- *control
+ *	agent -> store, db -> registry -> fetcher -> catalog -> showings ->
+ *	mounts, snapshotter -> rpc, control
  *
  * Threads (base/thread.h): the main thread runs the loop; requests run on
- *`jobs`; layers are made on `makers`, which no maker ever waits for.
+ * `jobs`; layers are made on `makers`, which no maker ever waits for; calls of
+ * runtimes have threads of their own.
  */
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
@@ -23,8 +24,12 @@ struct mount_server;
 struct mounts;
 struct pool;
 struct registry;
+struct rpc;
 struct secrets;
+struct showings;
+struct snapshotter;
 struct store;
+struct watch;
 
 struct daemon {
 	struct config config;
@@ -33,6 +38,7 @@ struct daemon {
 
 	struct agent *agent;
 	struct loop *loop;
+	struct watch *signals;
 	struct store *store;
 	struct db *db;
 	struct registry *registry;
@@ -41,7 +47,10 @@ struct daemon {
 	struct pool *makers;
 	struct catalog *catalog;
 	struct mount_server *server;
+	struct showings *showings;
 	struct mounts *mounts;
+	struct snapshotter *snapshotter; /* NULL in a user's own daemon */
+	struct rpc *rpc;                 /* NULL with it */
 	struct pool *jobs;
 	struct control *control;
 };

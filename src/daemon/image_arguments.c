@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "daemon/daemon.h"
+#include "daemon/login.h"
 #include "daemon/secrets.h"
 #include "layer/catalog.h"
 #include "layer/image.h"
@@ -58,23 +59,16 @@ static int
 apply_credential(struct request *r, const struct reference *ref, struct err *e)
 {
 	const struct doc *given = doc_find(r->arguments, "credential");
-	AUTO_CREDENTIAL struct credential found = { 0 };
 	struct credential c = {
 		.username = text_of(given, "username"),
 		.password = text_of(given, "password"),
 		.identity_token = text_of(given, "identity_token"),
 	};
-	bool is_found = false;
 
 	if (given != NULL)
 		return secrets_set(
 		    r->daemon->secrets, ref->host, ref->repository, &c, e);
-	if (credential_find(&found, &is_found, ref->host, ref->repository,
-		&(struct err){ 0 }) < 0 ||
-	    !is_found)
-		return 0;
-	return registry_set_credential(
-	    r->daemon->registry, ref->host, ref->repository, &found, e);
+	return login_apply(r->daemon, ref, e);
 }
 
 static int

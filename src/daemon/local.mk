@@ -6,11 +6,13 @@ layerfsd_SOURCES = \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/describe.c %D%/describe.h \
 	%D%/image_arguments.c %D%/image_arguments.h \
+	%D%/login.c %D%/login.h \
 	%D%/main.c \
 	%D%/mountinfo.c %D%/mountinfo.h \
 	%D%/mounts.c %D%/mounts.h \
 	%D%/op_explain.c %D%/op_look.c %D%/op_mount.c \
 	%D%/ops.c %D%/ops.h \
+	%D%/rpc.c %D%/rpc.h \
 	%D%/secret_file.c %D%/secret_file.h \
 	%D%/secrets.c %D%/secrets.h
 layerfsd_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"'

@@ -128,6 +128,8 @@ supervise(struct options *o, char **argv, struct err *e)
 	if (load_config(o, &c, e) < 0)
 		return -1;
 	s.config = o->config;
+	s.login_files = c.credential_files;
+	s.containerd = c.cri_containerd;
 	s.user = *c.user == 0 ? NULL : c.user;
 	rc = daemon_set_log_level(o->log_level, &c, e);
 	if (rc == 0)

@@ -27,7 +27,6 @@
 
 struct mounts {
 	struct daemon *daemon;
-	struct showings *showings;
 	struct mountinfo *mountinfo;
 
 	struct lock lock;        /* guards what follows */
@@ -170,7 +169,7 @@ make_attachment(struct mounts *m, struct attachment *a,
 		return err_set(e, ENOTSUP,
 		    "a writable mount needs overlayfs, and that needs root: "
 		    "run layerfsd as root, or all of it in `unshare -Urm`");
-	a->showing = showings_take(m->showings, q->image, q->layer,
+	a->showing = showings_take(m->daemon->showings, q->image, q->layer,
 	    is_root ? NULL : a->id, q->target, e);
 	if (a->showing == NULL)
 		return -1;
@@ -187,7 +186,7 @@ end_attachment(struct mounts *m, struct attachment *a)
 	if (a->is_rw && agent_unmount(m->daemon->agent, a->id, &e) < 0)
 		log_warn("%s: %s", a->target, e.msg);
 	if (a->showing != NULL)
-		showings_put(m->showings, a->showing);
+		showings_put(m->daemon->showings, a->showing);
 	if (forget(m, a, &e) < 0)
 		log_warn("%s: %s", a->target, e.msg);
 	attachment_free(a);
@@ -344,8 +343,8 @@ restore_attachment(void *ctx, struct attachment *a)
 	struct mounts *m = ctx;
 	struct err e = ERR_INIT;
 
-	a->showing = showings_resume(m->showings, &a->image, a->layer, a->label,
-	    a->is_detachable ? NULL : a->id, &e);
+	a->showing = showings_resume(m->daemon->showings, &a->image, a->layer,
+	    a->label, a->is_detachable ? NULL : a->id, &e);
 	if (a->showing == NULL) {
 		log_warn(
 		    "%s on %s: not restored: %s", a->label, a->target, e.msg);
@@ -358,18 +357,11 @@ restore_attachment(void *ctx, struct attachment *a)
 	return 0;
 }
 
-void
-mounts_add_held(struct mounts *m, const struct held *h)
-{
-	showings_add_held(m->showings, h);
-}
-
 int
 mounts_restore(struct mounts *m, struct err *e)
 {
 	if (attachment_each_noted(m->daemon->db, restore_attachment, m, e) < 0)
 		return -1;
-	showings_drop_unclaimed(m->showings);
 	mountinfo_look(m->mountinfo);
 	return 0;
 }
@@ -386,10 +378,7 @@ mounts_new(struct daemon *d, struct err *e)
 	m->daemon = d;
 	lock_init(&m->lock, RANK_DAEMON);
 	list_init(&m->attachments);
-	m->showings = showings_new(d->server, d->catalog, e);
-	m->mountinfo = m->showings == NULL
-			   ? NULL
-			   : mountinfo_new(d->loop, on_mounts_changed, m, e);
+	m->mountinfo = mountinfo_new(d->loop, on_mounts_changed, m, e);
 	if (m->mountinfo == NULL) {
 		mounts_free(m);
 		return NULL;
@@ -407,7 +396,6 @@ mounts_free(struct mounts *m)
 		list_remove(l);
 		attachment_free(list_entry(l, struct attachment, link));
 	}
-	showings_free(m->showings);
 	lock_destroy(&m->lock);
 	free(m);
 }

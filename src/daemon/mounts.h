@@ -30,7 +30,6 @@
 struct daemon;
 struct doc;
 struct err;
-struct held;
 struct image;
 struct mounts;
 
@@ -38,11 +37,8 @@ struct mounts *mounts_new(struct daemon *d, struct err *e);
 /* Stops watching; what is mounted stays. */
 void mounts_free(struct mounts *m);
 
-/* A FUSE descriptor that an earlier worker served; takes its fd.  Before
- * mounts_restore(). */
-void mounts_add_held(struct mounts *m, const struct held *h);
-
-/* Serves what an earlier worker left; drops what is not there any more. */
+/* Takes up what an earlier worker left; drops what is not there any more. After
+ * showings_add_held(), before showings_drop_unclaimed(). */
 int mounts_restore(struct mounts *m, struct err *e);
 
 struct mount_request {

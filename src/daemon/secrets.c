@@ -112,14 +112,32 @@ to_text(struct secrets *s)
 
 /* ---- keeping ---- */
 
+enum { KEY_SIZE = LIMIT_REFERENCE_BYTES + 2 };
+
+static void
+make_key(char key[KEY_SIZE], const char *host, const char *repository)
+{
+	snprintf(key, KEY_SIZE, "%s/%s", host, repository);
+}
+
+bool
+secrets_have(struct secrets *s, const char *host, const char *repository)
+{
+	char key[KEY_SIZE];
+
+	make_key(key, host, repository);
+	LOCK_SCOPE(&s->lock);
+	return doc_find(s->all, key) != NULL;
+}
+
 /* False when it is there already. */
 static bool
 keep(struct secrets *s, const char *host, const char *repository,
     const struct credential *c)
 {
-	char key[LIMIT_REFERENCE_BYTES + 2];
+	char key[KEY_SIZE];
 
-	snprintf(key, sizeof key, "%s/%s", host, repository);
+	make_key(key, host, repository);
 	LOCK_SCOPE(&s->lock);
 	if (is_known(doc_find(s->all, key), c))
 		return false;

@@ -11,6 +11,8 @@
 #ifndef DAEMON_SECRETS_H
 #define DAEMON_SECRETS_H
 
+#include <stdbool.h>
+
 struct credential;
 struct err;
 struct registry;
@@ -21,6 +23,9 @@ enum { SECRETS_MAX = 1000 };
 /* Takes fd, the file.  Gives what is in it to the registry client. */
 struct secrets *secrets_new(struct registry *r, int fd, struct err *e);
 void secrets_free(struct secrets *s);
+
+/* Whether one was handed over for this repository. */
+bool secrets_have(struct secrets *s, const char *host, const char *repository);
 
 /* Tells the registry client, and keeps it (a copy). */
 int secrets_set(struct secrets *s, const char *host, const char *repository,

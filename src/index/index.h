@@ -41,7 +41,7 @@ struct index_totals {
 	uint64_t inodes;
 	uint64_t bytes; /* sum of regular files' sizes, each inode once */
 	uint64_t index_bytes;
-	bool has_xattrs; /* false: getxattr may be answered ENOSYS */
+	bool has_xattrs; /* some inode has */
 };
 void index_totals(const struct index *x, struct index_totals *out);
 

@@ -8,8 +8,10 @@
  *	            folder caches stay valid for ever
  *	readdir, readdirplus   ENOTDIR
  *	read        bytes; EIO (read.c)
- *	getxattr, listxattr   ENOSYS where no inode has any: never asked again;
- *	            else value, size, ENODATA, ERANGE
+ *	getxattr, listxattr   value, size, ENODATA, ERANGE.  Never ENOSYS, not
+ *	            even where no inode has any: the kernel would say EOPNOTSUPP
+ *	            from then on, and containerd's diff of a container that lies
+ *	            on the mount fails there (it asks for security.capability)
  *	statfs      the layer's totals
  *	any         ESTALE for a node id that is none of the index's
  *
@@ -189,15 +191,6 @@ on_readdirplus(fuse_req_t req, fuse_ino_t dir, size_t size, off_t off,
 
 /* ---- extended attributes ---- */
 
-static bool
-has_xattrs(fuse_req_t req)
-{
-	struct index_totals t;
-
-	index_totals(index_of(req), &t);
-	return t.has_xattrs;
-}
-
 /* As getxattr(2) and listxattr(2) have it: size 0 asks how much there is. */
 static void
 reply_sized(fuse_req_t req, const void *p, size_t n, size_t size)
@@ -217,9 +210,7 @@ on_getxattr(fuse_req_t req, fuse_ino_t nid, const char *name, size_t size)
 	const void *value;
 	size_t len;
 
-	if (!has_xattrs(req))
-		fuse_reply_err(req, ENOSYS);
-	else if (index_find_xattr(x, nid, name, &value, &len))
+	if (index_find_xattr(x, nid, name, &value, &len))
 		reply_sized(req, value, len, size);
 	else
 		fuse_reply_err(req, why_not(x, nid, ENODATA));
@@ -255,9 +246,7 @@ on_listxattr(fuse_req_t req, fuse_ino_t nid, size_t size)
 	struct names n = { .p = server_buffer(),
 		.is_privileged = fuse_req_ctx(req)->uid == 0 };
 
-	if (!has_xattrs(req))
-		fuse_reply_err(req, ENOSYS);
-	else if (index_each_xattr(index_of(req), nid, add_name, &n) < 0)
+	if (index_each_xattr(index_of(req), nid, add_name, &n) < 0)
 		fuse_reply_err(req, ESTALE);
 	else
 		reply_sized(req, n.p, n.len, size);

@@ -824,13 +824,14 @@ size_told(struct kernel *k)
 }
 
 static void
-without_any_attributes_they_are_never_asked_for_again(void **state)
+without_any_attributes_there_is_none_of_any_name(void **state)
 {
 	struct kernel *k = mounted(false);
 
 	(void)state;
-	assert_int_equal(getxattr_of(k, FUSE_ROOT_ID, "user.a", 0), ENOSYS);
-	assert_int_equal(listxattr_of(k, FUSE_ROOT_ID, 0), ENOSYS);
+	assert_int_equal(getxattr_of(k, FUSE_ROOT_ID, "user.a", 0), ENODATA);
+	assert_int_equal(listxattr_of(k, FUSE_ROOT_ID, 0), 0);
+	assert_int_equal(size_told(k), 0);
 	kernel_free(k);
 }
 
@@ -1008,7 +1009,7 @@ main(void)
 		cmocka_unit_test(a_parked_read_outlives_its_mount),
 		cmocka_unit_test(an_interrupt_does_not_end_a_parked_read),
 		cmocka_unit_test(
-		    without_any_attributes_they_are_never_asked_for_again),
+		    without_any_attributes_there_is_none_of_any_name),
 		cmocka_unit_test(an_attribute_has_size_value_or_a_reason),
 		cmocka_unit_test(trusted_attributes_are_listed_to_root_alone),
 		cmocka_unit_test(fifty_missing_reads_leave_two_threads_free),

@@ -7,7 +7,7 @@
  * the rest of its connection goes on meanwhile.
  *
  *	loop thread    grpc_server_*
- *	any thread     grpc_call_*
+ *	any thread     grpc_call_*, which take a lock of RANK_LEAF
  *
  * A call lives so:
  *
@@ -19,7 +19,8 @@
  * deadline passes does not end the call: grpc_call_is_cancelled() says so, what
  * is sent is dropped, and the method is to end it soon.
  *
- * A call whose peer is gone before a thread was free never runs.
+ * A call whose peer is gone before a thread was free never runs.  A request is
+ * wiped when its call has ended: it may carry a secret.
  *
  * What a peer can make us hold is capped (base/limits.h, LIMIT_GRPC_*):
  *messages past it are answered with RESOURCE_EXHAUSTED, a call too many is

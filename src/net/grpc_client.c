@@ -153,6 +153,14 @@ grpc_client_new(struct loop *l, const char *path, struct err *e)
 }
 
 void
+grpc_client_set_connect(struct grpc_client *c,
+    int (*connect)(void *ctx, int *fd, struct err *e), void *ctx)
+{
+	c->connect = connect;
+	c->connect_ctx = ctx;
+}
+
+void
 grpc_client_free(struct grpc_client *c)
 {
 	if (c == NULL)

@@ -57,6 +57,11 @@ struct grpc_client_call {
 /* Does not connect yet.  ENAMETOOLONG, ENOMEM. */
 struct grpc_client *grpc_client_new(
     struct loop *l, const char *path, struct err *e);
+/* Connections are made so, where this process may not connect itself: a
+ * connected socket that does not block, on the loop's thread; before the first
+ * call. */
+void grpc_client_set_connect(struct grpc_client *c,
+    int (*connect)(void *ctx, int *fd, struct err *e), void *ctx);
 /* Ends what is in flight with GRPC_UNAVAILABLE.  No call may be on its way from
  * another thread.  NULL is fine. */
 void grpc_client_free(struct grpc_client *c);

@@ -19,6 +19,8 @@ struct timer;
 struct grpc_client {
 	struct loop *loop;
 	struct sockaddr_un address;
+	int (*connect)(void *ctx, int *fd, struct err *e); /* NULL: to that */
+	void *connect_ctx;
 	struct grpc_link *link; /* for new calls; NULL: connect first */
 	struct list links;      /* also those that the server wants to end */
 	struct list waiting;    /* to be sent, after nghttp2's callbacks */

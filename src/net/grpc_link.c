@@ -88,16 +88,18 @@ session_new(struct grpc_link *k)
 }
 
 static int
-connect_to(const struct sockaddr_un *address, struct err *e)
+connect_client(const struct grpc_client *c, int *fd, struct err *e)
 {
-	AUTO_CLOSE int fd =
-	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const struct sockaddr *address = (const struct sockaddr *)&c->address;
 
-	if (fd < 0)
+	if (c->connect != NULL)
+		return c->connect(c->connect_ctx, fd, e);
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (*fd < 0)
 		return err_sys(e, "socket");
-	if (connect(fd, (const struct sockaddr *)address, sizeof *address) < 0)
-		return err_sys(e, "connect to %s", address->sun_path);
-	return take_fd(&fd);
+	if (connect(*fd, address, sizeof c->address) < 0)
+		return err_sys(e, "connect to %s", c->address.sun_path);
+	return 0;
 }
 
 static void
@@ -114,10 +116,10 @@ on_ready(void *ctx, uint32_t ready)
 static int
 open_wire(struct grpc_link *k, struct err *e)
 {
-	AUTO_CLOSE int fd = connect_to(&k->client->address, e);
+	AUTO_CLOSE int fd = -1;
 	nghttp2_session *session;
 
-	if (fd < 0)
+	if (connect_client(k->client, &fd, e) < 0)
 		return -1;
 	session = session_new(k);
 	if (session == NULL)

@@ -12,6 +12,8 @@ grpc_message_init(struct grpc_message *m)
 void
 grpc_message_release(struct grpc_message *m)
 {
+	if (m->bytes.len > 0)
+		explicit_bzero(m->bytes.data, m->bytes.len);
 	buf_release(&m->bytes);
 }
 

@@ -22,6 +22,7 @@ struct grpc_message {
 };
 
 void grpc_message_init(struct grpc_message *m);
+/* Wipes: it may have held a secret. */
 void grpc_message_release(struct grpc_message *m);
 
 /* GRPC_OK, or what the sender is to be told, and *why: RESOURCE_EXHAUSTED past

@@ -109,6 +109,8 @@ send_gathered(struct grpc_wire *w)
 			return false;
 		w->out_at += n;
 	}
+	if (w->out.len > 0)
+		explicit_bzero(w->out.data, w->out.len);
 	w->out.len = w->out_at = 0;
 	return true;
 }
@@ -165,6 +167,7 @@ receive(struct grpc_wire *w)
 	w->is_in_session = true;
 	taken = nghttp2_session_mem_recv(w->session, bytes, n);
 	w->is_in_session = false;
+	explicit_bzero(bytes, n);
 	return taken < 0 ? -1 : 0;
 }
 

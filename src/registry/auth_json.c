@@ -85,6 +85,12 @@ key_is(const char *key, const char *wanted, size_t wanted_len)
 	return n == wanted_len && strncasecmp(key, wanted, n) == 0;
 }
 
+bool
+auth_json_key_is_host(const char *key, const char *host)
+{
+	return key_is(key, host, strlen(host));
+}
+
 static struct doc *
 find_key(struct doc *o, const char *wanted, size_t n, const char **found)
 {
@@ -124,8 +130,8 @@ no_memory(struct err *e)
 	return err_set(e, ENOMEM, "credential");
 }
 
-static int
-split_auth(struct credential *c, const char *auth, struct err *e)
+int
+auth_json_split(struct credential *c, const char *auth, struct err *e)
 {
 	AUTO_SECRET char *text = secret_from_base64(auth);
 	char *colon = text != NULL ? strchr(text, ':') : NULL;
@@ -162,7 +168,7 @@ read_entry(struct auth_answer *a, const struct doc *entry, struct err *e)
 	}
 	if (auth != NULL && *auth != 0) {
 		a->found = true;
-		return split_auth(c, auth, e);
+		return auth_json_split(c, auth, e);
 	}
 	if (user != NULL && password != NULL && *user != 0) {
 		a->found = true;

@@ -36,4 +36,10 @@ void auth_answer_release(struct auth_answer *a);
 int auth_json_parse_helper(
     struct credential *c, const char *json, size_t n, struct err *e);
 
+/* Whether a key, with docker's scheme and path or without, means this host. */
+bool auth_json_key_is_host(const char *key, const char *host);
+/* The member "auth" of an entry: fills username and password, to be released
+ * also on failure. */
+int auth_json_split(struct credential *c, const char *auth, struct err *e);
+
 #endif

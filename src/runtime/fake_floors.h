@@ -29,6 +29,7 @@ struct fake_floors {
 	_Atomic int showings;               /* users */
 	unsigned folders[FAKE_FOLDERS_MAX]; /* 1: fs, 2: and work */
 	uint32_t uid, gid;                  /* of the last */
+	uint64_t like;
 	unsigned measured;
 	bool is_full;      /* making folders fails */
 	bool has_survived; /* showings can be resumed */

@@ -1,6 +1,8 @@
 noinst_LIBRARIES += %D%/libruntime.a
-%C%_libruntime_a_SOURCES = %D%/snapshots.proto \
+%C%_libruntime_a_SOURCES = %D%/cri.proto %D%/snapshots.proto \
 	%D%/chain.c %D%/chain.h \
+	%D%/cri_proxy.c %D%/cri_proxy.h \
+	%D%/cri_pull.c %D%/cri_pull.h \
 	%D%/filter.c %D%/filter.h \
 	%D%/labels.c %D%/labels.h \
 	%D%/lowers.c %D%/lowers.h \
@@ -13,19 +15,38 @@ noinst_LIBRARIES += %D%/libruntime.a
 	%D%/service.c %D%/service.h \
 	%D%/snapshot_mounts.c \
 	%D%/snapshotter.c %D%/snapshotter.h %D%/snapshotter_private.h
-nodist_%C%_libruntime_a_SOURCES = %D%/snapshots.pb-c.c %D%/snapshots.pb-c.h
+nodist_%C%_libruntime_a_SOURCES = \
+	%D%/cri.pb-c.c %D%/cri.pb-c.h \
+	%D%/snapshots.pb-c.c %D%/snapshots.pb-c.h
 
 # The messages are C made from the .proto when building.  Whoever includes the
 # header depends on it by name: make -j builds the unit tests beside the library.
+%D%/cri.pb-c.c: $(srcdir)/%D%/cri.proto
+	$(AM_V_GEN)$(MKDIR_P) %D% && cd %D% && \
+	$(PROTOC_C) --c_out=. -I$(abs_srcdir)/%D% $(abs_srcdir)/%D%/cri.proto
 %D%/snapshots.pb-c.c: $(srcdir)/%D%/snapshots.proto
 	$(AM_V_GEN)$(MKDIR_P) %D% && cd %D% && \
 	$(PROTOC_C) --c_out=. -I$(abs_srcdir)/%D% $(abs_srcdir)/%D%/snapshots.proto
+%D%/cri.pb-c.h: %D%/cri.pb-c.c
+	@:
 %D%/snapshots.pb-c.h: %D%/snapshots.pb-c.c
 	@:
+%D%/cri_pull.$(OBJEXT) %D%/test_cri_pull.$(OBJEXT): %D%/cri.pb-c.h
 %D%/fuzz_messages.$(OBJEXT) %D%/messages.$(OBJEXT) %D%/service.$(OBJEXT) \
 %D%/test_messages.$(OBJEXT): %D%/snapshots.pb-c.h
-BUILT_SOURCES += %D%/snapshots.pb-c.h
-CLEANFILES += %D%/snapshots.pb-c.c %D%/snapshots.pb-c.h
+BUILT_SOURCES += %D%/cri.pb-c.h %D%/snapshots.pb-c.h
+CLEANFILES += %D%/cri.pb-c.c %D%/cri.pb-c.h \
+	%D%/snapshots.pb-c.c %D%/snapshots.pb-c.h
+
+# The proxy by hand, for tests/70-containerd.
+noinst_PROGRAMS += %D%/critool
+%C%_critool_SOURCES = %D%/critool.c
+%C%_critool_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) $(PROTOBUF_C_LIBS)
+
+fuzz_programs += %D%/fuzz_cri_pull
+%C%_fuzz_cri_pull_SOURCES = %D%/fuzz_cri_pull.c $(FUZZ_MAIN)
+%C%_fuzz_cri_pull_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_cri_pull_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) $(PROTOBUF_C_LIBS)
 
 fuzz_programs += %D%/fuzz_filter
 %C%_fuzz_filter_SOURCES = %D%/fuzz_filter.c $(FUZZ_MAIN)
@@ -38,6 +59,14 @@ fuzz_programs += %D%/fuzz_messages
 %C%_fuzz_messages_LDADD = %D%/libruntime.a $(PROTOBUF_C_LIBS) $(BASE_LIBS)
 
 if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_cri_proxy
+%C%_test_cri_proxy_SOURCES = %D%/test_cri_proxy.c src/base/test.h
+%C%_test_cri_proxy_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) \
+	$(PROTOBUF_C_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_cri_pull
+%C%_test_cri_pull_SOURCES = %D%/test_cri_pull.c src/base/test.h
+%C%_test_cri_pull_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) \
+	$(PROTOBUF_C_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_filter
 %C%_test_filter_SOURCES = %D%/test_filter.c src/base/test.h
 %C%_test_filter_LDADD = %D%/libruntime.a $(BASE_LIBS) $(CMOCKA_LIBS)

@@ -21,11 +21,27 @@ struct making {
 	const char *labels; /* JSON */
 	uint64_t number;    /* of the row that was made, or answers */
 	uint32_t uid, gid;  /* of the folder's root */
+	uint64_t like;      /* a snapshot whose folder's owner is right; or 0 */
 	bool has_folder;
 	bool is_repeated; /* an earlier life made it */
 };
 
-/* Number, and who owns the root folder: as above, as below. */
+/* The root folder is its container's root's, where labels say who that is; else
+ * whoever owns the one below.  A folder may have been given away since. */
+static int
+choose_owner(struct making *m, const struct db_snapshot *parent, struct err *e)
+{
+	struct doc *labels = m->request->labels;
+	bool is_mapped = doc_find(labels, LABEL_UIDS) != NULL ||
+			 doc_find(labels, LABEL_GIDS) != NULL;
+
+	m->uid = parent->uid;
+	m->gid = parent->gid;
+	if (!is_mapped && parent->number != 0 && *parent->image == 0)
+		m->like = parent->number;
+	return labels_map_root(labels, &m->uid, &m->gid, e);
+}
+
 static int
 find_parent(
     struct snapshotter *s, struct making *m, uint64_t *number, struct err *e)
@@ -33,7 +49,6 @@ find_parent(
 	const char *parent = m->request->parent;
 	AUTO_DB_SNAPSHOT struct db_snapshot row = { 0 };
 
-	*number = 0;
 	if (*parent != 0) {
 		if (snapshot_find(s, parent, &row, e) < 0)
 			return err_wrap(e, "parent");
@@ -41,11 +56,9 @@ find_parent(
 			return err_set(e, EINVAL,
 			    "parent %.200s is not a committed snapshot",
 			    parent);
-		*number = row.number;
-		m->uid = row.uid;
-		m->gid = row.gid;
 	}
-	return labels_map_root(m->request->labels, &m->uid, &m->gid, e);
+	*number = row.number;
+	return choose_owner(m, &row, e);
 }
 
 /* The very snapshot, by an earlier life whose answer may not have arrived. */
@@ -152,6 +165,7 @@ make_folder(struct snapshotter *s, const struct making *m, struct err *e)
 	struct agent_snapshot_options o = {
 		.uid = m->uid,
 		.gid = m->gid,
+		.like = m->like,
 		.with_work = m->request->kind == SNAPSHOT_ACTIVE,
 	};
 

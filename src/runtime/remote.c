@@ -3,12 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "runtime/labels.h"
 #include "runtime/pulls.h"
 #include "runtime/snapshotter_private.h"
 #include "layer/catalog.h"
 #include "layer/image.h"
+#include "layer/layer.h"
+#include "index/index.h"
 #include "store/db.h"
 #include "base/clock.h"
 #include "base/digest.h"
@@ -21,6 +24,9 @@ struct remote {
 	const char *labels; /* JSON */
 	struct image *image;
 	int layer;
+	uint64_t inodes;
+	bool has_root; /* the layer says whose the root folder is: */
+	uint32_t uid, gid;
 };
 
 /* ---- the layer ---- */
@@ -53,6 +59,26 @@ check_layer(const struct remote *r, struct err *e)
 		    e, EBADMSG, "the chain's layer is %s", DIGEST_TEXT(d));
 	if (r->image->layers[r->layer] == NULL)
 		return err_set(e, ENOENT, "%s", r->image->reasons[r->layer]);
+	return 0;
+}
+
+/* What its row keeps, so that nobody has to open the index for it again. */
+static int
+read_index(struct remote *r, struct err *e)
+{
+	AUTO_INDEX struct index *x =
+	    layer_open_index(r->image->layers[r->layer], e);
+	struct index_totals totals;
+	struct stat root;
+
+	if (x == NULL)
+		return -1;
+	index_totals(x, &totals);
+	r->inodes = totals.inodes;
+	r->has_root = !index_is_implied(x, INDEX_ROOT) &&
+		      index_stat(x, INDEX_ROOT, &root);
+	r->uid = r->has_root ? root.st_uid : 0;
+	r->gid = r->has_root ? root.st_gid : 0;
 	return 0;
 }
 
@@ -102,7 +128,9 @@ open_image(struct snapshotter *s, struct remote *r, struct err *e)
 		       : open_chain(s, r->asked, e);
 	if (r->image == NULL)
 		return -1;
-	return find_layer(r, e) < 0 ? -1 : check_layer(r, e);
+	if (find_layer(r, e) < 0 || check_layer(r, e) < 0)
+		return -1;
+	return read_index(r, e);
 }
 
 /* ---- the row ---- */
@@ -137,21 +165,23 @@ exists(struct snapshotter *s, const struct remote_request *r, uint64_t parent,
 }
 
 static int
-add_row(struct snapshotter *s, const struct remote *r, uint64_t parent,
-    struct err *e)
+add_row(struct snapshotter *s, const struct remote *r,
+    const struct db_snapshot *parent, struct err *e)
 {
 	const struct digest *image = &r->image->manifest.digest;
 	const char *chain = DIGEST_TEXT(&r->asked->chain);
 	char name[DIGEST_TEXT_SIZE + 40];
 	uint64_t number;
 	struct db_snapshot row = {
-		.parent = parent,
+		.parent = parent->number,
 		.state = SNAPSHOT_THERE,
 		.kind = SNAPSHOT_COMMITTED,
 		.life = s->life,
 		.created_ns = clock_wall_ns(),
 		.bytes = -1,
-		.inodes = -1,
+		.inodes = r->inodes,
+		.uid = r->has_root ? r->uid : parent->uid,
+		.gid = r->has_root ? r->gid : parent->gid,
 		.name = name,
 		.was = "",
 		.labels = r->labels,
@@ -161,7 +191,8 @@ add_row(struct snapshotter *s, const struct remote *r, uint64_t parent,
 		.image_label = r->image->label,
 	};
 
-	snprintf(name, sizeof name, "remote/%ju/%s", (uintmax_t)parent, chain);
+	snprintf(name, sizeof name, "remote/%ju/%s", (uintmax_t)parent->number,
+	    chain);
 	row.updated_ns = row.created_ns;
 	if (db_add_snapshot(s->parts.db, &row, &number, e) < 0)
 		return err_wrap(e, "snapshot %s", name);
@@ -184,7 +215,7 @@ make_row(struct snapshotter *s, void *ctx, struct err *e)
 		return 0;
 	if (check_parent(r, &parent, e) < 0)
 		return -1;
-	return add_row(s, r, parent.number, e);
+	return add_row(s, r, &parent, e);
 }
 
 static int

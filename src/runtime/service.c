@@ -54,7 +54,7 @@ typedef int work(struct snapshotter *s, const ProtobufCMessage *request,
     struct buf *reply, struct err *e);
 
 static void
-run(struct snapshotter *s, struct grpc_call *c,
+run(const struct service *s, struct grpc_call *c,
     const ProtobufCMessageDescriptor *d, work *fn)
 {
 	struct err e = ERR_INIT;
@@ -64,7 +64,7 @@ run(struct snapshotter *s, struct grpc_call *c,
 	const uint8_t *p = grpc_call_request(c, &n);
 
 	request = message_unpack(d, p, n, &e);
-	if (request == NULL || fn(s, request, &reply, &e) < 0)
+	if (request == NULL || fn(s->snapshotter, request, &reply, &e) < 0)
 		fail(c, &e);
 	else
 		grpc_call_reply(c, reply.data, reply.len);
@@ -248,6 +248,7 @@ list_info(void *ctx, const struct snapshot_info *i)
 static void
 run_list(void *ctx, struct grpc_call *c)
 {
+	const struct service *s = ctx;
 	struct err e = ERR_INIT;
 	struct listing l = { c, BUF_INIT(LIMIT_GRPC_MESSAGE_BYTES), 0, &e };
 	AUTO_MESSAGE MESSAGE(ListRequest) *r = NULL;
@@ -256,8 +257,8 @@ run_list(void *ctx, struct grpc_call *c)
 
 	r = message_unpack(DESCRIPTOR(list_request), p, n, &e);
 	if (r == NULL ||
-	    snapshotter_list(ctx, (const char *const *)r->filters, r->n_filters,
-		list_info, &l, &e) < 0 ||
+	    snapshotter_list(s->snapshotter, (const char *const *)r->filters,
+		r->n_filters, list_info, &l, &e) < 0 ||
 	    send_batch(&l) < 0)
 		fail(c, &e);
 	else

@@ -1,5 +1,6 @@
 /* containerd.services.snapshots.v1.Snapshots over gRPC (net/grpc.h): the
- * snapshotter's calls as methods.  Their context is a struct snapshotter.
+ * snapshotter's calls as methods.  Their context is a struct service, or begins
+ * with one.
  *
  *	errno                    status, as containerd maps it
  *	EINVAL                   INVALID_ARGUMENT
@@ -16,6 +17,12 @@
 #define RUNTIME_SERVICE_H
 
 #include "net/grpc.h"
+
+struct snapshotter;
+
+struct service {
+	struct snapshotter *snapshotter;
+};
 
 enum { SERVICE_METHODS = 10 };
 extern const struct grpc_method service_methods[SERVICE_METHODS];

@@ -10,7 +10,6 @@
 #include "layer/catalog.h"
 #include "layer/image.h"
 #include "layer/layer.h"
-#include "index/index.h"
 #include "store/db.h"
 #include "store/store.h"
 #include "supervisor/agent.h"
@@ -85,21 +84,8 @@ snapshotter_mounts(struct snapshotter *s, const char *key,
 /* ---- usage ---- */
 
 static int
-count_inodes(const struct layer *l, uint64_t *inodes, struct err *e)
-{
-	AUTO_INDEX struct index *x = layer_open_index(l, e);
-	struct index_totals totals;
-
-	if (x == NULL)
-		return -1;
-	index_totals(x, &totals);
-	*inodes = totals.inodes;
-	return 0;
-}
-
-static int
-measure_layer(const struct image *i, int64_t layer, struct snapshot_usage *out,
-    struct err *e)
+measure_layer(
+    const struct image *i, int64_t layer, uint64_t *bytes, struct err *e)
 {
 	const struct layer *l;
 
@@ -108,8 +94,8 @@ measure_layer(const struct image *i, int64_t layer, struct snapshot_usage *out,
 		return err_set(e, ENOENT, "layer %jd of %s is not here",
 		    (intmax_t)layer, i->label);
 	l = i->layers[layer];
-	out->bytes = store_map_present(l->store, l->map);
-	return count_inodes(l, &out->inodes, e);
+	*bytes = store_map_present(l->store, l->map);
+	return 0;
 }
 
 static int
@@ -126,7 +112,8 @@ measure_remote(struct snapshotter *s, const struct db_snapshot *row,
 	    s->parts.catalog, &manifest, row->image_label, true, e);
 	if (i == NULL)
 		return -1;
-	rc = measure_layer(i, row->layer, out, e);
+	out->inodes = row->inodes;
+	rc = measure_layer(i, row->layer, &out->bytes, e);
 	image_unref(i);
 	return rc;
 }

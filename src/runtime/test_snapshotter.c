@@ -314,9 +314,8 @@ a_mapped_root_owns_the_folder_and_those_above(void **state)
 	expect_option(p, "a", "uidmap=0:1000:65536");
 	expect_option(p, "a", "gidmap=0:2000:65536");
 	OK(commit(p, "a", "one", e));
-	fake.uid = 0;
 	OK(prepare(p, "b", "one", e));
-	assert_int_equal(fake.uid, 1000);
+	assert_int_equal(fake.like, 1);
 	doc_set_string(labels, LABEL_UIDS, "nonsense");
 	FAILS(prepare_with(p, SNAPSHOT_ACTIVE, "c", "", labels, e), EINVAL);
 }
@@ -527,6 +526,9 @@ a_container_on_a_whole_image_has_one_lower_folder(void **state)
 
 	pull(p, top);
 	OK(prepare(p, "c", top, e));
+	assert_int_equal(fake.like, 0);
+	assert_int_equal(fake.uid, 5);
+	assert_int_equal(fake.gid, 6);
 	expect_option(p, "c", "lowerdir=/r/m/9f"); /* IMAGE_MERGED */
 	assert_int_equal(fake.showings, 1);
 	expect_option(p, "c", "lowerdir=/r/m/9f");

@@ -376,6 +376,7 @@ agent_make_snapshot(struct agent *a, uint64_t number,
 	m.body.snapshot.number = number;
 	m.body.snapshot.uid = o->uid;
 	m.body.snapshot.gid = o->gid;
+	m.body.snapshot.like = o->like;
 	m.body.snapshot.with_work = o->with_work;
 	return tell(a, &m, NULL, 0, e);
 }
@@ -401,4 +402,20 @@ agent_measure_snapshot(struct agent *a, uint64_t number, uint64_t *bytes,
 	*bytes = m.body.usage.bytes;
 	*inodes = m.body.usage.inodes;
 	return 0;
+}
+
+int
+agent_open_login(struct agent *a, unsigned n, int *fd, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_LOGIN, .number = n };
+
+	return ask_for_fd(a, &m, fd, e);
+}
+
+int
+agent_connect_containerd(struct agent *a, int *fd, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_CONNECT };
+
+	return ask_for_fd(a, &m, fd, e);
 }

@@ -101,10 +101,12 @@ int agent_unmount(struct agent *a, const char *id, struct err *e);
 
 struct agent_snapshot_options {
 	uint32_t uid, gid; /* of fs, 0755 */
+	uint64_t like;     /* or as this snapshot's fs; 0: none */
 	bool with_work;
 };
 
-/* EEXIST: who knows that it is nobody's may remove it.  EINVAL: a user
+/* EEXIST: who knows that it is nobody's may remove it.  ENOENT: there is none
+ * that it could be like.  EINVAL: a user
  * namespace has no such uid or gid. */
 int agent_make_snapshot(struct agent *a, uint64_t number,
     const struct agent_snapshot_options *o, struct err *e);
@@ -115,6 +117,16 @@ int agent_remove_snapshot(struct agent *a, uint64_t number, struct err *e);
 /* What fs/ takes on disk, each inode once; may take minutes.  ENOENT. */
 int agent_measure_snapshot(struct agent *a, uint64_t number, uint64_t *bytes,
     uint64_t *inodes, struct err *e);
+
+/* ---- what only root may open ---- */
+
+/* Opens the n-th of the configuration's credential files, which only root may
+ * be allowed to read.  ENOENT. */
+int agent_open_login(struct agent *a, unsigned n, int *fd, struct err *e);
+
+/* Connects to the configuration's containerd, not blocking.  ENOENT: there is
+ * none; ECONNREFUSED, EAGAIN: not now. */
+int agent_connect_containerd(struct agent *a, int *fd, struct err *e);
 
 /* Whether this supervisor can clone mounts and mount overlays: root, also of a
  * user namespace. */

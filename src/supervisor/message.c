@@ -117,6 +117,8 @@ is_meaningful(const struct message *m, unsigned n_fds)
 	case MESSAGE_HELLO:
 	case MESSAGE_READY:
 	case MESSAGE_NEXT:
+	case MESSAGE_LOGIN:
+	case MESSAGE_CONNECT:
 		return n_fds == 0;
 	case MESSAGE_HOLD:
 		return n_fds == 1 && m->name[0] != '\0' &&

@@ -28,6 +28,8 @@
  *   MAKE     snapshot                -> -
  *   REMOVE   snapshot.number         -> -
  *   MEASURE  snapshot.number         -> usage
+ *   LOGIN    number                  -> 1 fd
+ *   CONNECT                          -> 1 fd
  *
  * Both ends are one binary's, so integers are the machine's own.  The worker
  * reads hostile bytes and may be taken over: message_check() believes nothing.
@@ -56,6 +58,8 @@ enum message_kind {
 	MESSAGE_MAKE,
 	MESSAGE_REMOVE,
 	MESSAGE_MEASURE,
+	MESSAGE_LOGIN,
+	MESSAGE_CONNECT,
 	MESSAGE_KINDS
 };
 
@@ -79,6 +83,7 @@ struct message {
 		} payload;
 		struct {
 			uint64_t number;
+			uint64_t like;
 			uint32_t uid, gid;
 			uint32_t with_work; /* 0 or 1 */
 		} snapshot;

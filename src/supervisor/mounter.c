@@ -235,6 +235,7 @@ make_snapshot(const struct mounter *m, const struct message *q, struct err *e)
 	const struct agent_snapshot_options o = {
 		.uid = q->body.snapshot.uid,
 		.gid = q->body.snapshot.gid,
+		.like = q->body.snapshot.like,
 		.with_work = q->body.snapshot.with_work != 0,
 	};
 

@@ -39,6 +39,21 @@ make_folder(int dir, const char *name, mode_t mode, struct err *e)
 	return take_fd(&fd);
 }
 
+/* Who owns the fs of another. */
+static int
+find_owner(int dir, struct agent_snapshot_options *o, struct err *e)
+{
+	char name[NAME_SIZE];
+	AUTO_CLOSE int own = open_folder(dir, name_of(name, o->like));
+	struct stat st;
+
+	if (own < 0 || fstatat(own, "fs", &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return err_sys(e, "snapshot %s", name);
+	o->uid = st.st_uid;
+	o->gid = st.st_gid;
+	return 0;
+}
+
 static int
 give_away(int fd, const struct agent_snapshot_options *o, struct err *e)
 {
@@ -72,10 +87,13 @@ int
 snapshot_make(int dir, uint64_t number, const struct agent_snapshot_options *o,
     struct err *e)
 {
+	struct agent_snapshot_options owned = *o;
 	char name[NAME_SIZE];
 	struct err ignored;
 
-	if (fill(dir, name_of(name, number), o, e) == 0)
+	if (o->like != 0 && find_owner(dir, &owned, e) != 0)
+		return -1;
+	if (fill(dir, name_of(name, number), &owned, e) == 0)
 		return 0;
 	if (e->code != EEXIST)
 		fs_remove_tree(dir, name, &ignored);

@@ -16,8 +16,8 @@
 struct err;
 struct fs_usage;
 
-/* EEXIST; EINVAL where a user namespace has no such uid or gid.  Nothing is
- * left of what failed. */
+/* EEXIST; ENOENT: there is none that it could be like; EINVAL where a user
+ * namespace has no such uid or gid.  Nothing is left of what failed. */
 int snapshot_make(int dir, uint64_t number,
     const struct agent_snapshot_options *o, struct err *e);
 

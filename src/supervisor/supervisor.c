@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -120,6 +121,58 @@ answer_hold(struct supervisor *s, struct message *m, int *fd)
 	answer(s, m, -1, rc != 0 ? &e : NULL);
 }
 
+/* Opened anew each time: kubelets and logins replace the file. */
+static int
+open_login(const struct supervisor *s, uint32_t n, struct err *e)
+{
+	char *const *path = s->options->login_files;
+	int fd;
+
+	for (; path != NULL && *path != NULL && n > 0; n--)
+		path++;
+	if (path == NULL || *path == NULL)
+		return err_set(e, ENOENT, "there is no such file");
+	fd = open(*path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return fd < 0 ? err_sys(e, "open %s", *path) : fd;
+}
+
+/* The socket is root's, and the worker is not. */
+static int
+connect_containerd(const struct supervisor *s, struct err *e)
+{
+	const char *path = s->options->containerd;
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	AUTO_CLOSE int fd = -1;
+
+	if (path == NULL || *path == '\0')
+		return err_set(e, ENOENT, "no containerd is configured");
+	if (strlen(path) >= sizeof a.sun_path)
+		return err_set(e, ENAMETOOLONG, "%s", path);
+	strcpy(a.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0)
+		return err_sys(e, "connect to %s", path);
+	return take_fd(&fd);
+}
+
+static void
+answer_connect(struct supervisor *s, struct message *m)
+{
+	struct err e;
+	AUTO_CLOSE int fd = connect_containerd(s, &e);
+
+	answer(s, m, fd, fd < 0 ? &e : NULL);
+}
+
+static void
+answer_login(struct supervisor *s, struct message *m)
+{
+	struct err e;
+	AUTO_CLOSE int fd = open_login(s, m->number, &e);
+
+	answer(s, m, fd, fd < 0 ? &e : NULL);
+}
+
 static void
 session_name(char name[AGENT_NAME_MAX + 1], const char *id)
 {
@@ -172,6 +225,12 @@ handle(struct supervisor *s, struct message *m, int *fds, unsigned n_fds)
 		return;
 	case MESSAGE_HOLD:
 		answer_hold(s, m, &fds[0]);
+		return;
+	case MESSAGE_LOGIN:
+		answer_login(s, m);
+		return;
+	case MESSAGE_CONNECT:
+		answer_connect(s, m);
 		return;
 	case MESSAGE_DROP:
 		hold_drop(&s->holds, m->name);

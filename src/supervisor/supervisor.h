@@ -24,6 +24,11 @@ struct supervisor_options {
 	const char *user; /* the worker's user when root; NULL: "layerfs", or
 			     "nobody" with a warning where there is none */
 	const char *config; /* opened and held as "config", unread; or NULL */
+	/* Paths that the worker may ask for, unread; NULL ends; or
+	 * NULL. */
+	char *const *login_files;
+	const char *containerd; /* its socket, which the worker may have
+				   connected to; "" or NULL for none */
 	/* The worker: execs this file with these arguments, plus
 	 * "--worker-fd=3". */
 	const char *worker_path;

@@ -165,6 +165,12 @@ a_request_is_accepted_only_with_its_descriptors(void **state)
 	m = message_of(MESSAGE_CLONE, "1");
 	assert_true(is_accepted(&m, 0));
 	assert_false(is_accepted(&m, 1));
+	m = message_of(MESSAGE_LOGIN, "");
+	assert_true(is_accepted(&m, 0));
+	assert_false(is_accepted(&m, 1));
+	m = message_of(MESSAGE_CONNECT, "");
+	assert_true(is_accepted(&m, 0));
+	assert_false(is_accepted(&m, 1));
 	m = message_of(MESSAGE_OVERLAY, "1");
 	m.number = 1;
 	strcpy(m.body.lowers[0], "2");

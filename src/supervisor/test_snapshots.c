@@ -94,6 +94,27 @@ one_that_cannot_be_given_away_leaves_nothing(void **s)
 }
 
 static void
+one_may_have_the_owner_of_another(void **s)
+{
+	int dir = ((struct folder *)*s)->fd;
+	struct agent_snapshot_options o = own(true);
+	struct err e;
+	struct stat st;
+
+	if (getuid() != 0)
+		return; /* who alone may give anything away */
+	assert_int_equal(snapshot_make(dir, 1, &o, &e), 0);
+	assert_int_equal(fchownat(dir, "1/fs", 5, 6, 0), 0);
+	o.like = 1;
+	assert_int_equal(snapshot_make(dir, 2, &o, &e), 0);
+	assert_int_equal(fstatat(dir, "2/fs", &st, 0), 0);
+	assert_int_equal(st.st_uid, 5);
+	assert_int_equal(st.st_gid, 6);
+	o.like = 9;
+	assert_fails(snapshot_make(dir, 3, &o, &e), e, ENOENT);
+}
+
+static void
 it_is_measured_and_removed_with_what_is_in_it(void **s)
 {
 	int dir = ((struct folder *)*s)->fd;
@@ -142,6 +163,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(a_snapshot_has_the_folders_that_overlayfs_wants),
 		IN_FOLDER(one_that_cannot_be_given_away_leaves_nothing),
+		IN_FOLDER(one_may_have_the_owner_of_another),
 		IN_FOLDER(it_is_measured_and_removed_with_what_is_in_it),
 		IN_FOLDER(a_link_in_its_place_is_not_followed),
 	};

@@ -90,6 +90,5 @@ traceparent: 00-2" ]
 
 @test "a server that is not there is UNAVAILABLE" {
 	SOCKET=$T/none
-	! call Echo </dev/null 2>"$T/said"
-	[[ $(cat "$T/said") == "14 connect to $T/none: "* ]]
+	fails_with "14 connect to $T/none: " call Echo </dev/null
 }

@@ -50,6 +50,8 @@ now_ms() { date +%s%3N; }
 
 @test "a call whose process is killed is made again over a new connection (grpc-go)" {
 	requires root containerd ctr
+	mkdir "$T/run"
+	SOCKET=$T/run/snapshotter.sock
 	serve_kept
 	start_containerd
 	start caller ctr -a "$CONTAINERD" snapshots --snapshotter layerfs prepare key

@@ -8,8 +8,9 @@
     run REF MARK [ARG...]          sandbox, container and start; waits till the
                                    container's log has MARK, then removes both
 
-SOCKET may be IMAGES,RUNTIME: the image service elsewhere than the runtime.  A call
-that fails: status 1, with its code and message on stderr.
+SOCKET may be IMAGES,RUNTIME: the image service elsewhere than the runtime.  $CRI_API
+is the version spoken, v1 or v1alpha2, which agree in all of this.  A call that
+fails: status 1, with its code and message on stderr.
 """
 import os, sys, time
 import grpc
@@ -18,6 +19,7 @@ import messages
 M = messages.of(os.path.join(os.path.dirname(__file__), "cri.proto"))
 # A network of its own (POD), processes that see only themselves (CONTAINER).
 APART = M.NamespaceOption(network=0, pid=1)
+API = os.environ.get("CRI_API", "v1")
 UNCONFINED = M.SecurityProfile(profile_type=1)
 
 
@@ -32,7 +34,7 @@ class Cri:
     def call(self, service, method, **fields):
         request, reply = getattr(M, method + "Request"), getattr(M, method + "Response")
         rpc = self.channels[service].unary_unary(
-            f"/runtime.v1.{service}Service/{method}",
+            f"/runtime.{API}.{service}Service/{method}",
             request.SerializeToString, reply.FromString)
         return rpc(request(**fields), timeout=120)
 

@@ -246,6 +246,34 @@ def tiny_windows():
     assert r.frames >= 1000, r.frames
 
 
+def hoard():
+    """Requests that never end hold 64 MiB of a connection, and no more."""
+    r = Raw()
+    sids = [r.call(framed(b"")[:1] + struct.pack(">I", 12 << 20), end=False) for _ in range(8)]
+    left = {sid: 12 << 20 for sid in sids}
+    while left:
+        for sid in list(left):
+            if sid in r.reset:
+                del left[sid]
+                continue
+            n = min(left[sid] - 1, r.h2.local_flow_control_window(sid), 16384)
+            if n > 0:
+                r.h2.send_data(sid, bytes(n))
+                left[sid] -= n
+            elif left[sid] == 1:
+                del left[sid]
+        r.flush()
+        if not any(r.h2.local_flow_control_window(sid) for sid in left):
+            assert r.pump()
+    over = [sid for sid in sids if sid in r.reset]
+    assert 2 <= len(over) <= 4, over
+    assert all(r.fields[sid]["grpc-status"] == "8" for sid in over), r.fields
+    for sid in set(sids) - set(over):
+        r.h2.reset_stream(sid, 8)
+    sid = r.call(framed(b"hi"))
+    assert r.wait(sid)["grpc-status"] == "0"
+
+
 def stalled_readers(n):
     """Readers that grant no window; others do not notice."""
     stalled = []

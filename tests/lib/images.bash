@@ -5,8 +5,9 @@
 images() { "$top_srcdir/tests/lib/images.py" "$REGISTRY" "$@"; }
 
 # own_images NAME...: for setup_file; their registry's storage, once a file.  Of
-# box there is also box-zc:1, zstd:chunked, and two that mix: lazy:base has a
-# chunked base and a plain top, lazy:top the reverse.
+# box there is also box-zc:1, zstd:chunked, and some that mix: lazy:base has a
+# chunked base and a plain top, lazy:top the reverse, lazy:small and lazy:deep a
+# chunked base with one or 127 tiny plain layers on top.
 own_images() {
 	local T=$BATS_FILE_TMPDIR STARTED=()
 	command -v docker-registry >/dev/null && command -v skopeo >/dev/null &&
@@ -18,6 +19,10 @@ own_images() {
 		make_chunked box:gzip box-zc:1
 		images mix lazy:base box-zc:1/0 box:gzip/1
 		images mix lazy:top box:gzip/0 box-zc:1/1
+	fi
+	if [[ " $* " == *" box "*" deep "* ]]; then
+		images mix lazy:small box-zc:1/0 deep:gzip/1
+		images mix lazy:deep box-zc:1/0 deep:gzip/{1..127}
 	fi
 	stop registry || true
 }
@@ -43,8 +48,9 @@ fetched() {
 	images fetched "$1" "$T/log/requests"
 }
 
-# is_lazy REF: of no layer of more than 64 KiB everything was asked for.
+# is_lazy REF: of no layer that is not small (small_layer_bytes) everything was
+# asked for.
 is_lazy() {
 	[ "$SNAPSHOTTER" = layerfs ] || return 0
-	fetched "$1" | awk '{ print } $2 > 65536 && $3 >= $2 { bad = 1 } END { exit bad }'
+	fetched "$1" | awk '{ print } $2 > 1048576 && $3 >= $2 { bad = 1 } END { exit bad }'
 }
