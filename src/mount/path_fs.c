@@ -176,6 +176,7 @@ static void
 on_init(void *userdata, struct fuse_conn_info *c)
 {
 	(void)userdata;
+	c->max_read = SESSION_MAX_READ;
 	/* A parked lookup must not hold up the others in its folder. */
 	c->want = c->capable & FUSE_CAP_PARALLEL_DIROPS;
 }

@@ -67,6 +67,9 @@ void session_unmount(struct session *x);
 bool session_serve(struct session *x, uint8_t *buffer, size_t size);
 enum { SESSION_BUFFER = (1 << 20) + 4096 };
 
+/* What every session's init has to say, as it was mounted with it. */
+enum { SESSION_MAX_READ = 1 << 20 };
+
 /* init.c: INIT is the one request that a later life of the worker cannot ask
  * for again, so the supervisor keeps it. */
 void init_choose(struct fuse_conn_info *c);
