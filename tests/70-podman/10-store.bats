@@ -215,7 +215,6 @@ is_empty() { [ "$(layerfs --json images | jq '.images | length')" = 0 ]; }
 	stop layerfsd
 	printf '%s\n' '[podman]' 'layer_store = 0' >"$T/layerfs.toml"
 	start_daemon --config "$T/layerfs.toml"
-	wait_for 20 layerfs version
-	[ ! -e "$RUN/store/." ]
+	wait_for 20 test ! -e "$RUN/store/."
 	[ -z "$(ls "$RUN/m")" ]
 }
