@@ -20,9 +20,18 @@ setup() {
 teardown() {
 	local status=0
 	podman rm -af >/dev/null 2>&1 || true
-	podman system migrate >/dev/null 2>&1 || true # ends its pause process
+	stop_store
+	end_process "$T/podman/tmp/pause.pid" KILL
 	teardown_test || status=$?
 	return $status
+}
+
+# end_process FILE SIGNAL: the one whose pid the file has.
+end_process() {
+	local pid
+	pid=$(cat "$1" 2>/dev/null) || return 0
+	kill "-$2" "$pid" 2>/dev/null || return 0
+	wait_for 10 eval "! kill -0 $pid"
 }
 
 # A user "pod" with 65,536 ids, in a mount namespace where the system knows it,
@@ -56,13 +65,16 @@ unshared() {
 		podman --tmpdir "$T/podman/tmp" unshare "$@"
 }
 
+# The daemon is no child of what start() knows.
 start_store() {
 	ROOT=$T/user/root RUN=$T/user/run/layerfs
-	start layerfsd "${INSIDE[@]}" env CONTAINERS_STORAGE_CONF="$T/storage.conf" \
+	start unshare "${INSIDE[@]}" env CONTAINERS_STORAGE_CONF="$T/storage.conf" \
 		podman --tmpdir "$T/podman/tmp" unshare \
+		sh -c 'echo $$ >"$0/pid" && exec "$@"' "$T/user" \
 		"$T/user/layerfsd" --root "$ROOT" --run "$RUN"
 	wait_for 20 unshared test -d "$RUN/m/0"
 }
+stop_store() { end_process "$T/user/pid" TERM; }
 
 @test "a user's image is pulled lazily and runs; what is removed is gone" {
 	lazy_image
@@ -82,7 +94,9 @@ start_store() {
 	podman pull "$IMAGE"
 	box_is_right "$IMAGE"
 	stop meter || true
-	stop layerfsd || true
+	stop_store
+	run box_is_right "$IMAGE"
+	[ "$status" != 0 ]
 	start_store
 	box_is_right "$IMAGE"
 }
