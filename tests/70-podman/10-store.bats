@@ -17,7 +17,7 @@ setup() {
 
 start_store() {
 	start_daemon --config "$T/layerfs.toml"
-	wait_for 20 test -d "$RUN/store/."
+	wait_for 20 is_mounted "$RUN/m/0"
 }
 
 # REF's own folder, and the digests of its layers, bottom first.

@@ -27,7 +27,7 @@ teardown() {
 
 start_store() {
 	start_daemon
-	wait_for 20 test -d "$RUN/store/."
+	wait_for 20 is_mounted "$RUN/m/0"
 }
 worker_pid() { pgrep -P "$(pid_of layerfsd)" -f -- --worker-fd; }
 
