@@ -16,7 +16,7 @@
 #include "base/lock.h"
 #include "base/pool.h"
 
-enum { OPENERS = 8, KEEP_S = 30, KEEP_FAILED_S = 10 };
+enum { OPENERS = 8, KEEP_S = 5, KEEP_FAILED_S = 10 };
 
 struct pull {
 	struct list link;

@@ -2,7 +2,7 @@
  * after the other; the image is resolved once, all its layers in parallel, and
  * kept open for a while, so that the next layer's Prepare costs nothing.
  *
- *	opening -> open   -> (30 s later) gone
+ *	opening -> open   -> (5 s later) gone
  *	       \-> failed -> (10 s later) gone
  *
  * An asker waits until the time that the options give has passed since the
