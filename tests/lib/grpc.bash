@@ -39,4 +39,10 @@ call() {
 	timeout -k 5 60 "$(program grpctool)" "${@:1:$#-1}" call "$SOCKET" "/test.Tool/${*: -1}"
 }
 
+# server_held KIB: the server never had more memory; sanitizers' own is not asked.
+server_held() {
+	grep -q -- '-fsanitize' "$top_builddir/config.status" ||
+		[ "$(awk '/VmHWM/ { print $2 }' "/proc/$(pid_of server)/status")" -le "$1" ]
+}
+
 says() { grep -q -- "$2" "$T/log/$1"; }
