@@ -250,14 +250,13 @@ struct showing {
 };
 
 static struct showing *
-new_showing(int layer)
+show(int layer)
 {
-	struct showing *w = calloc(1, sizeof *w);
+	static struct showing all[FAKE_LAYERS_MAX + 1] = { { "9f" }, { "a0" },
+		{ "a1" }, { "a2" }, { "a3" } };
 
-	assert(w != NULL);
-	snprintf(w->id, sizeof w->id, "%x", layer + 0xa0);
 	fake.showings++;
-	return w;
+	return &all[layer + 1]; /* IMAGE_MERGED is -1 */
 }
 
 struct showing *
@@ -265,7 +264,7 @@ showings_take(struct showings *s, struct image *i, int layer,
     const char *own_id, const char *target, struct err *e)
 {
 	(void)s, (void)i, (void)own_id, (void)target, (void)e;
-	return new_showing(layer);
+	return show(layer);
 }
 
 struct showing *
@@ -274,7 +273,7 @@ showings_resume(struct showings *s, const struct digest *image, int layer,
 {
 	(void)s, (void)image, (void)label, (void)own_id;
 	if (fake.has_survived)
-		return new_showing(layer);
+		return show(layer);
 	err_set(e, ENOENT, "its mount did not survive");
 	return NULL;
 }
@@ -282,9 +281,8 @@ showings_resume(struct showings *s, const struct digest *image, int layer,
 void
 showings_put(struct showings *s, struct showing *w)
 {
-	(void)s;
+	(void)s, (void)w;
 	fake.showings--;
-	free(w);
 }
 
 const char *

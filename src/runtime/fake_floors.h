@@ -26,9 +26,9 @@ struct fake_floors {
 	char reason[200];   /* the last */
 	_Atomic int images; /* references to it */
 	_Atomic int holds;
-	_Atomic int showings;               /* users */
-	unsigned folders[FAKE_FOLDERS_MAX]; /* 1: fs, 2: and work */
-	uint32_t uid, gid;                  /* of the last */
+	_Atomic int showings;                       /* users */
+	_Atomic unsigned folders[FAKE_FOLDERS_MAX]; /* 1: fs, 2: and work */
+	uint32_t uid, gid;                          /* of the last */
 	uint64_t like;
 	unsigned measured;
 	bool is_full;      /* making folders fails */
