@@ -66,7 +66,7 @@ open_fake(const char *label)
 	i->label = strdup(label);
 	for (unsigned k = 0; k < fake.n_layers; k++) {
 		i->manifest.layers[k].digest = fake_layer(k);
-		if (fake.is_missing[k])
+		if (fake.is_missing[k] || (fake.is_damaged && k == 1))
 			i->reasons[k] = strdup("too big to read whole");
 		else
 			i->layers[k] = &layer;
@@ -84,8 +84,10 @@ catalog_open_image(
 	fake.openings++;
 	while (fake.is_stalled)
 		usleep(1000);
-	if (!fake.is_away && strcmp(q->reference->name, FAKE_REFERENCE) == 0)
+	if (!fake.is_away && strcmp(q->reference->name, FAKE_REFERENCE) == 0) {
+		fake.is_damaged = false;
 		return open_fake(q->reference->name);
+	}
 	err_set(e, EAGAIN, "%s: no route to host", q->reference->name);
 	return NULL;
 }
@@ -273,7 +275,7 @@ showings_resume(struct showings *s, const struct digest *image, int layer,
     const char *label, const char *own_id, struct err *e)
 {
 	(void)s, (void)image, (void)label, (void)own_id;
-	if (fake.has_survived)
+	if (fake.survived & FAKE_SHOWING(layer))
 		return new_showing(layer);
 	err_set(e, ENOENT, "its mount did not survive");
 	return NULL;

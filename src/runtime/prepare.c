@@ -183,6 +183,15 @@ make_folder(struct snapshotter *s, struct making *m, struct err *e)
 	return -1;
 }
 
+static int
+publish(struct snapshotter *s, struct making *m, const struct db_snapshot *row,
+    struct err *e)
+{
+	return row->state == SNAPSHOT_THERE
+		   ? snapshot_check_there(s, row, e)
+		   : snapshot_transact(s, finish_row, m, e);
+}
+
 /* Folder and lower ones; only then is it there. */
 static int
 finish(struct snapshotter *s, struct making *m, struct snapshot_mount *out,
@@ -195,8 +204,7 @@ finish(struct snapshotter *s, struct making *m, struct snapshot_mount *out,
 	if (db_get_snapshot_number(s->parts.db, m->number, &row, e) < 0 ||
 	    snapshot_mount(s, &row, out, e) < 0)
 		return -1;
-	if (row.state == SNAPSHOT_THERE ||
-	    snapshot_transact(s, finish_row, m, e) == 0)
+	if (publish(s, m, &row, e) == 0)
 		return 0;
 	snapshot_mount_release(out);
 	return -1;

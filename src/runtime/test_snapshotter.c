@@ -11,6 +11,7 @@
 #include "runtime/fake_floors.h"
 #include "runtime/labels.h"
 #include "runtime/snapshotter.h"
+#include "layer/image.h"
 #include "store/db.h"
 #include "store/db_snapshot.h"
 #include "base/doc.h"
@@ -765,12 +766,73 @@ what_an_earlier_life_answered_is_there(void **state)
 	OK(prepare(p, "c", top, e));
 	end_life(p);
 	fake.showings = 0;
-	fake.has_survived = true;
+	fake.survived = FAKE_SHOWING(IMAGE_MERGED);
 	begin_life(p);
 	expect(p, "one", SNAPSHOT_COMMITTED, "");
 	assert_int_equal(fake.showings, 1);
 	expect_option(p, "c", "lowerdir=/r/m/9f");
 	assert_int_equal(fake.showings, 1);
+}
+
+/* What is merged now was a folder a layer while the image was not whole. */
+static void
+lower_folders_stay_what_they_were(void **state)
+{
+	struct place *p = *state;
+	char top[200];
+
+	pull(p, top);
+	OK(prepare(p, "c", top, e));
+	fake.is_missing[0] = true;
+	expect_option(p, "c", "lowerdir=/r/m/9f");
+	fake.is_missing[0] = false;
+	end_life(p);
+	fake.showings = 0;
+	fake.survived = FAKE_SHOWING(0) | FAKE_SHOWING(1) | FAKE_SHOWING(2);
+	begin_life(p);
+	assert_int_equal(fake.showings, 3);
+	expect_option(p, "c", "lowerdir=/r/m/a2:/r/m/a1:/r/m/a0");
+	assert_int_equal(fake.showings, 3);
+}
+
+static void
+all_that_may_be_mounted_is_resumed(void **state)
+{
+	struct place *p = *state;
+	char top[200];
+
+	pull(p, top);
+	OK(prepare(p, "c", top, e));
+	end_life(p);
+	fake.showings = 0;
+	fake.survived = FAKE_SHOWING(IMAGE_MERGED) | FAKE_SHOWING(0);
+	begin_life(p);
+	assert_int_equal(fake.showings, 2);
+	expect_option(p, "c", "lowerdir=/r/m/9f");
+	OK(snapshotter_remove(p->s, "c", e));
+	OK(snapshotter_cleanup(p->s, e));
+	assert_int_equal(fake.showings, 0);
+}
+
+static void
+a_layer_that_was_damaged_is_made_again(void **state)
+{
+	struct place *p = *state;
+	char top[200];
+
+	pull(p, top);
+	end_life(p);
+	fake.is_damaged = true;
+	fake.is_away = true;
+	begin_life(p);
+	FAILS(prepare(p, "c", top, e), EAGAIN);
+	expect_absent(p, "c");
+	end_life(p);
+	fake.is_away = false;
+	begin_life(p);
+	OK(prepare(p, "c", top, e));
+	expect_option(p, "c", "lowerdir=/r/m/a2:/r/m/a1:/r/m/a0");
+	assert_false(fake.is_damaged);
 }
 
 static void
@@ -862,6 +924,9 @@ main(void)
 		IN_PLACE(of_two_that_take_a_key_at_once_one_gets_it),
 		IN_PLACE(a_layer_that_is_asked_for_at_once_is_made_once),
 		IN_PLACE(what_an_earlier_life_answered_is_there),
+		IN_PLACE(lower_folders_stay_what_they_were),
+		IN_PLACE(all_that_may_be_mounted_is_resumed),
+		IN_PLACE(a_layer_that_was_damaged_is_made_again),
 		IN_PLACE(a_showing_that_did_not_survive_is_taken_anew),
 		IN_PLACE(a_repeat_of_what_an_earlier_life_did_succeeds_once),
 		IN_PLACE(what_an_earlier_life_only_began_goes),
