@@ -329,6 +329,8 @@ daemon_close(struct daemon *d)
 
 	pool_free(d->jobs);
 	control_free(d->control);
+	if (d->snapshotter != NULL)
+		snapshotter_cancel(d->snapshotter);
 	rpc_free(d->rpc);
 	snapshotter_free(d->snapshotter);
 	mount_server_free(d->server);

@@ -125,7 +125,9 @@ struct err;
 	    "INSERT INTO snapshot (number, parent, state, kind, life, "       \
 	    "created_ns, updated_ns, bytes, inodes, uid, gid, name, was, "    \
 	    "labels, chain, image, layer, image_label) VALUES "               \
-	    "(NULLIF(?1, ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "     \
+	    "(max((SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence "    \
+	    "WHERE name = 'snapshot'), strftime('%s', 'now') - 1767225600), " \
+	    "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "                      \
 	    "NULLIF(?12, ''), ?13, ?14, ?15, ?16, ?17, ?18)")                 \
 	X(LAST_NUMBER, "SELECT last_insert_rowid()")                          \
 	X(SET_SNAPSHOT,                                                       \
