@@ -208,7 +208,7 @@ def main():
     socket, Mounted.folder, seconds, threads, *ref = sys.argv[1:]
     s = Stress(socket, int(threads), *ref or [None])
     s.run(int(seconds), int(threads))
-    print("#", *(f"{what}: {n}" for what, n in sorted(s.ended.items())), sep=", ")
+    print("# " + ", ".join(f"{what}: {n}" for what, n in sorted(s.ended.items())))
     for w in s.wrong[:40]:
         print(w, file=sys.stderr)
     return 1 if s.wrong else 0
