@@ -252,14 +252,13 @@ struct showing {
 };
 
 static struct showing *
-new_showing(int layer)
+show(int layer)
 {
-	struct showing *w = calloc(1, sizeof *w);
+	static struct showing all[FAKE_LAYERS_MAX + 1] = { { "9f" }, { "a0" },
+		{ "a1" }, { "a2" }, { "a3" } };
 
-	assert(w != NULL);
-	snprintf(w->id, sizeof w->id, "%x", layer + 0xa0);
 	fake.showings++;
-	return w;
+	return &all[layer + 1]; /* IMAGE_MERGED is -1 */
 }
 
 struct showing *
@@ -267,7 +266,7 @@ showings_take(struct showings *s, struct image *i, int layer,
     const char *own_id, const char *target, struct err *e)
 {
 	(void)s, (void)i, (void)own_id, (void)target, (void)e;
-	return new_showing(layer);
+	return show(layer);
 }
 
 struct showing *
@@ -276,7 +275,7 @@ showings_resume(struct showings *s, const struct digest *image, int layer,
 {
 	(void)s, (void)image, (void)label, (void)own_id;
 	if (fake.survived & FAKE_SHOWING(layer))
-		return new_showing(layer);
+		return show(layer);
 	err_set(e, ENOENT, "its mount did not survive");
 	return NULL;
 }
@@ -284,9 +283,8 @@ showings_resume(struct showings *s, const struct digest *image, int layer,
 void
 showings_put(struct showings *s, struct showing *w)
 {
-	(void)s;
+	(void)s, (void)w;
 	fake.showings--;
-	free(w);
 }
 
 const char *
@@ -297,7 +295,7 @@ showing_id(const struct showing *w)
 
 /* ---- supervisor/ ---- */
 
-unsigned *
+_Atomic unsigned *
 fake_folder(uint64_t number)
 {
 	if (fake.first == 0)
@@ -310,7 +308,7 @@ int
 agent_make_snapshot(struct agent *a, uint64_t number,
     const struct agent_snapshot_options *o, struct err *e)
 {
-	unsigned *f = fake_folder(number);
+	_Atomic unsigned *f = fake_folder(number);
 
 	(void)a;
 	if (fake.is_full)

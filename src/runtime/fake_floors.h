@@ -27,10 +27,10 @@ struct fake_floors {
 	char reason[200];   /* the last */
 	_Atomic int images; /* references to it */
 	_Atomic int holds;
-	_Atomic int showings;               /* users */
-	uint64_t first;                     /* number of a folder */
-	unsigned folders[FAKE_FOLDERS_MAX]; /* 1: fs, 2: and work */
-	uint32_t uid, gid;                  /* of the last */
+	_Atomic int showings; /* users */
+	uint64_t first;       /* number of a folder */
+	_Atomic unsigned folders[FAKE_FOLDERS_MAX]; /* 1: fs, 2: and work */
+	uint32_t uid, gid;                          /* of the last */
 	uint64_t like;
 	unsigned measured;
 	bool is_full;      /* making folders fails */
@@ -45,7 +45,7 @@ extern struct fake_floors fake;
 #define FAKE_REFERENCE "127.0.0.1:5000/fake:1"
 
 /* Of a snapshot. */
-unsigned *fake_folder(uint64_t number);
+_Atomic unsigned *fake_folder(uint64_t number);
 
 struct digest fake_manifest(void);
 struct digest fake_layer(unsigned layer);

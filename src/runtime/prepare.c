@@ -245,8 +245,6 @@ note_fallback(struct snapshotter *s, const struct remote_request *r,
 		log_debug("chain %s: %s", DIGEST_TEXT(&r->chain), why->msg);
 		return;
 	}
-	log_info("%s: layer %s is not lazy: %s", r->reference,
-	    DIGEST_TEXT(layer), why->msg);
 	catalog_note_fallback(s->parts.catalog, r->reference, layer, why->msg);
 }
 

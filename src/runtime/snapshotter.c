@@ -336,6 +336,12 @@ snapshotter_new(const struct snapshotter_parts *p, struct err *e)
 }
 
 void
+snapshotter_cancel(struct snapshotter *s)
+{
+	pulls_cancel(s->pulls);
+}
+
+void
 snapshotter_free(struct snapshotter *s)
 {
 	if (s == NULL)

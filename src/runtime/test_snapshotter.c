@@ -655,6 +655,30 @@ a_registry_that_stalls_is_waited_for_once(void **state)
 	assert_int_equal(fake.openings, 1);
 }
 
+static void *
+cancel_soon(void *arg)
+{
+	struct place *p = arg;
+
+	usleep(20000);
+	snapshotter_cancel(p->s);
+	return NULL;
+}
+
+static void
+who_waits_for_a_registry_is_let_go_at_the_end(void **state)
+{
+	struct place *p = *state;
+	pthread_t t;
+
+	fake.is_stalled = true;
+	pthread_create(&t, NULL, cancel_soon, p);
+	OK(prepare_remote(p, 0, "", e));
+	assert_non_null(strstr(fake.reason, "ends"));
+	pthread_join(t, NULL);
+	fake.is_stalled = false;
+}
+
 static void
 labels_that_do_not_fit_the_image_are_not_believed(void **state)
 {
@@ -919,6 +943,7 @@ main(void)
 		IN_PLACE(a_layer_that_cannot_be_lazy_is_unpacked),
 		IN_PLACE(a_registry_that_fails_is_not_asked_by_every_layer),
 		IN_PLACE(a_registry_that_stalls_is_waited_for_once),
+		IN_PLACE(who_waits_for_a_registry_is_let_go_at_the_end),
 		IN_PLACE(labels_that_do_not_fit_the_image_are_not_believed),
 		IN_PLACE(a_known_chain_needs_no_reference),
 		IN_PLACE(of_two_that_take_a_key_at_once_one_gets_it),

@@ -5,6 +5,8 @@
  *	RUN/snapshotter.sock, RUN/cri.sock   the same; where root only
  *	RUN/m/ID          mount points; 0711: reachable, not listed
  *	RUN/s             ROOT/snapshots, bound: short
+ *	RUN/store         a link to the layer store's mount point; an empty
+ *	                  folder while no supervisor runs
  *
  * Where root, RUN/m is a small file system of its own and a shared mount, so
  * that what is mounted there later is seen in mount namespaces made before
