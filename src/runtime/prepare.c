@@ -156,7 +156,8 @@ abandon(struct snapshotter *s, struct making *m)
 {
 	struct err e = ERR_INIT;
 
-	if (snapshot_transact(s, abandon_row, m, &e) < 0)
+	/* ENOENT: it was a view, removed meanwhile. */
+	if (snapshot_transact(s, abandon_row, m, &e) < 0 && e.code != ENOENT)
 		log_warn("snapshot %s: %s", m->request->key, e.msg);
 	lowers_end(s->lowers, m->number);
 	snapshot_poke_reaper(s);
