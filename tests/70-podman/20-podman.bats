@@ -78,7 +78,7 @@ box_is_right() {
 	podman pull "$IMAGE"
 	box_is_right "$IMAGE"
 	stop meter || true
-	stop registry || true
+	stop own-registry || true
 	kill -KILL "$(worker_pid)"
 	box_is_right "$IMAGE"
 	stop layerfsd
