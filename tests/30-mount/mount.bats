@@ -76,6 +76,55 @@ start_tool() {
 	[[ $output == *"Permission denied"* ]]
 }
 
+# owners FILE...: outside
+owners() { stat -c %u:%g "$@" | tr '\n' ' '; }
+
+@test "it can be shown with other owners" {
+	requires kernel:6.12 setpriv
+	start_tool
+	open_gate
+	mkdir "$T/mapped"
+	"$top_srcdir/tests/lib/idmap.py" "$M" "$T/mapped" 0:100000:65536
+	[ "$(owners "$T/mapped" "$T/mapped/empty" "$M/empty")" = "100000:100000 100012:100034 12:34 " ]
+	same_bytes() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k 2); }
+	diff <(same_bytes "$SOURCE") <(same_bytes "$T/mapped")
+	# the container's root, and somebody else
+	setpriv --reuid 100000 --regid 100000 --clear-groups ls "$T/mapped/deep"
+	run setpriv --reuid 100001 --regid 100001 --clear-groups ls "$T/mapped/deep"
+	[[ $output == *"Permission denied"* ]]
+	first=$(worker)
+	kill -KILL "$first"
+	wait_for 20 is_another_worker "$first"
+	"$top_srcdir/tests/lib/idmap.py" "$M" "$T/mapped" 0:200000:65536
+	[ "$(owners "$T/mapped/empty")" = "200012:200034 " ]
+	umount "$T/mapped" "$T/mapped"
+}
+
+@test "root sees trusted attributes, others do not read them" {
+	requires setpriv setfattr getfattr
+	setfattr -n trusted.colour -v red "$SOURCE/empty"
+	tool make "$SOURCE" "$STORE"
+	chown -R nobody "$STORE"
+	start_tool
+	getfattr -m - -d "$M/empty" | grep -F 'trusted.colour="red"'
+	run setpriv --reuid 12345 --clear-groups getfattr -n trusted.colour "$M/empty"
+	[[ $output == *"No such attribute"* ]]
+}
+
+@test "an overlay on top of it with other owners" {
+	requires kernel:6.12
+	start_tool
+	open_gate
+	mkdir "$T/mapped" "$T/upper" "$T/work" "$T/merged"
+	"$top_srcdir/tests/lib/idmap.py" "$M" "$T/mapped" 0:100000:65536
+	mount -t overlay -o "lowerdir=$T/mapped,upperdir=$T/upper,workdir=$T/work" none "$T/merged"
+	[ "$(owners "$T/merged/empty" "$T/merged/big")" = "100012:100034 100000:100000 " ]
+	cmp "$T/merged/big" "$SOURCE/big"
+	echo more >>"$T/merged/empty"
+	[ "$(owners "$T/merged/empty" "$T/upper/empty")" = "100012:100034 100012:100034 " ]
+	umount "$T/merged" "$T/mapped"
+}
+
 @test "the worker has no rights" {
 	start_tool
 	grep -q '^Uid:.65534.65534.65534.65534' "/proc/$(worker)/status"
