@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -98,6 +99,19 @@ snapshot_make(int dir, uint64_t number, const struct agent_snapshot_options *o,
 	if (e->code != EEXIST)
 		fs_remove_tree(dir, name, &ignored);
 	return err_wrap(e, "snapshot %s", name);
+}
+
+int
+snapshot_copy(int dir, uint64_t number, struct err *e)
+{
+	char name[NAME_SIZE];
+	AUTO_CLOSE int own = open_folder(dir, name_of(name, number));
+	int fd = own < 0 ? -1
+			 : open_tree(own, "fs",
+			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+				   AT_SYMLINK_NOFOLLOW);
+
+	return fd < 0 ? err_sys(e, "copy snapshot %s", name) : fd;
 }
 
 int
