@@ -96,6 +96,9 @@ static const struct key keys[] = {
 	    "containerd's socket: RUN/cri.sock forwards to it what kubelet "
 	    "asks of images, and layerfs pulls with kubelet's credentials; "
 	    "empty: do not"),
+	NUMBER("podman", layer_store, 1, 0, 1,
+	    "whether root's daemon shows podman and CRI-O a layer store at "
+	    "RUN/store; 0: no"),
 };
 
 enum { N_KEYS = sizeof keys / sizeof *keys };

@@ -36,6 +36,8 @@ struct config {
 	int64_t prepare_timeout_ms;
 
 	char *cri_containerd; /* "": no proxy */
+
+	int64_t layer_store;
 };
 
 /* Where it is looked for unless the command line says otherwise. */

@@ -14,6 +14,7 @@
 #include "daemon/mounts.h"
 #include "daemon/rpc.h"
 #include "daemon/secrets.h"
+#include "runtime/layer_store.h"
 #include "runtime/snapshotter.h"
 #include "mount/mount.h"
 #include "mount/showing.h"
@@ -221,19 +222,72 @@ open_snapshotter(struct daemon *d, struct err *e)
 	return d->snapshotter == NULL ? -1 : 0;
 }
 
+static struct held *
+find_session(struct inheritance *i, const char *name)
+{
+	for (size_t k = 0; k < i->n_sessions; k++)
+		if (strcmp(i->sessions[k].name, name) == 0)
+			return &i->sessions[k];
+	return NULL;
+}
+
+static int
+open_layer_store(struct daemon *d, struct inheritance *i, struct err *e)
+{
+	const struct layer_store_parts p = {
+		.db = d->db,
+		.catalog = d->catalog,
+		.server = d->server,
+		.showings = d->showings,
+		.loop = d->loop,
+		.authorise = authorise,
+		.ctx = d,
+		.timeout_ms = d->config.prepare_timeout_ms,
+		.whole_layer_bytes = d->config.whole_layer_bytes,
+		.small_layer_bytes = d->config.small_layer_bytes,
+	};
+	struct held *earlier = find_session(i, "fuse:" AGENT_STORE_ID);
+
+	d->layer_store = layer_store_new(&p, earlier, e);
+	return d->layer_store == NULL ? -1 : 0;
+}
+
+/* Where nothing can be mounted, images can still be pulled. */
+static void
+try_layer_store(struct daemon *d, struct inheritance *i)
+{
+	struct err e = ERR_INIT;
+
+	if (open_layer_store(d, i, &e) < 0)
+		log_warn("podman's layer store: %s", e.msg);
+}
+
+static void
+offer_showings(struct daemon *d, struct inheritance *i)
+{
+	for (size_t k = 0; k < i->n_sessions; k++) {
+		struct held *h = &i->sessions[k];
+
+		if (!is_fuse(h) ||
+		    (d->config.layer_store &&
+			strcmp(h->name, "fuse:" AGENT_STORE_ID) == 0))
+			continue;
+		showings_add_held(d->showings, h);
+		h->fd = -1;
+	}
+}
+
 /* What earlier workers mounted goes on; what nobody wants is unmounted. */
 static int
 resume_mounts(struct daemon *d, struct inheritance *i, struct err *e)
 {
-	for (size_t k = 0; k < i->n_sessions; k++)
-		if (is_fuse(&i->sessions[k])) {
-			showings_add_held(d->showings, &i->sessions[k]);
-			i->sessions[k].fd = -1;
-		}
+	offer_showings(d, i);
 	if (mounts_restore(d->mounts, e) < 0)
 		return -1;
 	if (i->snapshotter >= 0 && open_snapshotter(d, e) < 0)
 		return -1;
+	if (agent_is_root(d->agent) && d->config.layer_store)
+		try_layer_store(d, i);
 	showings_drop_unclaimed(d->showings);
 	catalog_collect(d->catalog);
 	return 0;
@@ -275,11 +329,14 @@ daemon_close(struct daemon *d)
 
 	pool_free(d->jobs);
 	control_free(d->control);
+	if (d->snapshotter != NULL)
+		snapshotter_cancel(d->snapshotter);
 	rpc_free(d->rpc);
 	snapshotter_free(d->snapshotter);
 	mount_server_free(d->server);
 	if (d->fetcher != NULL)
 		fetcher_cancel(d->fetcher);
+	layer_store_free(d->layer_store);
 	mounts_free(d->mounts);
 	showings_free(d->showings);
 	pool_free(d->makers);

@@ -2,7 +2,7 @@
  * order and takes them down in reverse.
  *
  *	agent -> store, db -> registry -> fetcher -> catalog -> showings ->
- *	mounts, snapshotter -> rpc, control
+ *	mounts, snapshotter, layer store -> rpc, control
  *
  * Threads (base/thread.h): the main thread runs the loop; requests run on
  * `jobs`; layers are made on `makers`, which no maker ever waits for; calls of
@@ -19,6 +19,7 @@ struct control;
 struct db;
 struct err;
 struct fetcher;
+struct layer_store;
 struct loop;
 struct mount_server;
 struct mounts;
@@ -51,6 +52,7 @@ struct daemon {
 	struct mounts *mounts;
 	struct snapshotter *snapshotter; /* NULL in a user's own daemon */
 	struct rpc *rpc;                 /* NULL with it */
+	struct layer_store *layer_store; /* NULL with it, or not wanted */
 	struct pool *jobs;
 	struct control *control;
 };

@@ -30,7 +30,7 @@ enum { ALLOW_IDMAP_2 = 1 << 8 };
 /* A parked read counts as "background" while it waits for the network: the
  * kernel's default of 12 would make everybody wait for twelve misses.  The
  * kernel lowers it where memory is small. */
-enum { MAX_BACKGROUND = 4096, MAX_READ = 1 << 20, MAX_READAHEAD = 64 << 20 };
+enum { MAX_BACKGROUND = 4096, MAX_READAHEAD = 64 << 20 };
 
 /* libfuse 3.14 keeps PARALLEL_DIROPS to itself: lookups in one folder then wait
  * for each other. */
@@ -42,7 +42,7 @@ init_choose(struct fuse_conn_info *c)
 		      FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_READDIRPLUS |
 		      FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_NO_OPEN_SUPPORT |
 		      FUSE_CAP_NO_OPENDIR_SUPPORT);
-	c->max_read = MAX_READ;
+	c->max_read = SESSION_MAX_READ;
 	/* Not below the bdi's read_ahead_kb, whenever that is set. */
 	c->max_readahead = MAX_READAHEAD;
 	c->max_background = MAX_BACKGROUND;

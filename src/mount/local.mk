@@ -5,6 +5,8 @@ noinst_LIBRARIES += %D%/libmount.a
 	%D%/fuse_ops.c \
 	%D%/init.c \
 	%D%/mount.c %D%/mount.h \
+	%D%/path_fs.c %D%/path_fs.h \
+	%D%/path_node.c %D%/path_node.h \
 	%D%/read.c \
 	%D%/server.c %D%/server.h \
 	%D%/session.c %D%/session.h \

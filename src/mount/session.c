@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "layer/view.h"
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -40,7 +41,8 @@ write_for_libfuse(int fd, struct iovec *v, int n, void *userdata)
 }
 
 static int
-attach(struct session *x, int fd, struct err *e)
+attach(
+    struct session *x, const struct session_face *face, int fd, struct err *e)
 {
 	const struct fuse_custom_io io = { .read = read_for_libfuse,
 		.writev = write_for_libfuse };
@@ -48,7 +50,7 @@ attach(struct session *x, int fd, struct err *e)
 	struct fuse_args args = FUSE_ARGS_INIT(2, argv);
 
 	fuse_set_log_func(log_for_libfuse);
-	x->fuse = fuse_session_new(&args, &session_ops, sizeof session_ops, x);
+	x->fuse = fuse_session_new(&args, face->ops, sizeof *face->ops, x);
 	fuse_opt_free_args(&args);
 	if (x->fuse == NULL)
 		return err_set(e, ENOMEM, "libfuse makes no session");
@@ -59,8 +61,8 @@ attach(struct session *x, int fd, struct err *e)
 }
 
 struct session *
-session_new(struct mount_server *s, const char *id, struct view *v, int fd,
-    struct err *e)
+session_new(struct mount_server *s, const char *id,
+    const struct session_face *face, int fd, struct err *e)
 {
 	struct session *x = calloc(1, sizeof *x);
 
@@ -68,20 +70,76 @@ session_new(struct mount_server *s, const char *id, struct view *v, int fd,
 		err_set(e, ENOMEM, "mount %s", id);
 		return NULL;
 	}
-	if (attach(x, fd, e) != 0) {
+	if (attach(x, face, fd, e) != 0) {
 		if (x->fuse != NULL)
 			fuse_session_destroy(x->fuse);
 		free(x);
 		return NULL;
 	}
-	x->mount = (struct mount){
-		.kind = &mount_fuse, .server = s, .view = view_ref(v)
-	};
+	x->mount = (struct mount){ .kind = &mount_fuse, .server = s };
+	if (face->view != NULL)
+		x->mount.view = view_ref(face->view);
+	x->owner = face->owner;
 	snprintf(x->mount.id, sizeof x->mount.id, "%s", id);
 	atomic_fetch_add(&s->refs, 1);
 	atomic_init(&x->refs, 1);
 	failures_init(&x->failures);
 	return x;
+}
+
+static void
+unmount(struct mount_server *s, const char *id)
+{
+	struct err e;
+
+	if (agent_unmount(s->agent, id, &e) != 0)
+		log_warn("unmount %s: %s", id, e.msg);
+}
+
+struct session *
+session_mount(struct mount_server *s, const char *id,
+    const struct session_face *face, const struct agent_fuse_options *o,
+    struct err *e)
+{
+	AUTO_CLOSE int fd = -1;
+	struct session *x;
+
+	if (agent_mount_fuse(s->agent, id, o, &fd, e) != 0)
+		return NULL;
+	x = session_new(s, id, face, fd, e);
+	if (x != NULL)
+		take_fd(&fd);
+	if (x != NULL && server_add(s, x, e) == 0 &&
+	    server_wait_start(&x->mount, e) == 0)
+		return x;
+	unmount(s, id);
+	if (x != NULL)
+		session_unref(x);
+	return NULL;
+}
+
+void
+session_unmount(struct session *x)
+{
+	unmount(x->mount.server, x->mount.id);
+	session_unref(x);
+}
+
+struct session *
+session_resume(struct mount_server *s, const char *id,
+    const struct session_face *face, struct held *h, struct err *e)
+{
+	struct session *x = session_new(s, id, face, h->fd, e);
+
+	if (x == NULL)
+		return NULL;
+	h->fd = -1;
+	if (h->payload_len > 0)
+		init_replay(x, h->payload, h->payload_len);
+	if (server_add(s, x, e) == 0)
+		return x;
+	session_unref(x);
+	return NULL;
 }
 
 struct session *

@@ -1,5 +1,6 @@
 /* One FUSE mount as the daemon sees it: a libfuse session over the descriptor
- * that the supervisor gave, answered from a view.
+ * that the supervisor gave, answered from a view (fuse_ops.c) or by an owner
+ * (path_fs.c).
  *
  *	new -> [replay saved INIT] -> served -> the kernel ended it -> free
  *
@@ -26,6 +27,7 @@
 
 struct session {
 	struct mount mount;
+	void *owner;
 	struct fuse_session *fuse; /* owns fd */
 	int fd;
 	atomic_uint refs;
@@ -37,16 +39,38 @@ struct session {
 	bool is_listed;
 };
 
+/* Who answers. */
+struct session_face {
+	const struct fuse_lowlevel_ops *ops;
+	struct view *view; /* referenced */
+	void *owner;       /* outlives the server */
+};
+
 /* Takes fd on success, references view and server.  One reference. */
 struct session *session_new(struct mount_server *s, const char *id,
-    struct view *v, int fd, struct err *e);
+    const struct session_face *face, int fd, struct err *e);
 struct session *session_ref(struct session *x);
 void session_unref(struct session *x);
+
+/* Mounts, and serves from now on: INIT is answered when it returns. */
+struct session *session_mount(struct mount_server *s, const char *id,
+    const struct session_face *face, const struct agent_fuse_options *o,
+    struct err *e);
+/* Goes on with a held "fuse:ID"; takes its descriptor on success. */
+struct session *session_resume(struct mount_server *s, const char *id,
+    const struct session_face *face, struct held *h, struct err *e);
+
+/* Lazily: who has files open goes on reading them, so it is served until the
+ * kernel ends it.  Drops the reference. */
+void session_unmount(struct session *x);
 
 /* Answers requests until there are none.  False when the kernel has ended the
  * connection. */
 bool session_serve(struct session *x, uint8_t *buffer, size_t size);
 enum { SESSION_BUFFER = (1 << 20) + 4096 };
+
+/* What every session's init has to say, as it was mounted with it. */
+enum { SESSION_MAX_READ = 1 << 20 };
 
 /* init.c: INIT is the one request that a later life of the worker cannot ask
  * for again, so the supervisor keeps it. */

@@ -159,6 +159,7 @@ struct kernel {
 	int data;
 	struct view *view;
 	struct mount_server server;
+	struct session_face face;
 	struct session *session;
 	uint8_t *requests;
 	uint8_t *answers;
@@ -203,8 +204,9 @@ kernel_new(bool with_xattrs)
 	atomic_init(&k->server.refs, 1000);
 	lock_init(&k->server.lock, RANK_MOUNT);
 	cond_init(&k->server.started);
+	k->face = (struct session_face){ .ops = &session_ops, .view = k->view };
 	k->session =
-	    session_new(&k->server, "ab12", k->view, session_pair(k), &e);
+	    session_new(&k->server, "ab12", &k->face, session_pair(k), &e);
 	assert_string_equal(e.msg, "");
 	return k;
 }
@@ -423,7 +425,7 @@ a_later_life_replays_init_and_asks_for_what_was_lost(void **state)
 	session_unref(k->session);
 	close(k->sock);
 	k->session =
-	    session_new(&k->server, "ab12", k->view, session_pair(k), &e);
+	    session_new(&k->server, "ab12", &k->face, session_pair(k), &e);
 	assert_non_null(k->session);
 	init_replay(
 	    k->session, supervisor.held.payload, supervisor.held.payload_len);
@@ -811,7 +813,7 @@ a_parked_read_outlives_its_mount(void **state)
 
 	struct err e;
 	k->session =
-	    session_new(&k->server, "ab12", k->view, session_pair(k), &e);
+	    session_new(&k->server, "ab12", &k->face, session_pair(k), &e);
 	kernel_free(k);
 }
 
@@ -1015,7 +1017,7 @@ fifty_missing_reads_leave_two_threads_free(void **state)
 	mount_server_free(s);
 
 	k->session =
-	    session_new(&k->server, "ab12", k->view, session_pair(k), &e);
+	    session_new(&k->server, "ab12", &k->face, session_pair(k), &e);
 	kernel_free(k);
 }
 

@@ -18,7 +18,8 @@ struct fake_floors {
 	bool is_missing[FAKE_LAYERS_MAX]; /* the layer could not be opened */
 	bool is_away;                     /* the registry fails */
 	bool is_known;                    /* catalog_find_chain() has it */
-	_Atomic bool is_stalled;          /* the registry does not answer */
+	bool is_damaged; /* its layer 1 was, and is made again when opened */
+	_Atomic bool is_stalled; /* the registry does not answer */
 
 	/* What was done. */
 	_Atomic unsigned openings;
@@ -26,18 +27,25 @@ struct fake_floors {
 	char reason[200];   /* the last */
 	_Atomic int images; /* references to it */
 	_Atomic int holds;
-	_Atomic int showings;               /* users */
-	unsigned folders[FAKE_FOLDERS_MAX]; /* 1: fs, 2: and work */
-	uint32_t uid, gid;                  /* of the last */
+	_Atomic int showings; /* users */
+	uint64_t first;       /* number of a folder */
+	_Atomic unsigned folders[FAKE_FOLDERS_MAX]; /* 1: fs, 2: and work */
+	uint32_t uid, gid;                          /* of the last */
 	uint64_t like;
 	unsigned measured;
 	bool is_full;      /* making folders fails */
-	bool has_survived; /* showings can be resumed */
+	unsigned survived; /* showings that can be resumed: FAKE_SHOWING() */
 };
 
 extern struct fake_floors fake;
 
+/* Of a layer, or IMAGE_MERGED. */
+#define FAKE_SHOWING(layer) (1u << ((layer) + 1))
+
 #define FAKE_REFERENCE "127.0.0.1:5000/fake:1"
+
+/* Of a snapshot. */
+_Atomic unsigned *fake_folder(uint64_t number);
 
 struct digest fake_manifest(void);
 struct digest fake_layer(unsigned layer);

@@ -5,6 +5,7 @@ noinst_LIBRARIES += %D%/libruntime.a
 	%D%/cri_pull.c %D%/cri_pull.h \
 	%D%/filter.c %D%/filter.h \
 	%D%/labels.c %D%/labels.h \
+	%D%/layer_store.c %D%/layer_store.h \
 	%D%/lowers.c %D%/lowers.h \
 	%D%/messages.c %D%/messages.h \
 	%D%/overlay.c %D%/overlay.h \
@@ -14,7 +15,10 @@ noinst_LIBRARIES += %D%/libruntime.a
 	%D%/removal.c \
 	%D%/service.c %D%/service.h \
 	%D%/snapshot_mounts.c \
-	%D%/snapshotter.c %D%/snapshotter.h %D%/snapshotter_private.h
+	%D%/snapshotter.c %D%/snapshotter.h %D%/snapshotter_private.h \
+	%D%/store_info.c %D%/store_info.h \
+	%D%/store_layers.c %D%/store_layers.h \
+	%D%/store_path.c %D%/store_path.h
 nodist_%C%_libruntime_a_SOURCES = \
 	%D%/cri.pb-c.c %D%/cri.pb-c.h \
 	%D%/snapshots.pb-c.c %D%/snapshots.pb-c.h
@@ -52,6 +56,11 @@ fuzz_programs += %D%/fuzz_filter
 %C%_fuzz_filter_SOURCES = %D%/fuzz_filter.c $(FUZZ_MAIN)
 %C%_fuzz_filter_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_filter_LDADD = %D%/libruntime.a $(BASE_LIBS)
+
+fuzz_programs += %D%/fuzz_store_path
+%C%_fuzz_store_path_SOURCES = %D%/fuzz_store_path.c $(FUZZ_MAIN)
+%C%_fuzz_store_path_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_store_path_LDADD = %D%/libruntime.a $(REGISTRY_LIBS)
 
 fuzz_programs += %D%/fuzz_messages
 %C%_fuzz_messages_SOURCES = %D%/fuzz_messages.c $(FUZZ_MAIN)

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 
 #include "runtime/chain.h"
+#include "runtime/labels.h"
+#include "runtime/pulls.h"
+#include "runtime/snapshotter.h"
 #include "mount/showing.h"
 #include "layer/catalog.h"
 #include "layer/image.h"
@@ -19,6 +22,8 @@ struct stack {
 	struct hnode node; /* by number */
 	struct list link;  /* ended */
 	uint64_t number;
+	bool is_merged;
+	bool is_whole; /* else some did not survive, and nobody mounts it */
 	struct showing **showings;
 	size_t n;
 };
@@ -26,24 +31,24 @@ struct stack {
 struct lowers {
 	struct showings *showings;
 	struct catalog *catalog;
+	struct pulls *pulls;
 	const char *run_path;
 
-	struct lock lock; /* guards what follows */
-	struct hmap stacks;
+	struct lock lock;   /* guards what follows */
+	struct hmap stacks; /* several of a snapshot after a restart */
 	struct list ended;
 };
 
 /* ---- which folders a chain has ---- */
 
-/* The links are the image's layers from its last to its first, and all of them
- * are here.  Another image's layer will do where it stands for the same
- * chain. */
+/* The links are the image's layers from its last to its first.  Another image's
+ * layer will do where it stands for the same chain. */
 static bool
 is_image(const struct chain *c, const struct image *i)
 {
 	struct err no = ERR_INIT;
 
-	if (c->n != i->manifest.n_layers || image_check_whole(i, &no) < 0)
+	if (c->n != i->manifest.n_layers)
 		return false;
 	for (size_t k = 0; k < c->n; k++) {
 		const struct chain_link *l = &c->links[k];
@@ -62,11 +67,12 @@ is_image(const struct chain *c, const struct image *i)
 	return true;
 }
 
-/* Whether one merged index shows it all. */
+/* Whether one merged index shows it all; it can be had now only where all the
+ * layers are here. */
 static bool
-is_merged(struct lowers *l, const struct chain *c)
+is_merged(struct lowers *l, const struct chain *c, bool only_whole)
 {
-	const struct chain_link *top = &c->links[0];
+	const struct chain_link *top = c->links;
 	struct err no = ERR_INIT;
 	struct image *i;
 	bool is;
@@ -76,20 +82,44 @@ is_merged(struct lowers *l, const struct chain *c)
 	i = catalog_open_known(l->catalog, &top->image, top->label, true, &no);
 	if (i == NULL)
 		return false;
-	is = is_image(c, i);
+	is = is_image(c, i) && (!only_whole || image_check_whole(i, &no) == 0);
 	image_unref(i);
 	return is;
 }
 
-typedef struct showing *show(
-    struct lowers *l, const struct chain_link *link, int layer, struct err *e);
+/* ---- showings ---- */
+
+static bool
+has_layer(const struct image *i, int layer)
+{
+	return layer == IMAGE_MERGED || ((size_t)layer < i->manifest.n_layers &&
+					    i->layers[layer] != NULL);
+}
+
+/* What was damaged on disk, and dropped, is made again. */
+static struct image *
+open_image(
+    struct lowers *l, const struct chain_link *link, int layer, struct err *e)
+{
+	struct remote_request again = {
+		.reference = link->label,
+		.has_manifest = true,
+		.manifest = link->image,
+	};
+	struct image *i =
+	    catalog_open_known(l->catalog, &link->image, link->label, true, e);
+
+	if (*link->label == 0 || (i != NULL && has_layer(i, layer)))
+		return i;
+	image_unref(i);
+	return pulls_take(l->pulls, &again, e);
+}
 
 static struct showing *
 take_showing(
     struct lowers *l, const struct chain_link *link, int layer, struct err *e)
 {
-	struct image *i =
-	    catalog_open_known(l->catalog, &link->image, link->label, true, e);
+	struct image *i = open_image(l, link, layer, e);
 	struct showing *w;
 
 	if (i == NULL)
@@ -99,15 +129,25 @@ take_showing(
 	return w;
 }
 
-static struct showing *
-resume_showing(
-    struct lowers *l, const struct chain_link *link, int layer, struct err *e)
-{
-	return showings_resume(
-	    l->showings, &link->image, layer, link->label, NULL, e);
-}
-
 /* ---- stacks ---- */
+
+static struct stack *
+new_stack(const struct chain *c, bool merged, struct err *e)
+{
+	struct stack *s = calloc(1, sizeof *s);
+
+	if (s != NULL) {
+		s->n = merged ? 1 : c->n;
+		s->is_merged = merged;
+		s->showings = calloc(s->n + 1, sizeof *s->showings);
+	}
+	if (s == NULL || s->showings == NULL) {
+		free(s);
+		err_set(e, ENOMEM, "lower folders");
+		return NULL;
+	}
+	return s;
+}
 
 static void
 free_stack(struct lowers *l, struct stack *s)
@@ -119,56 +159,94 @@ free_stack(struct lowers *l, struct stack *s)
 	free(s);
 }
 
-static struct stack *
-make_stack(struct lowers *l, const struct chain *c, show *fn, struct err *e)
+static int
+layer_of(const struct stack *s, const struct chain_link *k)
 {
-	struct stack *s = calloc(1, sizeof *s);
-	bool merged = is_merged(l, c);
-	size_t n = merged ? 1 : c->n;
-
-	if (s != NULL)
-		s->showings = calloc(n + 1, sizeof *s->showings);
-	if (s == NULL || s->showings == NULL) {
-		free(s);
-		err_set(e, ENOMEM, "lower folders");
-		return NULL;
-	}
-	for (s->n = 0; s->n < n; s->n++) {
-		const struct chain_link *k = &c->links[s->n];
-
-		if (!k->is_remote)
-			continue;
-		s->showings[s->n] =
-		    fn(l, k, merged ? IMAGE_MERGED : k->layer, e);
-		if (s->showings[s->n] == NULL) {
-			free_stack(l, s);
-			return NULL;
-		}
-	}
-	return s;
+	return s->is_merged ? IMAGE_MERGED : k->layer;
 }
 
 static struct stack *
-find_stack(struct lowers *l, uint64_t number)
+take_stack(struct lowers *l, const struct chain *c, struct err *e)
+{
+	struct stack *s = new_stack(c, is_merged(l, c, true), e);
+
+	for (size_t i = 0; s != NULL && i < s->n; i++) {
+		const struct chain_link *k = &c->links[i];
+
+		if (!k->is_remote)
+			continue;
+		s->showings[i] = take_showing(l, k, layer_of(s, k), e);
+		if (s->showings[i] != NULL)
+			continue;
+		free_stack(l, s);
+		return NULL;
+	}
+	if (s != NULL)
+		s->is_whole = true;
+	return s;
+}
+
+/* As much as there is; NULL when that is nothing. */
+static struct stack *
+resume_stack(
+    struct lowers *l, const struct chain *c, bool merged, struct err *e)
+{
+	struct stack *s = new_stack(c, merged, e);
+	size_t wanted = 0, resumed = 0;
+
+	for (size_t i = 0; s != NULL && i < s->n; i++) {
+		const struct chain_link *k = &c->links[i];
+
+		if (!k->is_remote)
+			continue;
+		s->showings[i] = showings_resume(
+		    l->showings, &k->image, layer_of(s, k), k->label, NULL, e);
+		wanted++;
+		resumed += s->showings[i] != NULL;
+	}
+	if (s != NULL)
+		s->is_whole = resumed == wanted;
+	if (s == NULL || s->is_whole || resumed > 0)
+		return s;
+	free_stack(l, s);
+	return NULL;
+}
+
+/* With the lock held. */
+static struct stack *
+find_stack(struct lowers *l, uint64_t number, bool only_whole)
 {
 	hmap_for_each_match(&l->stacks, hash_u64(number), n) {
 		struct stack *s = container_of(n, struct stack, node);
 
-		if (s->number == number)
+		if (s->number == number && (s->is_whole || !only_whole))
 			return s;
 	}
 	return NULL;
 }
 
-/* True: the snapshot had none, and has this one now. */
 static bool
-add_stack(struct lowers *l, uint64_t number, struct stack *s)
+has_whole(struct lowers *l, uint64_t number)
 {
 	LOCK_SCOPE(&l->lock);
-	if (find_stack(l, number) != NULL)
-		return false;
+	return find_stack(l, number, true) != NULL;
+}
+
+static void
+add_stack(struct lowers *l, uint64_t number, struct stack *s)
+{
 	s->number = number;
 	hmap_insert(&l->stacks, &s->node, hash_u64(number));
+}
+
+/* False: another thread was faster. */
+static bool
+try_add_first(struct lowers *l, uint64_t number, struct stack *s)
+{
+	LOCK_SCOPE(&l->lock);
+	if (find_stack(l, number, true) != NULL)
+		return false;
+	add_stack(l, number, s);
 	return true;
 }
 
@@ -204,22 +282,16 @@ make_paths(const struct lowers *l, const struct stack *s, const struct chain *c,
 	return 0;
 }
 
+/* Of what the snapshot has already. */
 static int
-keep_stack(struct lowers *l, uint64_t number, const struct chain *c, show *fn,
+find_paths(struct lowers *l, uint64_t number, const struct chain *c,
     struct lower_paths *out, struct err *e)
 {
-	struct stack *s = make_stack(l, c, fn, e);
-	int rc;
+	LOCK_SCOPE(&l->lock);
+	const struct stack *s = find_stack(l, number, true);
 
-	if (s == NULL)
-		return -1;
-	rc = out == NULL ? 0 : make_paths(l, s, c, out, e);
-	/* Asked before: the same showings, by other users of theirs. */
-	if (rc < 0 || !add_stack(l, number, s))
-		free_stack(l, s);
-	if (rc < 0)
-		lower_paths_release(out);
-	return rc;
+	return s != NULL ? make_paths(l, s, c, out, e)
+			 : err_set(e, ENOENT, "the snapshot is gone");
 }
 
 int
@@ -227,14 +299,31 @@ lowers_take(struct lowers *l, uint64_t number, const struct chain *c,
     struct lower_paths *out, struct err *e)
 {
 	*out = (struct lower_paths){ 0 };
-	return keep_stack(l, number, c, take_showing, out, e);
+	if (!has_whole(l, number)) {
+		struct stack *s = take_stack(l, c, e);
+
+		if (s == NULL)
+			return -1;
+		if (!try_add_first(l, number, s))
+			free_stack(l, s);
+	}
+	return find_paths(l, number, c, out, e);
 }
 
+/* What is merged now may not have been, and the other way round: both forms are
+ * kept as far as they are held, since one of them is mounted. */
 int
 lowers_resume(
     struct lowers *l, uint64_t number, const struct chain *c, struct err *e)
 {
-	return keep_stack(l, number, c, resume_showing, NULL, e);
+	for (int merged = is_merged(l, c, false); merged >= 0; merged--) {
+		struct stack *s = resume_stack(l, c, merged, e);
+		LOCK_SCOPE(&l->lock);
+
+		if (s != NULL)
+			add_stack(l, number, s);
+	}
+	return has_whole(l, number) ? 0 : -1;
 }
 
 /* ---- ending ---- */
@@ -243,12 +332,12 @@ void
 lowers_end(struct lowers *l, uint64_t number)
 {
 	LOCK_SCOPE(&l->lock);
-	struct stack *s = find_stack(l, number);
+	struct stack *s;
 
-	if (s == NULL)
-		return;
-	hmap_remove(&l->stacks, &s->node);
-	list_push_back(&l->ended, &s->link);
+	while ((s = find_stack(l, number, false)) != NULL) {
+		hmap_remove(&l->stacks, &s->node);
+		list_push_back(&l->ended, &s->link);
+	}
 }
 
 static struct stack *
@@ -273,7 +362,7 @@ lowers_reap(struct lowers *l)
 
 struct lowers *
 lowers_new(
-    struct showings *s, struct catalog *c, const char *run_path, struct err *e)
+    const struct snapshotter_parts *p, struct pulls *pulls, struct err *e)
 {
 	struct lowers *l = calloc(1, sizeof *l);
 
@@ -281,9 +370,10 @@ lowers_new(
 		err_set(e, ENOMEM, "lower folders");
 		return NULL;
 	}
-	l->showings = s;
-	l->catalog = c;
-	l->run_path = run_path;
+	l->showings = p->showings;
+	l->catalog = p->catalog;
+	l->pulls = pulls;
+	l->run_path = p->run_path;
 	lock_init(&l->lock, RANK_LEAF);
 	list_init(&l->ended);
 	return l;

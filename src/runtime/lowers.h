@@ -4,6 +4,9 @@
  * A chain that is an image, whole and remote, has one lower folder: the merged
  * index.  Any other has one a link: RUN/s/NUMBER/fs, or a showing of its layer.
  *
+ * A layer that is not here any more, because it was damaged on disk, is made
+ * again.
+ *
  *	lowers_take()   the snapshot is made, or its mounts are asked for
  *	lowers_end()    it is committed or removed: never blocks
  *	lowers_reap()   what has ended is unmounted, where nobody else has it
@@ -18,15 +21,15 @@
 
 #include "base/cleanup.h"
 
-struct catalog;
 struct chain;
 struct err;
 struct lowers;
-struct showings;
+struct pulls;
+struct snapshotter_parts;
 
 /* The parts are borrowed. */
 struct lowers *lowers_new(
-    struct showings *s, struct catalog *c, const char *run_path, struct err *e);
+    const struct snapshotter_parts *p, struct pulls *pulls, struct err *e);
 /* The showings stay, for the next worker. */
 void lowers_free(struct lowers *l);
 
@@ -38,11 +41,13 @@ struct lower_paths {
 void lower_paths_release(struct lower_paths *p);
 
 /* The lower folders of snapshot `number`, which has the chain below it. They
- * stay until lowers_end(); asking again is fine. */
+ * stay, and stay the same, until lowers_end(); asking again is fine.  ENOENT:
+ * a layer can neither be found nor made, or lowers_end() was faster. */
 int lowers_take(struct lowers *l, uint64_t number, const struct chain *c,
     struct lower_paths *out, struct err *e);
-/* After a restart of the worker, before showings_drop_unclaimed(): as above,
- * for what an earlier life showed.  ENOENT: a mount did not survive. */
+/* After a restart of the worker, before showings_drop_unclaimed(): keeps all
+ * that an earlier life may have shown to it.  ENOENT: a mount did not survive,
+ * so that lowers_take() is to make it anew. */
 int lowers_resume(
     struct lowers *l, uint64_t number, const struct chain *c, struct err *e);
 

@@ -24,6 +24,7 @@ struct making {
 	uint64_t like;      /* a snapshot whose folder's owner is right; or 0 */
 	bool has_folder;
 	bool is_repeated; /* an earlier life made it */
+	bool is_taken;    /* another's folder has the number */
 };
 
 /* The root folder is its container's root's, where labels say who that is; else
@@ -142,6 +143,9 @@ abandon_row(struct snapshotter *s, void *ctx, struct err *e)
 	const struct making *m = ctx;
 	AUTO_DB_SNAPSHOT struct db_snapshot row = { 0 };
 
+	/* What is gone takes its folder along. */
+	if (m->is_taken)
+		return db_delete_snapshot(s->parts.db, m->number, e);
 	if (db_get_snapshot_number(s->parts.db, m->number, &row, e) < 0)
 		return -1;
 	return snapshot_mark_gone(s, &row, e);
@@ -159,9 +163,8 @@ abandon(struct snapshotter *s, struct making *m)
 }
 
 static int
-make_folder(struct snapshotter *s, const struct making *m, struct err *e)
+make_folder(struct snapshotter *s, struct making *m, struct err *e)
 {
-	struct agent *agent = s->parts.agent;
 	struct agent_snapshot_options o = {
 		.uid = m->uid,
 		.gid = m->gid,
@@ -169,15 +172,24 @@ make_folder(struct snapshotter *s, const struct making *m, struct err *e)
 		.with_work = m->request->kind == SNAPSHOT_ACTIVE,
 	};
 
-	if (agent_make_snapshot(agent, m->number, &o, e) == 0)
+	if (agent_make_snapshot(s->parts.agent, m->number, &o, e) == 0)
 		return 0;
-	if (e->code != EEXIST)
-		return -1;
-	/* The number is new, so this is what is left of a state.db that was
-	 * lost. */
-	if (agent_remove_snapshot(agent, m->number, e) < 0)
-		return -1;
-	return agent_make_snapshot(agent, m->number, &o, e);
+	/* The number is new: the folder is of a state.db that was lost, and a
+	 * container may still write into it.  Not EEXIST: that would say that
+	 * the snapshot is there. */
+	m->is_taken = e->code == EEXIST;
+	if (m->is_taken)
+		e->code = EIO;
+	return -1;
+}
+
+static int
+publish(struct snapshotter *s, struct making *m, const struct db_snapshot *row,
+    struct err *e)
+{
+	return row->state == SNAPSHOT_THERE
+		   ? snapshot_check_there(s, row, e)
+		   : snapshot_transact(s, finish_row, m, e);
 }
 
 /* Folder and lower ones; only then is it there. */
@@ -192,8 +204,7 @@ finish(struct snapshotter *s, struct making *m, struct snapshot_mount *out,
 	if (db_get_snapshot_number(s->parts.db, m->number, &row, e) < 0 ||
 	    snapshot_mount(s, &row, out, e) < 0)
 		return -1;
-	if (row.state == SNAPSHOT_THERE ||
-	    snapshot_transact(s, finish_row, m, e) == 0)
+	if (publish(s, m, &row, e) == 0)
 		return 0;
 	snapshot_mount_release(out);
 	return -1;
@@ -234,8 +245,6 @@ note_fallback(struct snapshotter *s, const struct remote_request *r,
 		log_debug("chain %s: %s", DIGEST_TEXT(&r->chain), why->msg);
 		return;
 	}
-	log_info("%s: layer %s is not lazy: %s", r->reference,
-	    DIGEST_TEXT(layer), why->msg);
 	catalog_note_fallback(s->parts.catalog, r->reference, layer, why->msg);
 }
 

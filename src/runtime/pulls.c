@@ -16,7 +16,7 @@
 #include "base/lock.h"
 #include "base/pool.h"
 
-enum { OPENERS = 8, KEEP_S = 30, KEEP_FAILED_S = 10 };
+enum { OPENERS = 8, KEEP_S = 5, KEEP_FAILED_S = 10 };
 
 struct pull {
 	struct list link;
@@ -42,6 +42,7 @@ struct pulls {
 	struct lock lock; /* guards what follows */
 	struct cond changed;
 	struct list all;
+	bool is_cancelled;
 };
 
 /* ---- opening ---- */
@@ -162,7 +163,7 @@ wait_for(struct pulls *all, struct pull *p)
 	    p->begun_ns + all->parts->prepare_timeout_ms * NS_PER_MS;
 
 	p->waiters++;
-	while (p->state == PULL_OPENING)
+	while (p->state == PULL_OPENING && !all->is_cancelled)
 		if (!cond_wait_until(&all->changed, &all->lock, until))
 			break;
 	p->waiters--;
@@ -189,8 +190,12 @@ take_joined(struct pulls *all, struct pull **mine, struct err *e)
 		*mine = NULL;
 	if (wait_for(all, p))
 		return answer(p, e);
-	err_set(e, ETIMEDOUT, "%s: the registry takes longer than %u ms",
-	    p->reference.name, all->parts->prepare_timeout_ms);
+	if (all->is_cancelled)
+		err_set(e, ECANCELED, "%s: the daemon ends", p->reference.name);
+	else
+		err_set(e, ETIMEDOUT,
+		    "%s: the registry takes longer than %u ms",
+		    p->reference.name, all->parts->prepare_timeout_ms);
 	return NULL;
 }
 
@@ -206,6 +211,14 @@ pulls_take(struct pulls *all, const struct remote_request *r, struct err *e)
 	if (mine != NULL)
 		free_pull(mine);
 	return i;
+}
+
+void
+pulls_cancel(struct pulls *all)
+{
+	LOCK_SCOPE(&all->lock);
+	all->is_cancelled = true;
+	cond_broadcast(&all->changed);
 }
 
 static bool

@@ -2,7 +2,7 @@
  * after the other; the image is resolved once, all its layers in parallel, and
  * kept open for a while, so that the next layer's Prepare costs nothing.
  *
- *	opening -> open   -> (30 s later) gone
+ *	opening -> open   -> (5 s later) gone
  *	       \-> failed -> (10 s later) gone
  *
  * An asker waits until the time that the options give has passed since the
@@ -27,9 +27,12 @@ struct pulls *pulls_new(const struct snapshotter_parts *p, struct err *e);
 void pulls_free(struct pulls *p);
 
 /* The image that the request names, by reference and manifest, which the caller
- * unrefs.  ETIMEDOUT. */
+ * unrefs.  ETIMEDOUT, ECANCELED. */
 struct image *pulls_take(
     struct pulls *p, const struct remote_request *r, struct err *e);
+
+/* Nobody waits any more: ECANCELED at once. */
+void pulls_cancel(struct pulls *p);
 
 /* Closes what is older than that. */
 void pulls_expire(struct pulls *p, uint64_t now_ns);

@@ -17,7 +17,7 @@
 
 /* A client that never calls Cleanup must not leave anything behind; one that
  * does is given the time to. */
-enum { SETTLE_MS = 500, LOOK_S = 15 };
+enum { SETTLE_MS = 500, LOOK_S = 5 };
 
 const char *
 snapshot_holder(uint64_t number, char out[SNAPSHOT_HOLDER_SIZE])

@@ -46,10 +46,8 @@ snapshot_mount(struct snapshotter *s, const struct db_snapshot *row,
 	return overlay_mount(&o, out, e);
 }
 
-/* Still as it was: it may have been removed while its lower folders were
- * taken, and then nobody else gives them back. */
-static int
-check_still_there(
+int
+snapshot_check_there(
     struct snapshotter *s, const struct db_snapshot *row, struct err *e)
 {
 	AUTO_DB_SNAPSHOT struct db_snapshot now = { 0 };
@@ -75,7 +73,7 @@ snapshotter_mounts(struct snapshotter *s, const char *key,
 		    "snapshot %.200s is neither active nor a view", key);
 	if (snapshot_mount(s, &row, out, e) < 0)
 		return -1;
-	if (check_still_there(s, &row, e) == 0)
+	if (snapshot_check_there(s, &row, e) == 0)
 		return 0;
 	snapshot_mount_release(out);
 	return -1;

@@ -327,13 +327,18 @@ snapshotter_new(const struct snapshotter_parts *p, struct err *e)
 	overlay_probe(&s->needs);
 	if (getrandom(&s->life, sizeof s->life, 0) != sizeof s->life)
 		err_sys(e, "random bytes");
-	else if ((s->lowers = lowers_new(
-		      p->showings, p->catalog, s->parts.run_path, e)) != NULL &&
-		 (s->pulls = pulls_new(&s->parts, e)) != NULL &&
+	else if ((s->pulls = pulls_new(&s->parts, e)) != NULL &&
+		 (s->lowers = lowers_new(&s->parts, s->pulls, e)) != NULL &&
 		 take_up_all(s, e) == 0 && snapshot_start_reaper(s, e) == 0)
 		return s;
 	snapshotter_free(s);
 	return NULL;
+}
+
+void
+snapshotter_cancel(struct snapshotter *s)
+{
+	pulls_cancel(s->pulls);
 }
 
 void

@@ -67,6 +67,8 @@ struct snapshotter_parts {
  * showings_drop_unclaimed().  The parts are borrowed. */
 struct snapshotter *snapshotter_new(
     const struct snapshotter_parts *p, struct err *e);
+/* Calls end soon: none waits for a registry any more. */
+void snapshotter_cancel(struct snapshotter *s);
 /* No call may run any more.  The mounts stay for the next worker; before
  * showings_free(). */
 void snapshotter_free(struct snapshotter *s);

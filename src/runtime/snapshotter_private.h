@@ -62,6 +62,11 @@ int snapshot_check_name(const char *name, struct err *e);
 int snapshot_mount(struct snapshotter *s, const struct db_snapshot *row,
     struct snapshot_mount *out, struct err *e);
 
+/* Still as it was, now that it has lower folders: who removed it meanwhile
+ * found none to give back.  ENOENT. */
+int snapshot_check_there(
+    struct snapshotter *s, const struct db_snapshot *row, struct err *e);
+
 /* ---- remote snapshots: remote.c ---- */
 
 /* 0: a committed snapshot stands for the layer that the labels ask for, on this

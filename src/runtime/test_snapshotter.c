@@ -11,6 +11,7 @@
 #include "runtime/fake_floors.h"
 #include "runtime/labels.h"
 #include "runtime/snapshotter.h"
+#include "layer/image.h"
 #include "store/db.h"
 #include "store/db_snapshot.h"
 #include "base/doc.h"
@@ -170,6 +171,27 @@ expect_option(struct place *p, const char *key, const char *option)
 		fail_msg("%s: no option %s", key, option);
 }
 
+static uint64_t
+number_of(struct place *p, const char *key)
+{
+	AUTO_DB_SNAPSHOT struct db_snapshot row = { 0 };
+
+	OK(db_get_snapshot(p->db, key, &row, e));
+	return row.number;
+}
+
+/* What is above `rest` is the folder of another. */
+static void
+expect_lowers(
+    struct place *p, const char *key, const char *top, const char *rest)
+{
+	char option[400];
+
+	snprintf(option, sizeof option, "lowerdir=/r/s/%ju/fs%s",
+	    (uintmax_t)number_of(p, top), rest);
+	expect_option(p, key, option);
+}
+
 static unsigned
 count_folders(void)
 {
@@ -186,6 +208,7 @@ static void
 a_snapshot_goes_from_active_to_committed(void **state)
 {
 	struct place *p = *state;
+	char option[80];
 
 	OK(prepare(p, "a", "", e));
 	expect(p, "a", SNAPSHOT_ACTIVE, "");
@@ -194,12 +217,16 @@ a_snapshot_goes_from_active_to_committed(void **state)
 	expect(p, "one", SNAPSHOT_COMMITTED, "");
 	OK(prepare(p, "b", "one", e));
 	expect(p, "b", SNAPSHOT_ACTIVE, "one");
-	expect_option(p, "b", "lowerdir=/r/s/1/fs");
-	expect_option(p, "b", "upperdir=/r/s/2/fs");
+	snprintf(option, sizeof option, "upperdir=/r/s/%ju/fs",
+	    (uintmax_t)number_of(p, "b"));
+	expect_option(p, "b", option);
+	expect_lowers(p, "b", "one", "");
 	OK(commit(p, "b", "two", e));
 	OK(view(p, "v", "two", e));
 	expect(p, "v", SNAPSHOT_VIEW, "two");
-	expect_option(p, "v", "lowerdir=/r/s/2/fs:/r/s/1/fs");
+	snprintf(option, sizeof option, ":/r/s/%ju/fs",
+	    (uintmax_t)number_of(p, "one"));
+	expect_lowers(p, "v", "two", option);
 	assert_int_equal(count_folders(), 2);
 }
 
@@ -240,8 +267,10 @@ static void
 only_what_nothing_builds_on_is_removed(void **state)
 {
 	struct place *p = *state;
+	uint64_t number;
 
 	add_layer(p, "one", "");
+	number = number_of(p, "one");
 	OK(prepare(p, "a", "one", e));
 	FAILS(snapshotter_remove(p->s, "one", e), EBUSY);
 	FAILS(snapshotter_remove(p->s, "none", e), ENOENT);
@@ -251,7 +280,7 @@ only_what_nothing_builds_on_is_removed(void **state)
 	OK(snapshotter_cleanup(p->s, e));
 	assert_int_equal(count_folders(), 0);
 	add_layer(p, "one", "");
-	assert_int_equal(fake.folders[3], 2);
+	assert_true(number_of(p, "one") > number + 1);
 }
 
 static void
@@ -278,15 +307,24 @@ a_folder_that_cannot_be_made_leaves_nothing(void **state)
 	OK(prepare(p, "a", "", e));
 }
 
-/* Of a state.db that was lost. */
+/* Of a state.db that was lost: a container may still write into it. */
 static void
-a_folder_that_is_left_over_makes_room(void **state)
+a_folder_that_is_left_over_is_left_alone(void **state)
 {
 	struct place *p = *state;
+	uint64_t number;
 
-	fake.folders[1] = 1;
 	OK(prepare(p, "a", "", e));
-	assert_int_equal(fake.folders[1], 2);
+	number = number_of(p, "a");
+	for (int i = 1; i < 10; i++)
+		*fake_folder(number + i) = 1;
+	FAILS(prepare(p, "b", "", e), EIO);
+	OK(snapshotter_cleanup(p->s, e));
+	assert_int_equal(count_folders(), 10);
+	expect_absent(p, "b");
+	for (int i = 1; i < 10; i++)
+		*fake_folder(number + i) = 0;
+	OK(prepare(p, "b", "", e));
 }
 
 static void
@@ -315,7 +353,7 @@ a_mapped_root_owns_the_folder_and_those_above(void **state)
 	expect_option(p, "a", "gidmap=0:2000:65536");
 	OK(commit(p, "a", "one", e));
 	OK(prepare(p, "b", "one", e));
-	assert_int_equal(fake.like, 1);
+	assert_true(fake.like == number_of(p, "one"));
 	doc_set_string(labels, LABEL_UIDS, "nonsense");
 	FAILS(prepare_with(p, SNAPSHOT_ACTIVE, "c", "", labels, e), EINVAL);
 }
@@ -550,7 +588,7 @@ a_mixed_chain_has_a_lower_folder_a_layer(void **state)
 	find_remote(p, 1, one, two);
 	add_layer(p, "three", two);
 	OK(prepare(p, "c", "three", e));
-	expect_option(p, "c", "lowerdir=/r/s/3/fs:/r/m/a1:/r/m/a0");
+	expect_lowers(p, "c", "three", ":/r/m/a1:/r/m/a0");
 	/* The middle of the image is not the image. */
 	OK(view(p, "v", two, e));
 	expect_option(p, "v", "lowerdir=/r/m/a1:/r/m/a0");
@@ -615,6 +653,30 @@ a_registry_that_stalls_is_waited_for_once(void **state)
 	/* The opening went on, and serves the next. */
 	FAILS(prepare_remote(p, 0, "", e), EEXIST);
 	assert_int_equal(fake.openings, 1);
+}
+
+static void *
+cancel_soon(void *arg)
+{
+	struct place *p = arg;
+
+	usleep(20000);
+	snapshotter_cancel(p->s);
+	return NULL;
+}
+
+static void
+who_waits_for_a_registry_is_let_go_at_the_end(void **state)
+{
+	struct place *p = *state;
+	pthread_t t;
+
+	fake.is_stalled = true;
+	pthread_create(&t, NULL, cancel_soon, p);
+	OK(prepare_remote(p, 0, "", e));
+	assert_non_null(strstr(fake.reason, "ends"));
+	pthread_join(t, NULL);
+	fake.is_stalled = false;
 }
 
 static void
@@ -728,12 +790,73 @@ what_an_earlier_life_answered_is_there(void **state)
 	OK(prepare(p, "c", top, e));
 	end_life(p);
 	fake.showings = 0;
-	fake.has_survived = true;
+	fake.survived = FAKE_SHOWING(IMAGE_MERGED);
 	begin_life(p);
 	expect(p, "one", SNAPSHOT_COMMITTED, "");
 	assert_int_equal(fake.showings, 1);
 	expect_option(p, "c", "lowerdir=/r/m/9f");
 	assert_int_equal(fake.showings, 1);
+}
+
+/* What is merged now was a folder a layer while the image was not whole. */
+static void
+lower_folders_stay_what_they_were(void **state)
+{
+	struct place *p = *state;
+	char top[200];
+
+	pull(p, top);
+	OK(prepare(p, "c", top, e));
+	fake.is_missing[0] = true;
+	expect_option(p, "c", "lowerdir=/r/m/9f");
+	fake.is_missing[0] = false;
+	end_life(p);
+	fake.showings = 0;
+	fake.survived = FAKE_SHOWING(0) | FAKE_SHOWING(1) | FAKE_SHOWING(2);
+	begin_life(p);
+	assert_int_equal(fake.showings, 3);
+	expect_option(p, "c", "lowerdir=/r/m/a2:/r/m/a1:/r/m/a0");
+	assert_int_equal(fake.showings, 3);
+}
+
+static void
+all_that_may_be_mounted_is_resumed(void **state)
+{
+	struct place *p = *state;
+	char top[200];
+
+	pull(p, top);
+	OK(prepare(p, "c", top, e));
+	end_life(p);
+	fake.showings = 0;
+	fake.survived = FAKE_SHOWING(IMAGE_MERGED) | FAKE_SHOWING(0);
+	begin_life(p);
+	assert_int_equal(fake.showings, 2);
+	expect_option(p, "c", "lowerdir=/r/m/9f");
+	OK(snapshotter_remove(p->s, "c", e));
+	OK(snapshotter_cleanup(p->s, e));
+	assert_int_equal(fake.showings, 0);
+}
+
+static void
+a_layer_that_was_damaged_is_made_again(void **state)
+{
+	struct place *p = *state;
+	char top[200];
+
+	pull(p, top);
+	end_life(p);
+	fake.is_damaged = true;
+	fake.is_away = true;
+	begin_life(p);
+	FAILS(prepare(p, "c", top, e), EAGAIN);
+	expect_absent(p, "c");
+	end_life(p);
+	fake.is_away = false;
+	begin_life(p);
+	OK(prepare(p, "c", top, e));
+	expect_option(p, "c", "lowerdir=/r/m/a2:/r/m/a1:/r/m/a0");
+	assert_false(fake.is_damaged);
 }
 
 static void
@@ -807,7 +930,7 @@ main(void)
 		IN_PLACE(only_what_nothing_builds_on_is_removed),
 		IN_PLACE(what_was_removed_goes_without_being_asked),
 		IN_PLACE(a_folder_that_cannot_be_made_leaves_nothing),
-		IN_PLACE(a_folder_that_is_left_over_makes_room),
+		IN_PLACE(a_folder_that_is_left_over_is_left_alone),
 		IN_PLACE(a_committed_snapshot_has_no_mounts),
 		IN_PLACE(a_mapped_root_owns_the_folder_and_those_above),
 		IN_PLACE(usage_is_measured_once_when_it_cannot_change),
@@ -820,11 +943,15 @@ main(void)
 		IN_PLACE(a_layer_that_cannot_be_lazy_is_unpacked),
 		IN_PLACE(a_registry_that_fails_is_not_asked_by_every_layer),
 		IN_PLACE(a_registry_that_stalls_is_waited_for_once),
+		IN_PLACE(who_waits_for_a_registry_is_let_go_at_the_end),
 		IN_PLACE(labels_that_do_not_fit_the_image_are_not_believed),
 		IN_PLACE(a_known_chain_needs_no_reference),
 		IN_PLACE(of_two_that_take_a_key_at_once_one_gets_it),
 		IN_PLACE(a_layer_that_is_asked_for_at_once_is_made_once),
 		IN_PLACE(what_an_earlier_life_answered_is_there),
+		IN_PLACE(lower_folders_stay_what_they_were),
+		IN_PLACE(all_that_may_be_mounted_is_resumed),
+		IN_PLACE(a_layer_that_was_damaged_is_made_again),
 		IN_PLACE(a_showing_that_did_not_survive_is_taken_anew),
 		IN_PLACE(a_repeat_of_what_an_earlier_life_did_succeeds_once),
 		IN_PLACE(what_an_earlier_life_only_began_goes),

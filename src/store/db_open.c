@@ -66,6 +66,10 @@ static const struct schema_part {
 	{ 2, "CREATE INDEX snapshot_by_parent ON snapshot (parent)" },
 	{ 2, "CREATE INDEX snapshot_by_chain ON snapshot (chain, parent) "
 	     "  WHERE chain != ''" },
+	{ 2, "CREATE TABLE layer_use (reference TEXT, digest TEXT, "
+	     "  manifest TEXT NOT NULL, layer INTEGER NOT NULL, "
+	     "  uses INTEGER NOT NULL, PRIMARY KEY (reference, digest)) "
+	     "  WITHOUT ROWID" },
 };
 
 #define N_PARTS (sizeof schema / sizeof *schema)

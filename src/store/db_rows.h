@@ -125,7 +125,9 @@ struct err;
 	    "INSERT INTO snapshot (number, parent, state, kind, life, "       \
 	    "created_ns, updated_ns, bytes, inodes, uid, gid, name, was, "    \
 	    "labels, chain, image, layer, image_label) VALUES "               \
-	    "(NULLIF(?1, ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "     \
+	    "(max((SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence "    \
+	    "WHERE name = 'snapshot'), strftime('%s', 'now') - 1767225600), " \
+	    "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "                      \
 	    "NULLIF(?12, ''), ?13, ?14, ?15, ?16, ?17, ?18)")                 \
 	X(LAST_NUMBER, "SELECT last_insert_rowid()")                          \
 	X(SET_SNAPSHOT,                                                       \
@@ -149,6 +151,21 @@ struct err;
 	X(EACH_SNAPSHOT, "SELECT " DB_SNAPSHOT_COLUMNS                        \
 			 "WHERE s.state = ?1 ORDER BY s.number")
 
+#define DB_USE_STATEMENTS(X)                                              \
+	X(ADD_USE,                                                        \
+	    "INSERT INTO layer_use (reference, digest, manifest, layer, " \
+	    "uses) VALUES (?1, ?2, ?3, ?4, 1) "                           \
+	    "ON CONFLICT (reference, digest) DO UPDATE SET "              \
+	    "uses = uses + 1")                                            \
+	X(GET_USE, "SELECT uses FROM layer_use "                          \
+		   "WHERE reference = ?1 AND digest = ?2")                \
+	X(LESS_USE, "UPDATE layer_use SET uses = uses - 1 "               \
+		    "WHERE reference = ?1 AND digest = ?2")               \
+	X(REMOVE_USE, "DELETE FROM layer_use "                            \
+		      "WHERE reference = ?1 AND digest = ?2")             \
+	X(EACH_USE, "SELECT reference, digest, manifest, layer, uses "    \
+		    "FROM layer_use ORDER BY reference, digest")
+
 #define DB_STATEMENTS(X)             \
 	DB_TRANSACTION_STATEMENTS(X) \
 	DB_REFERENCE_STATEMENTS(X)   \
@@ -158,7 +175,8 @@ struct err;
 	DB_LAYER_STATEMENTS(X)       \
 	DB_SOURCE_STATEMENTS(X)      \
 	DB_MOUNT_STATEMENTS(X)       \
-	DB_SNAPSHOT_STATEMENTS(X)
+	DB_SNAPSHOT_STATEMENTS(X)    \
+	DB_USE_STATEMENTS(X)
 
 enum db_statement {
 #define X(name, sql) DB_##name,

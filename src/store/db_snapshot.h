@@ -5,8 +5,10 @@
  *	making -> there -> gone -> (deleted)
  *
  * A number is never given twice, so that a folder or a hold that is named by it
- * cannot be taken for another's.  A name belongs to one snapshot that is not
- * gone.
+ * cannot be taken for another's: it is one more than the last or, where that is
+ * more, the seconds since 2026.  So a database that is begun anew, because the
+ * one before was lost, goes on above the folders that one left.  A name belongs
+ * to one snapshot that is not gone.
  */
 #ifndef STORE_DB_SNAPSHOT_H
 #define STORE_DB_SNAPSHOT_H

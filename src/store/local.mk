@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/db_vfs.c %D%/db_vfs.h \
 	%D%/db_rows.c %D%/db_rows.h \
 	%D%/db_snapshot.c %D%/db_snapshot.h \
+	%D%/db_use.c %D%/db_use.h \
 	%D%/edge.c %D%/edge.h \
 	%D%/map.c %D%/map.h \
 	%D%/map_builder.c %D%/map_builder.h \

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/db.h"
+#include "store/db_use.h"
 #include "store/testing.h"
 
 static struct db *
@@ -497,6 +498,48 @@ a_newer_schema_is_left_alone(void **state)
 	    faccessat(*(int *)*state, "state.db.damaged-1", F_OK, 0), 0);
 }
 
+static int
+note_use(void *ctx, const struct db_use *u)
+{
+	struct seen *s = ctx;
+
+	snprintf(s->names + strlen(s->names),
+	    sizeof s->names - strlen(s->names), "%s:%u:%u:%d ", u->reference,
+	    u->digest.bytes[31], u->manifest.bytes[31], (int)u->uses);
+	return 0;
+}
+
+static void
+uses_are_counted_and_gone_with_the_last(void **state)
+{
+	struct db *d = open_db(state);
+	struct db_use a = { .reference = "a", .layer = 2 }, b = a;
+	struct seen s = { 0 };
+	int64_t uses;
+	struct err e;
+
+	a.digest.bytes[31] = b.digest.bytes[31] = 1;
+	a.manifest.bytes[31] = 7;
+	b.reference = "b";
+	OK(db_add_use(d, &a, &uses, &e));
+	OK(db_add_use(d, &b, &uses, &e));
+	assert_int_equal(uses, 1);
+	a.manifest.bytes[31] = 8;
+	OK(db_add_use(d, &a, &uses, &e));
+	assert_int_equal(uses, 2);
+	OK(db_each_use(d, note_use, &s, &e));
+	assert_string_equal(s.names, "a:1:7:2 b:1:0:1 ");
+	OK(db_drop_use(d, "a", &a.digest, &uses, &e));
+	assert_int_equal(uses, 1);
+	OK(db_drop_use(d, "a", &a.digest, &uses, &e));
+	assert_int_equal(uses, 0);
+	assert_fails(db_drop_use(d, "a", &a.digest, &uses, &e), e, ENOENT);
+	s = (struct seen){ 0 };
+	OK(db_each_use(d, note_use, &s, &e));
+	assert_string_equal(s.names, "b:1:0:1 ");
+	db_close(d);
+}
+
 /* As the first version made it, with a name and a mount. */
 static const char version_1[] =
     "CREATE TABLE reference (name TEXT PRIMARY KEY, manifest TEXT NOT NULL, "
@@ -580,6 +623,7 @@ main(void)
 		IN_FOLDER(fallbacks_are_the_last_ones_and_one_a_layer),
 		IN_FOLDER(sources_keep_their_order_and_go_with_the_layer),
 		IN_FOLDER(mounts_are_kept),
+		IN_FOLDER(uses_are_counted_and_gone_with_the_last),
 		IN_FOLDER(a_transaction_happens_wholly_or_not_at_all),
 		IN_FOLDER(threads_do_not_enter_each_others_transactions),
 		IN_FOLDER(a_damaged_database_is_kept_aside),

@@ -1,6 +1,7 @@
 /* Rows of snapshots: what is set is found, numbers are given once. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/db.h"
 #include "store/db_snapshot.h"
@@ -99,6 +100,21 @@ a_number_is_given_once_and_a_name_to_one(void **state)
 	assert_int_equal(db_add_snapshot(d, &s, &number, &e), -1);
 	OK(db_delete_snapshot(d, one, &e));
 	assert_true(add(d, "a", 0) > one);
+	db_close(d);
+}
+
+/* Folders of its snapshots may still be in use. */
+static void
+numbers_go_on_in_a_database_begun_anew(void **state)
+{
+	struct db *d = open_db(state);
+	uint64_t before = add(d, "a", 0);
+
+	db_close(d);
+	assert_return_code(unlinkat(*(int *)*state, "state.db", 0), errno);
+	usleep(1100000);
+	d = open_db(state);
+	assert_true(add(d, "a", 0) > before);
 	db_close(d);
 }
 
@@ -203,6 +219,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(a_row_is_what_was_set),
 		IN_FOLDER(a_number_is_given_once_and_a_name_to_one),
+		IN_FOLDER(numbers_go_on_in_a_database_begun_anew),
 		IN_FOLDER(what_is_gone_leaves_its_name),
 		IN_FOLDER(children_are_counted_until_they_are_gone),
 		IN_FOLDER(a_chain_is_found_on_its_parent),

@@ -324,6 +324,7 @@ agent_mount_fuse(struct agent *a, const char *id,
 		return err_set(e, EINVAL, "no absolute path: %s", o->target);
 	if (o->target != NULL)
 		strcpy(m.body.fuse.target, o->target);
+	m.body.fuse.is_writable = o->is_writable;
 	return ask_for_fd(a, &m, fuse_fd, e);
 }
 

@@ -4,6 +4,7 @@
  * may take minutes, wait for each other but hold up nothing else.
  *
  * An id names a mount point RUN/m/ID: 1 to 32 lower-case hex digits.
+ * RUN/store is a link to RUN/m/ID of AGENT_STORE_ID.
  */
 #ifndef SUPERVISOR_AGENT_H
 #define SUPERVISOR_AGENT_H
@@ -14,6 +15,8 @@
 
 struct agent;
 struct err;
+
+#define AGENT_STORE_ID "0"
 
 enum {
 	AGENT_ID_MAX = 32,
@@ -62,6 +65,8 @@ struct agent_fuse_options {
 	const char *target; /* NULL: RUN/m/ID.  Else mounted there: only a
 			       user's own daemon, which cannot clone mounts */
 	uint32_t read_ahead_kb; /* of the bdi, where root may; 0: leave it */
+	bool is_writable; /* requests that change something come, too; without
+			     suid and dev; where root only */
 };
 
 /* Opens /dev/fuse, mounts (read only, suid, dev, default_permissions,

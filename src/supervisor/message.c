@@ -84,7 +84,8 @@ is_fuse(const struct message *m)
 	return is_text(source, sizeof m->body.fuse.source) && *source != '\0' &&
 	       strpbrk(source, ",\\\n") == NULL &&
 	       is_text(target, sizeof m->body.fuse.target) &&
-	       (*target == '\0' || *target == '/');
+	       (*target == '\0' || *target == '/') &&
+	       m->body.fuse.is_writable <= 1;
 }
 
 static bool

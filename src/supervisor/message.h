@@ -76,6 +76,7 @@ struct message {
 		struct {
 			char source[MESSAGE_SOURCE_MAX + 1];
 			char target[PATH_MAX]; /* "": RUN/m/ID */
+			uint32_t is_writable;  /* 0 or 1 */
 		} fuse;
 		char lowers[AGENT_LOWERS_MAX][AGENT_ID_MAX + 4];
 		struct {

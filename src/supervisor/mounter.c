@@ -70,8 +70,12 @@ set_read_ahead(const char *id, uint32_t kb)
 }
 
 static int
-mount_fuse(const char *id, const char *source, uint32_t kb, struct err *e)
+mount_fuse(const struct message *q, struct err *e)
 {
+	const char *id = q->name;
+	unsigned long flags = q->body.fuse.is_writable != 0
+				  ? MS_NOSUID | MS_NODEV | MS_NOEXEC
+				  : MS_RDONLY;
 	AUTO_CLOSE int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	char options[160];
 
@@ -83,12 +87,13 @@ mount_fuse(const char *id, const char *source, uint32_t kb, struct err *e)
 	    "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,"
 	    "default_permissions,max_read=1048576",
 	    fd);
-	if (mount(source, id, "fuse.layerfs", MS_RDONLY, options) != 0) {
+	if (mount(q->body.fuse.source, id, "fuse.layerfs", flags, options) !=
+	    0) {
 		err_sys(e, "mount fuse on %s", id);
 		rmdir(id);
 		return -1;
 	}
-	set_read_ahead(id, kb);
+	set_read_ahead(id, q->number);
 	return take_fd(&fd);
 }
 
@@ -101,7 +106,10 @@ start_fuse(const struct mounter *m, const struct message *q, struct err *e)
 		return err_set(e, EINVAL,
 		    "the system's daemon mounts below its own folder only");
 	if (m->is_root)
-		return mount_fuse(q->name, q->body.fuse.source, q->number, e);
+		return mount_fuse(q, e);
+	if (q->body.fuse.is_writable != 0)
+		return err_set(
+		    e, ENOTSUP, "a user's own daemon mounts read only");
 	if (*target == '\0' && make_point(q->name, e) != 0)
 		return -1;
 	return fusermount_mount(

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "supervisor/agent.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/fs.h"
@@ -170,13 +171,6 @@ unmount(const struct rundir *r, const char *name)
 		;
 }
 
-void
-rundir_unmount(const struct rundir *r)
-{
-	unmount(r, "m");
-	unmount(r, "s");
-}
-
 static bool
 is_mounted(int fd)
 {
@@ -221,10 +215,39 @@ bind_snapshots(struct rundir *r, int snapshots, struct err *e)
 	return 0;
 }
 
+/* Whichever it is: a link or an empty folder. */
+static void
+remove_store(const struct rundir *r)
+{
+	if (unlinkat(r->dir, "store", 0) != 0)
+		unlinkat(r->dir, "store", AT_REMOVEDIR);
+}
+
+static int
+link_store(struct rundir *r, struct err *e)
+{
+	remove_store(r);
+	if (symlinkat("m/" AGENT_STORE_ID, r->dir, "store") != 0)
+		return err_sys(e, "make RUN/store");
+	return 0;
+}
+
 int
 rundir_mount(struct rundir *r, int snapshots, struct err *e)
 {
-	return mount_points(r, e) == 0 ? bind_snapshots(r, snapshots, e) : -1;
+	if (mount_points(r, e) != 0 || bind_snapshots(r, snapshots, e) != 0)
+		return -1;
+	return link_store(r, e);
+}
+
+/* podman does nothing at all where the folder of a store is missing. */
+void
+rundir_unmount(const struct rundir *r)
+{
+	unmount(r, "m");
+	unmount(r, "s");
+	remove_store(r);
+	mkdirat(r->dir, "store", 0700);
 }
 
 /* ---- from start to end ---- */

@@ -6,6 +6,8 @@
  *	RUN/m/ID          mount points; 0711: reachable, not listed
  *	RUN/m/i/NUMBER/PLACE   0700: lower folders with other owners (mapped.h)
  *	RUN/s             ROOT/snapshots, bound: short
+ *	RUN/store         a link to the layer store's mount point; an empty
+ *	                  folder while no supervisor runs
  *
  * Where root, RUN/m is a small file system of its own and a shared mount, so
  * that what is mounted there later is seen in mount namespaces made before

@@ -372,7 +372,9 @@ deletions_wait_for_each_other_and_hold_up_nothing_else(void **state)
 static void
 a_snapshot_is_asked_for_by_number_and_measured(void **state)
 {
-	const struct agent_snapshot_options o = { 1000, 2000, true };
+	const struct agent_snapshot_options o = {
+		.uid = 1000, .gid = 2000, .with_work = true
+	};
 	struct agent *a;
 	struct peer p = { 0 };
 	uint64_t bytes, inodes;

@@ -210,6 +210,9 @@ a_source_cannot_smuggle_mount_options(void **state)
 	assert_false(is_accepted(&m, 0));
 	strcpy(m.body.fuse.source, "");
 	assert_false(is_accepted(&m, 0));
+	strcpy(m.body.fuse.source, "a");
+	m.body.fuse.is_writable = 2;
+	assert_false(is_accepted(&m, 0));
 }
 
 static void

@@ -161,7 +161,7 @@ login() {
 }
 
 # What a daemon has for itself, once.
-only_runs_own_mounts() { [ "$(mounts_under "$T")" = "$RUN/s"$'\n'"$RUN/m" ]; }
+only_runs_own_mounts() { [ "$(mounts_under "$T")" = "$RUN/s"$'\n'"$RUN/m/0"$'\n'"$RUN/m" ]; }
 
 @test "a daemon killed with its worker leaves nothing to the next" {
 	layerfs mount "$FAKE/app:good" "$T/mnt"

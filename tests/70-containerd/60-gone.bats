@@ -23,8 +23,7 @@ stored() { layerfs --json stat | jq .store.present_bytes; }
 is_gone() {
 	[ "$(snapshot_count)" = 0 ] || return
 	if [ "$SNAPSHOTTER" = layerfs ]; then
-		[ -z "$(own_snapshots)" ] && [ -z "$(ls "$RUN/m")" ] &&
-			[ -z "$(ls "$RUN/s/")" ] && [ -z "$(mounts_under "$RUN/m")" ] &&
+		[ -z "$(own_snapshots)" ] && nothing_shown && [ -z "$(ls "$RUN/s/")" ] &&
 			[ "$(layerfs --json images | jq '.images | length')" = 0 ] &&
 			[ "$(stored)" = "$HAD" ]
 	else

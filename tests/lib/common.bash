@@ -160,6 +160,9 @@ unmount_under() {
 	done
 }
 
+# Nothing is shown below RUN/m but podman's layer store.
+nothing_shown() { ! ls "$RUN/m" | grep -vx 0 && ! mounts_under "$RUN/m" | grep -vx "$RUN/m/0"; }
+
 is_mounted() { mountpoint -q "$1"; }
 
 # Two trees agree in everything a program can see: types, modes, owners, sizes,

@@ -89,7 +89,7 @@ mount_count() { layerfs --json ls | jq '.mounts | length'; }
 # Everything is as if the command had never been.
 nothing_mounted() {
 	! is_mounted "$T/mnt" && [ "$(mount_count)" = 0 ] &&
-		[ -z "$(ls "$RUN/m")" ] && [ -z "$(mounts_under "$RUN/m")" ]
+		nothing_shown
 }
 
 # refused REFERENCE TEXT...: its mount fails by itself with status 1, says each
