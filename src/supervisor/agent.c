@@ -422,6 +422,15 @@ agent_map_lower(struct agent *a, const struct agent_map *o, struct err *e)
 }
 
 int
+agent_unmap_lowers(struct agent *a, uint64_t number, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_UNMAP };
+
+	m.body.snapshot.number = number;
+	return tell(a, &m, NULL, 0, e);
+}
+
+int
 agent_open_login(struct agent *a, unsigned n, int *fd, struct err *e)
 {
 	struct message m = { .kind = MESSAGE_LOGIN, .number = n };

@@ -138,10 +138,13 @@ struct agent_map {
 	struct agent_id_map uids, gids;
 };
 
-/* RUN/m/i/NUMBER/PLACE, read only, until the snapshot is removed.  Asking again
- * is fine.  EALREADY: the folder belongs to the namespace's root as it is.
- * ENOTSUP: the kernel lacks it.  EINVAL: no such map. */
+/* RUN/m/i/NUMBER/PLACE, read only, until all of the snapshot's are unmapped or
+ * it is removed.  Asking again is fine.  EALREADY: the folder belongs to the
+ * namespace's root as it is. ENOTSUP: the kernel lacks it.  EINVAL: no such
+ * map. */
 int agent_map_lower(struct agent *a, const struct agent_map *m, struct err *e);
+/* None is fine. */
+int agent_unmap_lowers(struct agent *a, uint64_t number, struct err *e);
 
 /* ---- what only root may open ---- */
 

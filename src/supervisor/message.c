@@ -148,6 +148,7 @@ is_meaningful(const struct message *m, unsigned n_fds)
 		return n_fds == 0 && is_map(m);
 	case MESSAGE_REMOVE:
 	case MESSAGE_MEASURE:
+	case MESSAGE_UNMAP:
 		return n_fds == 0;
 	default:
 		return false;

@@ -29,6 +29,7 @@
  *   REMOVE   snapshot.number         -> -
  *   MEASURE  snapshot.number         -> usage
  *   MAP      id or "", map           -> -
+ *   UNMAP    snapshot.number         -> -
  *   LOGIN    number                  -> 1 fd
  *   CONNECT                          -> 1 fd
  *
@@ -60,6 +61,7 @@ enum message_kind {
 	MESSAGE_REMOVE,
 	MESSAGE_MEASURE,
 	MESSAGE_MAP,
+	MESSAGE_UNMAP,
 	MESSAGE_LOGIN,
 	MESSAGE_CONNECT,
 	MESSAGE_KINDS

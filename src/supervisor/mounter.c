@@ -297,6 +297,8 @@ run_on_snapshot(const struct mounter *m, struct message *q, struct err *e)
 		return measure_snapshot(m, q, e);
 	case MESSAGE_MAP:
 		return map_lower(m, q, e);
+	case MESSAGE_UNMAP:
+		return mapped_remove(q->body.snapshot.number, e);
 	default:
 		return remove_snapshot(m, q, e);
 	}
@@ -332,6 +334,7 @@ mounter_run(const struct mounter *m, struct message *q, const int *fds,
 	case MESSAGE_REMOVE:
 	case MESSAGE_MEASURE:
 	case MESSAGE_MAP:
+	case MESSAGE_UNMAP:
 		return run_on_snapshot(m, q, e);
 	default:
 		return run_on_mount(m, q, fds, n_fds, fd, e);
