@@ -33,6 +33,10 @@ open_trixie() {
 		mount -t tmpfs none tmp
 		mkdir -p ".$1"
 		mount --rbind "$1" ".$1"
+		# shared with what others mount: umount would reach them
+		while read -r _ _ _ _ m _; do
+			case $m in "$0" | "$0"/*) ;; *) mount --make-private "$m" ;; esac
+		done </proc/self/mountinfo
 		# not chroot: nobody in one may make a user namespace
 		pivot_root . .
 		umount -l .
