@@ -17,6 +17,7 @@ teardown() { teardown_test; }
 setup_test() {
 	T=$BATS_TEST_TMPDIR # short: a socket's path has 107 bytes
 	STARTED=()
+	[ "${RELEASE-}" != trixie ] || share_folder # trixie.bash
 	mkdir -p "$T/log" "$T/pid"
 	# Nothing of the user's own configuration decides a test.
 	export HOME=$T/home XDG_RUNTIME_DIR=$T/xdg XDG_CONFIG_HOME=$T/home/.config
@@ -161,7 +162,10 @@ unmount_under() {
 }
 
 # Nothing is shown below RUN/m but podman's layer store.
-nothing_shown() { ! ls "$RUN/m" | grep -vx 0 && ! mounts_under "$RUN/m" | grep -vx "$RUN/m/0"; }
+nothing_shown() {
+	[ -z "$(find "$RUN/m" -mindepth 1 -maxdepth 1 ! -name 0)" ] &&
+		! mounts_under "$RUN/m" | grep -vx "$RUN/m/0"
+}
 
 is_mounted() { mountpoint -q "$1"; }
 
