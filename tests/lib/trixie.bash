@@ -25,7 +25,10 @@ open_trixie() {
 	mount --bind "$T" "$T"
 	mount --make-shared "$T"
 	start trixie unshare -m --propagation unchanged sh -ec '
-		mount --make-private /
+		# or this copy of what others have would take theirs along
+		while read -r _ _ _ _ m _; do
+			[ "$m" = "$1" ] || mount --make-private "$m" || true
+		done </proc/self/mountinfo
 		mount --bind "$0" "$0"
 		cd "$0"
 		for d in dev proc sys; do mount --rbind "/$d" "$d"; done
