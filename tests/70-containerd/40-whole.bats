@@ -276,6 +276,24 @@ owners_of() {
 	wait_for 20 eval '[ -z "$(ls "$RUN/m/i")" ]'
 }
 
+@test "mapped owners come back with the daemon" {
+	requires kernel:6.12
+	requires_layerfs
+	let_others_in
+	lazy_pull "$METERED/box-zc:1"
+	RUN_OPTIONS="$MAPPED --remap-labels" start_container "$METERED/box-zc:1" mapped \
+		/bin/sleep 100
+	ctd task rm -f mapped
+	stop layerfsd
+	start_daemon
+	# the first call on a connection that broke fails
+	wait_for 10 ctd snapshot --snapshotter layerfs info mapped
+	ctd task start -d mapped
+	exec_in mapped stat -c %u /data/noise7 /more/db >"$T/log/mapped"
+	[ "$(tr '\n' ' ' <"$T/log/mapped")" = "0 70 " ]
+	end_container mapped
+}
+
 @test "twenty containers at once" {
 	lazy_pull "$METERED/box-zc:1"
 	for n in {1..20}; do
