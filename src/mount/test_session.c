@@ -919,6 +919,22 @@ trusted_attributes_are_not_listed_to_who_is_not_root(void **state)
 	kernel_free(k);
 }
 
+static void
+an_opaque_folder_is_one_for_overlays_of_users_too(void **state)
+{
+	struct kernel *k = mounted(true);
+	uint64_t dir = nid_of(k, "dir"), hello = nid_of(k, "hello");
+
+	(void)state;
+	assert_int_equal(getxattr_of(k, dir, "trusted.overlay.opaque", 9), 0);
+	assert_memory_equal(k->body, "y", 1);
+	assert_int_equal(getxattr_of(k, dir, "user.overlay.opaque", 9), 0);
+	assert_memory_equal(k->body, "y", 1);
+	assert_int_equal(
+	    getxattr_of(k, hello, "user.overlay.opaque", 9), ENODATA);
+	kernel_free(k);
+}
+
 /* ---- with threads ---- */
 
 struct gone {
@@ -1058,6 +1074,8 @@ main(void)
 		cmocka_unit_test(
 		    without_any_attributes_there_is_none_of_any_name),
 		cmocka_unit_test(an_attribute_has_size_value_or_a_reason),
+		cmocka_unit_test(
+		    an_opaque_folder_is_one_for_overlays_of_users_too),
 		cmocka_unit_test(
 		    trusted_attributes_are_not_listed_to_who_is_not_root),
 		cmocka_unit_test(fifty_missing_reads_leave_two_threads_free),

@@ -149,7 +149,7 @@ abandon_row(struct snapshotter *s, void *ctx, struct err *e)
 		return db_delete_snapshot(s->parts.db, m->number, e);
 	if (db_get_snapshot_number(s->parts.db, m->number, &row, e) < 0)
 		return -1;
-	return snapshot_mark_gone(s, &row, e);
+	return row.state == SNAPSHOT_GONE ? 0 : snapshot_mark_gone(s, &row, e);
 }
 
 static void
@@ -157,7 +157,8 @@ abandon(struct snapshotter *s, struct making *m)
 {
 	struct err e = ERR_INIT;
 
-	if (snapshot_transact(s, abandon_row, m, &e) < 0)
+	/* ENOENT: it was a view, removed meanwhile. */
+	if (snapshot_transact(s, abandon_row, m, &e) < 0 && e.code != ENOENT)
 		log_warn("snapshot %s: %s", m->request->key, e.msg);
 	lowers_end(s->lowers, m->number);
 	snapshot_poke_reaper(s);
@@ -188,9 +189,9 @@ static int
 publish(struct snapshotter *s, struct making *m, const struct db_snapshot *row,
     struct err *e)
 {
-	return row->state == SNAPSHOT_THERE
-		   ? snapshot_check_there(s, row, e)
-		   : snapshot_transact(s, finish_row, m, e);
+	return row->state == SNAPSHOT_MAKING
+		   ? snapshot_transact(s, finish_row, m, e)
+		   : snapshot_check_there(s, row, e);
 }
 
 /* Folder and lower ones; only then is it there. */

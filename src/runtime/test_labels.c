@@ -162,7 +162,7 @@ static void
 labels_are_limited_and_an_empty_one_is_none(void **state)
 {
 	AUTO_DOC struct doc *labels = doc_new_object();
-	char value[LABEL_BYTES_MAX + 1], key[8];
+	char value[LABEL_BYTES_MAX + 1], key[16];
 	struct err e = ERR_INIT;
 
 	(void)state;

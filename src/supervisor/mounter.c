@@ -240,6 +240,10 @@ make_snapshot(const struct mounter *m, const struct message *q, struct err *e)
 		.with_work = q->body.snapshot.with_work != 0,
 	};
 
+	if (m->takes_no_upper && o.with_work)
+		return err_set(e, ENOTSUP,
+		    "overlayfs takes no upper folders on the file system of "
+		    "ROOT: it must be a local one, and not overlayfs itself");
 	return snapshot_make(m->snapshots, q->body.snapshot.number, &o, e);
 }
 

@@ -9,12 +9,17 @@
 #ifndef SUPERVISOR_SNAPSHOTS_H
 #define SUPERVISOR_SNAPSHOTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "supervisor/agent.h"
 
 struct err;
 struct fs_usage;
+
+/* Whether overlayfs takes folders of there as upper ones; EINVAL: it does not.
+ * `lower` is any folder elsewhere.  Nothing is mounted. */
+int snapshots_probe(int dir, int lower, bool in_user_ns, struct err *e);
 
 /* EEXIST; ENOENT: there is none that it could be like; EINVAL where a user
  * namespace has no such uid or gid.  Nothing is left of what failed. */
