@@ -9,8 +9,9 @@
                                    container's log has MARK, then removes both
 
 SOCKET may be IMAGES,RUNTIME: the image service elsewhere than the runtime.  $CRI_API
-is the version spoken, v1 or v1alpha2, which agree in all of this.  A call that
-fails: status 1, with its code and message on stderr.
+is the version spoken, v1 or v1alpha2, which agree in all of this.  With $CRI_USERS,
+the first of 65536 ids, pods have a user namespace.  A call that fails: status 1, with
+its code and message on stderr.
 """
 import os, sys, time
 import grpc
@@ -19,6 +20,9 @@ import messages
 M = messages.of(os.path.join(os.path.dirname(__file__), "cri.proto"))
 # A network of its own (POD), processes that see only themselves (CONTAINER).
 APART = M.NamespaceOption(network=0, pid=1)
+if "CRI_USERS" in os.environ:
+    ids = M.IDMapping(host_id=int(os.environ["CRI_USERS"]), length=65536)
+    APART.userns_options.CopyFrom(M.UserNamespace(mode=0, uids=[ids], gids=[ids]))
 API = os.environ.get("CRI_API", "v1")
 UNCONFINED = M.SecurityProfile(profile_type=1)
 

@@ -23,15 +23,16 @@ APPLETS = "sh ls cat rm mkdir mv cp ln echo find sleep true touch tar stat sha25
 
 # --- layers --------------------------------------------------------------------
 class Layer:
-    """A tar that is put together; every entry of it is root's and old."""
+    """A tar that is put together; every entry of it is old, and root's if nobody's."""
 
     def __init__(self):
         self.out = io.BytesIO()
         self.tar = tarfile.open(fileobj=self.out, mode="w", format=tarfile.PAX_FORMAT)
 
-    def add(self, name, kind=tarfile.REGTYPE, data=b"", mode=0o644, link="", **pax):
+    def add(self, name, kind=tarfile.REGTYPE, data=b"", mode=0o644, link="", owner=0, **pax):
         t = tarfile.TarInfo(name)
         t.type, t.mode, t.linkname, t.size, t.mtime = kind, mode, link, len(data), 1700000000
+        t.uid = t.gid = owner
         t.pax_headers = pax
         self.tar.addfile(t, io.BytesIO(data))
         return self
@@ -77,6 +78,8 @@ def box():
     top = Layer().dir("data", "more").file("data/changed", "new\n").whiteout("data/removed")
     top.whiteout("data/gone").dir("data/opaque").add("data/opaque/.wh..wh..opq", mode=0)
     top.file("data/opaque/new", "new\n").dir("data/swap").dir("data/swap/file").file("data/swap/file/in", "new\n")
+    top.add("more/db", tarfile.DIRTYPE, mode=0o700, owner=70)
+    top.add("more/db/conf", data=b"mine\n", mode=0o600, owner=70)
     for i in range(6):
         top.file(f"more/noise{i}", noise(100 + i, 1 << 20))
     return [base, top], ["/bin/sh"]
