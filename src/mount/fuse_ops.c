@@ -203,6 +203,18 @@ reply_sized(fuse_req_t req, const void *p, size_t n, size_t size)
 		fuse_reply_buf(req, p, n);
 }
 
+/* What covers the folders below it is marked in trusted.*; an overlayfs in a
+ * user namespace ("userxattr": a user's podman) looks in user.*. */
+static bool
+find_xattr(const struct index *x, uint64_t nid, const char *name,
+    const void **value, size_t *len)
+{
+	if (index_find_xattr(x, nid, name, value, len))
+		return true;
+	return strcmp(name, "user.overlay.opaque") == 0 &&
+	       index_find_xattr(x, nid, "trusted.overlay.opaque", value, len);
+}
+
 static void
 on_getxattr(fuse_req_t req, fuse_ino_t nid, const char *name, size_t size)
 {
@@ -210,7 +222,7 @@ on_getxattr(fuse_req_t req, fuse_ino_t nid, const char *name, size_t size)
 	const void *value;
 	size_t len;
 
-	if (index_find_xattr(x, nid, name, &value, &len))
+	if (find_xattr(x, nid, name, &value, &len))
 		reply_sized(req, value, len, size);
 	else
 		fuse_reply_err(req, why_not(x, nid, ENODATA));
@@ -240,11 +252,21 @@ add_name(void *ctx, const char *name, const void *value, size_t value_len)
 	return 0;
 }
 
+/* A kernel that lets mounts have other owners (init.c) says of nobody who asks:
+ * -1.  Then everybody sees the names; the values are guarded by the kernel. */
+static bool
+may_list_trusted(fuse_req_t req)
+{
+	uid_t uid = fuse_req_ctx(req)->uid;
+
+	return uid == 0 || uid == (uid_t)-1;
+}
+
 static void
 on_listxattr(fuse_req_t req, fuse_ino_t nid, size_t size)
 {
 	struct names n = { .p = server_buffer(),
-		.is_privileged = fuse_req_ctx(req)->uid == 0 };
+		.is_privileged = may_list_trusted(req) };
 
 	if (index_each_xattr(index_of(req), nid, add_name, &n) < 0)
 		fuse_reply_err(req, ESTALE);

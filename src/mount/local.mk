@@ -20,6 +20,10 @@ check_PROGRAMS += %D%/test_session
 %C%_test_session_SOURCES = %D%/test_session.c \
 	%D%/fake_view.c %D%/fake_view.h src/base/test.h
 %C%_test_session_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_path_fs
+%C%_test_path_fs_SOURCES = %D%/test_path_fs.c \
+	%D%/fake_view.c %D%/fake_view.h src/base/test.h
+%C%_test_path_fs_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_showing
 %C%_test_showing_SOURCES = %D%/test_showing.c src/base/test.h
 %C%_test_showing_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)

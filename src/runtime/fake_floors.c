@@ -66,6 +66,9 @@ open_fake(const char *label)
 	i->label = strdup(label);
 	for (unsigned k = 0; k < fake.n_layers; k++) {
 		i->manifest.layers[k].digest = fake_layer(k);
+		i->manifest.layers[k].size = 1000 + k;
+		i->manifest.layers[k].media_type =
+		    "application/vnd.oci.image.layer.v1.tar+zstd";
 		if (fake.is_missing[k] || (fake.is_damaged && k == 1))
 			i->reasons[k] = strdup("too big to read whole");
 		else
@@ -128,7 +131,8 @@ catalog_hold(struct catalog *c, const struct digest *manifest, const char *who,
     struct err *e)
 {
 	(void)c, (void)manifest, (void)e;
-	assert(strncmp(who, "snapshot/", 9) == 0);
+	assert(strncmp(who, "snapshot/", 9) == 0 ||
+	       strncmp(who, "podman/", 7) == 0);
 	fake.holds++;
 	return 0;
 }
@@ -179,6 +183,15 @@ image_chain_id(
 {
 	(void)i, (void)e;
 	*out = fake_chain(layer);
+	return 0;
+}
+
+int
+image_diff_id(
+    const struct image *i, int layer, struct digest *out, struct err *e)
+{
+	(void)i, (void)e;
+	*out = digest_of_text("diff", layer);
 	return 0;
 }
 
@@ -293,6 +306,20 @@ showing_id(const struct showing *w)
 	return w->id;
 }
 
+/* Nobody's reference: it lives as long as the test. */
+const struct image *
+showing_image(const struct showing *w)
+{
+	static struct image *i;
+
+	(void)w;
+	if (i == NULL) {
+		i = open_fake(FAKE_REFERENCE);
+		fake.images--;
+	}
+	return i;
+}
+
 /* ---- supervisor/ ---- */
 
 _Atomic unsigned *
@@ -337,5 +364,26 @@ agent_measure_snapshot(struct agent *a, uint64_t number, uint64_t *bytes,
 	(void)a, (void)number, (void)e;
 	*bytes = ++fake.measured * 4096;
 	*inodes = fake.measured;
+	return 0;
+}
+
+int
+agent_map_lower(struct agent *a, const struct agent_map *m, struct err *e)
+{
+	(void)a;
+	if (m->id == NULL && m->lower == fake.theirs)
+		return err_set(e, EALREADY, "it has them");
+	if (fake.is_old)
+		return err_set(e, ENOTSUP, "Linux 6.12 can");
+	fake.mapped++;
+	fake.map = m->uids;
+	return 0;
+}
+
+int
+agent_unmap_lowers(struct agent *a, uint64_t number, struct err *e)
+{
+	(void)a, (void)number, (void)e;
+	fake.mapped = 0;
 	return 0;
 }

@@ -90,7 +90,20 @@ check_PROGRAMS += %D%/test_overlay
 %C%_test_overlay_SOURCES = %D%/test_overlay.c src/base/test.h
 %C%_test_overlay_LDADD = %D%/libruntime.a $(BASE_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += %D%/test_store_path
+%C%_test_store_path_SOURCES = %D%/test_store_path.c src/base/test.h
+%C%_test_store_path_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) $(CMOCKA_LIBS)
+
 # The floors below, but for database and references, are played.
+check_PROGRAMS += %D%/test_store_info
+%C%_test_store_info_SOURCES = %D%/test_store_info.c \
+	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h
+%C%_test_store_info_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_store_layers
+%C%_test_store_layers_SOURCES = %D%/test_store_layers.c \
+	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h
+%C%_test_store_layers_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) \
+	$(STORE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_snapshotter
 %C%_test_snapshotter_SOURCES = %D%/test_snapshotter.c \
 	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h

@@ -32,15 +32,16 @@ struct making {
 static int
 choose_owner(struct making *m, const struct db_snapshot *parent, struct err *e)
 {
-	struct doc *labels = m->request->labels;
-	bool is_mapped = doc_find(labels, LABEL_UIDS) != NULL ||
-			 doc_find(labels, LABEL_GIDS) != NULL;
+	struct label_maps maps;
+	bool is_mapped;
 
-	m->uid = parent->uid;
-	m->gid = parent->gid;
+	if (labels_find_maps(m->request->labels, &maps, &is_mapped, e) < 0)
+		return -1;
+	m->uid = is_mapped ? label_map_root(&maps.uids) : parent->uid;
+	m->gid = is_mapped ? label_map_root(&maps.gids) : parent->gid;
 	if (!is_mapped && parent->number != 0 && *parent->image == 0)
 		m->like = parent->number;
-	return labels_map_root(labels, &m->uid, &m->gid, e);
+	return 0;
 }
 
 static int

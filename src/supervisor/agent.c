@@ -407,6 +407,32 @@ agent_measure_snapshot(struct agent *a, uint64_t number, uint64_t *bytes,
 }
 
 int
+agent_map_lower(struct agent *a, const struct agent_map *o, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_MAP };
+
+	if (o->id != NULL) {
+		assert(message_is_id(o->id));
+		set_name(&m, o->id);
+	}
+	m.body.map.number = o->number;
+	m.body.map.place = o->place;
+	m.body.map.lower = o->lower;
+	m.body.map.uids = o->uids;
+	m.body.map.gids = o->gids;
+	return tell(a, &m, NULL, 0, e);
+}
+
+int
+agent_unmap_lowers(struct agent *a, uint64_t number, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_UNMAP };
+
+	m.body.snapshot.number = number;
+	return tell(a, &m, NULL, 0, e);
+}
+
+int
 agent_open_login(struct agent *a, unsigned n, int *fd, struct err *e)
 {
 	struct message m = { .kind = MESSAGE_LOGIN, .number = n };

@@ -148,6 +148,19 @@ snapshots_probe(int dir, int lower, bool in_user_ns, struct err *e)
 }
 
 int
+snapshot_copy(int dir, uint64_t number, struct err *e)
+{
+	char name[NAME_SIZE];
+	AUTO_CLOSE int own = open_folder(dir, name_of(name, number));
+	int fd = own < 0 ? -1
+			 : open_tree(own, "fs",
+			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+				   AT_SYMLINK_NOFOLLOW);
+
+	return fd < 0 ? err_sys(e, "copy snapshot %s", name) : fd;
+}
+
+int
 snapshot_remove(int dir, uint64_t number, struct err *e)
 {
 	char name[NAME_SIZE];

@@ -26,6 +26,10 @@ int snapshots_probe(int dir, int lower, bool in_user_ns, struct err *e);
 int snapshot_make(int dir, uint64_t number,
     const struct agent_snapshot_options *o, struct err *e);
 
+/* A detached copy of fs (open_tree(2)), without what is mounted in it; ENOENT.
+ */
+int snapshot_copy(int dir, uint64_t number, struct err *e);
+
 /* Absent is fine. */
 int snapshot_remove(int dir, uint64_t number, struct err *e);
 

@@ -148,6 +148,8 @@ start_proxied() {
 	stop layerfsd
 	[ "$(stat -c %a:%u "$ROOT/secrets")" = 600:0 ]
 	start_daemon --config "$T/layerfs.toml"
+	# containerd's connection to the old one is gone: it tries again by itself
+	wait_for 10 ctd -n k8s.io snapshot --snapshotter layerfs ls
 	cri_by_proxy run "$METERED/box-zc:1" done /bin/sh -c 'cat /data/noise1 >/dev/null; echo done'
 }
 

@@ -17,7 +17,7 @@ setup() {
 
 start_store() {
 	start_daemon --config "$T/layerfs.toml"
-	wait_for 20 test -d "$RUN/store/."
+	wait_for 20 is_mounted "$RUN/m/0"
 }
 
 # REF's own folder, and the digests of its layers, bottom first.
@@ -125,7 +125,7 @@ is_empty() { [ "$(layerfs --json images | jq '.images | length')" = 0 ]; }
 	dir=$(at "$REGISTRY/$ref")/$(layer $ref 0)
 	sha256sum "$dir/diff/data/noise3" >"$T/sum"
 	use "$dir"
-	stop registry || true
+	stop own-registry || true
 
 	kill -KILL "$(worker_pid)"
 	timeout 20 sha256sum -c "$T/sum"
@@ -215,7 +215,6 @@ is_empty() { [ "$(layerfs --json images | jq '.images | length')" = 0 ]; }
 	stop layerfsd
 	printf '%s\n' '[podman]' 'layer_store = 0' >"$T/layerfs.toml"
 	start_daemon --config "$T/layerfs.toml"
-	wait_for 20 layerfs version
-	[ ! -e "$RUN/store/." ]
+	wait_for 20 test ! -e "$RUN/store/."
 	[ -z "$(ls "$RUN/m")" ]
 }

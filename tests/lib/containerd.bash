@@ -172,7 +172,10 @@ shims() {
 }
 
 teardown_containerd() {
-	local status=0
+	local status=0 job
+	# What the test left in the background starts no more containers.
+	for job in $(jobs -p); do kill "$job" 2>/dev/null || true; done
+	stop containerd || true
 	end_containers
 	teardown_test || status=$?
 	close_trixie

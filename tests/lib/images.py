@@ -6,6 +6,7 @@
                            e.g. mix mix:1 box-zc:1/0 box:gzip/1
     append TO FROM FILE    an image with one more layer, the tar.gz in FILE
     layers REF             "DIGEST SIZE" of each layer
+    chain REF              the chain ID of all its layers
     fetched REF LOG        "DIGEST SIZE BYTES REQUESTS" of each layer: what of it
                            was asked for, by netsim's log
 
@@ -121,6 +122,9 @@ class Repository:
     def manifest(self):
         return json.load(request("GET", f"{self.url}/manifests/{self.tag}"))
 
+    def diff_ids(self):
+        return json.loads(self.blob(self.manifest()["config"]["digest"]))["rootfs"]["diff_ids"]
+
     def put_blob(self, data):
         at = request("POST", f"{self.url}/blobs/uploads/", b"").headers["Location"]
         request("PUT", f"{at}&digest={digest(data)}", data)
@@ -150,30 +154,34 @@ def mix(host, ref, *parts):
     for part in parts:
         source, _, n = part.rpartition("/")
         source = Repository(host, source)
-        manifest = source.manifest()
-        config = json.loads(source.blob(manifest["config"]["digest"]))
-        layer = manifest["layers"][int(n)]
+        layer = source.manifest()["layers"][int(n)]
         to.put_blob(source.blob(layer["digest"]))
         layers.append(layer)
-        diff_ids.append(config["rootfs"]["diff_ids"][int(n)])
+        diff_ids.append(source.diff_ids()[int(n)])
     to.put_image(layers, diff_ids, ["/bin/sh"])
 
 
 def append(host, ref, base, path):
     """As a commit does: the blobs are in TO's repository already, or are copied."""
     to, source = Repository(host, ref), Repository(host, base)
-    manifest, blob = source.manifest(), open(path, "rb").read()
-    config = json.loads(source.blob(manifest["config"]["digest"]))
-    for layer in manifest["layers"]:
+    layers, blob = source.manifest()["layers"], open(path, "rb").read()
+    for layer in layers:
         to.put_blob(source.blob(layer["digest"]))
-    to.put_image(manifest["layers"] + [{"mediaType": LAYER, **to.put_blob(blob)}],
-                 config["rootfs"]["diff_ids"] + [digest(gzip.decompress(blob))], ["/bin/sh"])
+    to.put_image(layers + [{"mediaType": LAYER, **to.put_blob(blob)}],
+                 source.diff_ids() + [digest(gzip.decompress(blob))], ["/bin/sh"])
 
 
 # --- counting --------------------------------------------------------------------
 def layers(host, ref):
     for layer in Repository(host, ref).manifest()["layers"]:
         print(layer["digest"], layer["size"])
+
+
+def chain(host, ref):
+    first, *rest = Repository(host, ref).diff_ids()
+    for diff_id in rest:
+        first = digest(f"{first} {diff_id}".encode())
+    print(first)
 
 
 def fetched(host, ref, log):
@@ -195,5 +203,5 @@ def fetched(host, ref, log):
 
 
 if __name__ == "__main__":
-    {"push": push, "mix": mix, "append": append, "layers": layers, "fetched": fetched}[sys.argv[2]](
+    {"push": push, "mix": mix, "append": append, "layers": layers, "chain": chain, "fetched": fetched}[sys.argv[2]](
         sys.argv[1], *sys.argv[3:])

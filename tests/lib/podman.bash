@@ -34,3 +34,33 @@ podman_run() {
 	podman run --rm --network none --log-driver none \
 		--ulimit nofile=1024:4096 --ulimit nproc=1024:4096 "$@"
 }
+
+# --- images of images.bash, through the meter ---------------------------------
+
+# box-zc:1 with the annotations by which podman 5 asks for layers, and a second
+# tag of it.
+lazy_image() {
+	local tag
+	IMAGE=$METERED/box-zc:toc SAME=$METERED/box-zc:same
+	curl -sf -H 'Accept: application/vnd.oci.image.manifest.v1+json' \
+		"http://$REGISTRY/v2/box-zc/manifests/1" |
+		sed 's/io\.containers\.zstd/io.github.containers.zstd/g' >"$T/manifest"
+	for tag in toc same; do
+		curl -sf -X PUT -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' \
+			--data-binary "@$T/manifest" "http://$REGISTRY/v2/box-zc/manifests/$tag"
+	done
+}
+
+# What a container of box must see.
+box_is_right() {
+	[ "$(podman_run "$1" /bin/sh -c 'cat data/changed; ls data/removed data/gone 2>&1;
+		ls data/opaque data/swap/file; echo written >data/new; cat data/new data/link
+		sha256sum <more/noise3')" = \
+		"$(printf '%s\n' new "ls: data/removed: No such file or directory" \
+		"ls: data/gone: No such file or directory" \
+		data/opaque: new '' data/swap/file: in written old \
+		"$(python3 -c 'import random, hashlib; print(hashlib.sha256(random.Random(103).randbytes(1 << 20)).hexdigest())')  -")" ]
+}
+
+# How often podman uses layers, as the store has counted.
+uses() { sqlite3 "$ROOT/state.db" 'SELECT coalesce(sum(uses), 0) FROM layer_use'; }
