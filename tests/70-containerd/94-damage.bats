@@ -64,7 +64,7 @@ damaged_layers_are_made_again() {
 	run_and_read "$REGISTRY/box-zc:1" before >"$T/before"
 	damage "$@"
 	grep 'to be made again' "$T/log/layerfsd"
-	stop registry || true
+	stop own-registry || true
 	fails_with 127.0.0.1 run_and_read "$REGISTRY/box-zc:1" away
 	restart_registry
 	wait_for 20 run_container "$REGISTRY/box-zc:1" back true
@@ -74,7 +74,7 @@ damaged_layers_are_made_again() {
 
 # On the port that it had.
 restart_registry() {
-	start registry docker-registry serve "$T/registry.yml"
+	start own-registry docker-registry serve "$T/own-registry.yml"
 	wait_port "${REGISTRY##*:}"
 }
 
