@@ -119,3 +119,24 @@ restart_registry() {
 	diff "$T/before" "$T/after"
 	lazy_pull "$REGISTRY/box-zc:1"
 }
+
+# Its files are what people would miss.
+@test "a state.db that is lost takes no container's files along" {
+	requires_layerfs
+	lazy_pull "$REGISTRY/box-zc:1"
+	start_container "$REGISTRY/box-zc:1" long /bin/sh -c '
+		echo mine >/mine; sleep 1000'
+	wait_for 10 eval 'grep -q mine "$ROOT"/snapshots/*/fs/mine'
+	number=$(ls "$ROOT/snapshots")
+	printf 'damaged' | dd of="$ROOT/state.db" conv=notrunc status=none
+	rm "$ROOT"/state.db-*
+	kill_worker
+	grep 'state.db is damaged' "$T/log/layerfsd"
+	for n in {1..3}; do
+		wait_for 20 ctd snapshot --snapshotter layerfs prepare "new-$n"
+		ctd snapshot --snapshotter layerfs rm "new-$n"
+	done
+	wait_for 20 eval '[ "$(ls "$ROOT/snapshots")" = "$number" ]'
+	grep mine "$ROOT/snapshots/$number/fs/mine"
+	end_container long || true
+}
