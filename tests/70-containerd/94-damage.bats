@@ -132,11 +132,9 @@ restart_registry() {
 	rm "$ROOT"/state.db-*
 	kill_worker
 	grep 'state.db is damaged' "$T/log/layerfsd"
-	for n in {1..3}; do
-		wait_for 20 ctd snapshot --snapshotter layerfs prepare "new-$n"
-		ctd snapshot --snapshotter layerfs rm "new-$n"
-	done
-	wait_for 20 eval '[ "$(ls "$ROOT/snapshots")" = "$number" ]'
+	mkdir "$T/mnt"
+	"$top_srcdir/tests/lib/snapshots.py" "$RUN/snapshotter.sock" "$T/mnt" \
+		"" a-chain-of-128
 	grep mine "$ROOT/snapshots/$number/fs/mine"
 	end_container long || true
 }
