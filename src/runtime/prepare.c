@@ -14,6 +14,9 @@
 #include "base/err.h"
 #include "base/log.h"
 
+/* Numbers that a Prepare tries, where others' folders have them. */
+enum { NUMBERS_MAX = 100 };
+
 /* ---- the row ---- */
 
 struct making {
@@ -213,6 +216,19 @@ finish(struct snapshotter *s, struct making *m, struct snapshot_mount *out,
 }
 
 static int
+make_numbered(struct snapshotter *s, struct making *m,
+    struct snapshot_mount *out, struct err *e)
+{
+	if (snapshot_transact(s, make_row, m, e) < 0)
+		return -1;
+	if (finish(s, m, out, e) == 0)
+		return 0;
+	if (!m->is_repeated)
+		abandon(s, m);
+	return -1;
+}
+
+static int
 make(struct snapshotter *s, const struct snapshot_request *q,
     struct snapshot_mount *out, struct err *e)
 {
@@ -223,12 +239,13 @@ make(struct snapshotter *s, const struct snapshot_request *q,
 		.has_folder = q->kind == SNAPSHOT_ACTIVE || *q->parent == 0,
 	};
 
-	if (snapshot_transact(s, make_row, &m, e) < 0)
-		return -1;
-	if (finish(s, &m, out, e) == 0)
-		return 0;
-	if (!m.is_repeated)
-		abandon(s, &m);
+	for (int tries = NUMBERS_MAX; tries > 0; tries--) {
+		m.is_taken = false;
+		if (make_numbered(s, &m, out, e) == 0)
+			return 0;
+		if (!m.is_taken)
+			return -1;
+	}
 	return -1;
 }
 

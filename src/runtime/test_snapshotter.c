@@ -318,13 +318,10 @@ a_folder_that_is_left_over_is_left_alone(void **state)
 	number = number_of(p, "a");
 	for (int i = 1; i < 10; i++)
 		*fake_folder(number + i) = 1;
-	FAILS(prepare(p, "b", "", e), EIO);
-	OK(snapshotter_cleanup(p->s, e));
-	assert_int_equal(count_folders(), 10);
-	expect_absent(p, "b");
-	for (int i = 1; i < 10; i++)
-		*fake_folder(number + i) = 0;
 	OK(prepare(p, "b", "", e));
+	assert_true(number_of(p, "b") > number + 9);
+	OK(snapshotter_cleanup(p->s, e));
+	assert_int_equal(count_folders(), 11);
 }
 
 static void

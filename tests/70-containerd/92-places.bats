@@ -3,6 +3,7 @@
 
 load ../lib/common
 load ../lib/containerd
+load ../lib/faults
 
 setup() {
 	setup_test
@@ -44,4 +45,28 @@ prepare() { ctd snapshot --snapshotter layerfs prepare "$@"; }
 	mkdir "$T/mnt"
 	cd "$long" && "$top_srcdir/tests/lib/snapshots.py" snapshotter.sock "$T/mnt" \
 		"" basic a-chain-of-128
+}
+
+# fill FOLDER: to the last byte and the last file.
+fill() {
+	cat /dev/zero >"$1/filling" 2>/dev/null || true
+	local n=0
+	while mkdir "$1/$n" 2>/dev/null; do n=$((n + 1)); done
+}
+
+@test "a full disk is told, and snapshots can be removed on it" {
+	mkdir "$T/root" "$T/mnt"
+	mount -t tmpfs -o size=64m,nr_inodes=200 none "$T/root"
+	start_daemon
+	start_containerd
+	for n in {1..8}; do prepare "kept-$n"; done
+	fill "$ROOT/snapshots/$(ls "$ROOT/snapshots" | head -n 1)/fs"
+	fails_with "No space left" prepare more
+	ctd snapshot --snapshotter layerfs info kept-1
+	for n in {1..8}; do ctd snapshot --snapshotter layerfs rm "kept-$n"; done
+	wait_for 20 eval '[ -z "$(ls "$ROOT/snapshots")" ]'
+	prepare more
+	ctd snapshot --snapshotter layerfs rm more
+	kill -KILL "$(worker_pid)"
+	wait_for 20 eval '[ -z "$(own_snapshots)" ]'
 }

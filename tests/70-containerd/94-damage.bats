@@ -64,7 +64,7 @@ damaged_layers_are_made_again() {
 	run_and_read "$REGISTRY/box-zc:1" before >"$T/before"
 	damage "$@"
 	grep 'to be made again' "$T/log/layerfsd"
-	stop registry || true
+	stop own-registry || true
 	fails_with 127.0.0.1 run_and_read "$REGISTRY/box-zc:1" away
 	restart_registry
 	wait_for 20 run_container "$REGISTRY/box-zc:1" back true
@@ -74,7 +74,7 @@ damaged_layers_are_made_again() {
 
 # On the port that it had.
 restart_registry() {
-	start registry docker-registry serve "$T/registry.yml"
+	start own-registry docker-registry serve "$T/own-registry.yml"
 	wait_port "${REGISTRY##*:}"
 }
 
@@ -118,4 +118,23 @@ restart_registry() {
 	run_and_read "$REGISTRY/box-zc:1" after >"$T/after"
 	diff "$T/before" "$T/after"
 	lazy_pull "$REGISTRY/box-zc:1"
+}
+
+# Its files are what people would miss.
+@test "a state.db that is lost takes no container's files along" {
+	requires_layerfs
+	lazy_pull "$REGISTRY/box-zc:1"
+	start_container "$REGISTRY/box-zc:1" long /bin/sh -c '
+		echo mine >/mine; sleep 1000'
+	wait_for 10 eval 'grep -q mine "$ROOT"/snapshots/*/fs/mine'
+	number=$(ls "$ROOT/snapshots")
+	printf 'damaged' | dd of="$ROOT/state.db" conv=notrunc status=none
+	rm "$ROOT"/state.db-*
+	kill_worker
+	grep 'state.db is damaged' "$T/log/layerfsd"
+	mkdir "$T/mnt"
+	"$top_srcdir/tests/lib/snapshots.py" "$RUN/snapshotter.sock" "$T/mnt" \
+		"" a-chain-of-128
+	grep mine "$ROOT/snapshots/$number/fs/mine"
+	end_container long || true
 }
