@@ -104,14 +104,25 @@ class Cri:
         sys.stderr.buffer.write(r.stderr)
         return r.exit_code
 
+    def status_of(self, container):
+        return self.runtime("ContainerStatus", container_id=container).status
+
     def status(self, container):
-        s = self.runtime("ContainerStatus", container_id=container).status
+        s = self.status_of(container)
         print(["created", "running", "exited", "unknown"][s.state], s.exit_code, s.reason)
         return s
 
     def rm(self, container):
-        self.runtime("StopContainer", container_id=container, timeout=0)
-        self.runtime("RemoveContainer", container_id=container)
+        """As kubelet does, again till it works: containerd 1.7 may refuse while an
+        end is being noted."""
+        for left in range(20, -1, -1):
+            try:
+                self.runtime("StopContainer", container_id=container, timeout=0)
+                return self.runtime("RemoveContainer", container_id=container)
+            except grpc.RpcError:
+                if left == 0:
+                    raise
+                time.sleep(0.2)
 
     def rm_sandbox(self, sandbox):
         self.runtime("StopPodSandbox", pod_sandbox_id=sandbox)
@@ -125,7 +136,7 @@ class Cri:
         self.start(container)
         until = time.monotonic() + 60
         while time.monotonic() < until and mark not in open(log).read():
-            if self.runtime("ContainerStatus", container_id=container).status.state == 2:
+            if self.status_of(container).state == 2:
                 break
             time.sleep(0.05)
         text = open(log).read()
