@@ -294,6 +294,16 @@ owners_of() {
 	end_container mapped
 }
 
+@test "mapped owners of 128 layers" {
+	requires kernel:6.12
+	requires_layerfs
+	let_others_in
+	lazy_pull "$METERED/lazy:deep"
+	RUN_OPTIONS="$MAPPED --remap-labels" run_container "$METERED/lazy:deep" deep /bin/sh -c \
+		'cat /deep/top; stat -c %u /deep/1 /deep/64; echo new >/deep/1; cat /deep/1' >"$T/log/deep"
+	[ "$(tr '\n' ' ' <"$T/log/deep")" = "127 0 0 new " ]
+}
+
 @test "twenty containers at once" {
 	lazy_pull "$METERED/box-zc:1"
 	for n in {1..20}; do
