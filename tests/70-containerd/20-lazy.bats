@@ -103,5 +103,5 @@ chunked() {
 	SNAPSHOTTER=overlayfs mount_image "$REGISTRY/odd:gzip" "$T/theirs"
 	lazy_pull "$METERED/$(chunked odd)"
 	mount_image "$METERED/$(chunked odd)" "$T/ours"
-	NAMES=as_producers_write same_image "$T/theirs" "$T/ours"
+	NAMES=as_producers_write same_but_for_root "$T/theirs" "$T/ours"
 }
