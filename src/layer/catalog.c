@@ -104,6 +104,20 @@ struct loading {
 	struct err *e;
 };
 
+/* A layer that could not be read.  That this process lacks something is not the
+ * layer's fault, and going on without it would give its contents' places away:
+ * another life may have it. */
+static int
+drop_layer(struct loading *l, const struct digest *d)
+{
+	int code = l->e->code;
+
+	if (code == ENOMEM || code == EMFILE || code == ENFILE)
+		return -1;
+	log_warn("%s; removed, to be made again", l->e->msg);
+	return files_remove_dir(l->catalog->parts.store, FILES_LAYERS, d, l->e);
+}
+
 static int
 load_layer(void *ctx, const struct digest *d)
 {
@@ -113,10 +127,8 @@ load_layer(void *ctx, const struct digest *d)
 	    layer_open(c->parts.store, c->parts.fetcher, d, l->e);
 	struct record *r;
 
-	if (layer == NULL) {
-		log_warn("%s; removed, to be made again", l->e->msg);
-		return files_remove_dir(c->parts.store, FILES_LAYERS, d, l->e);
-	}
+	if (layer == NULL)
+		return drop_layer(l, d);
 	r = add_record(c, d);
 	if (r == NULL) {
 		layer_close(layer);
