@@ -27,8 +27,8 @@ struct fake_floors {
 	char reason[200];   /* the last */
 	_Atomic int images; /* references to it */
 	_Atomic int holds;
-	_Atomic int showings; /* users */
-	uint64_t first;       /* number of a folder */
+	_Atomic int showings;                       /* users */
+	uint64_t first;                             /* number of a folder */
 	_Atomic unsigned folders[FAKE_FOLDERS_MAX]; /* 1: fs, 2: and work */
 	uint32_t uid, gid;                          /* of the last */
 	uint64_t like;

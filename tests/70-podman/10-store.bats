@@ -101,7 +101,7 @@ worker_pid() { pgrep -P "$(pid_of layerfsd)" -f -- --worker-fd; }
 	[ "$(holders)" = 1 ]
 	# shown as long as it is in use, and looked at, and no longer
 	sleep 16
-	ls "$RUN/m" | grep -vx 0
+	! nothing_shown || false
 	release "$dir"
 	[ "$(uses)" = 0 ]
 	release "$dir"

@@ -161,7 +161,10 @@ unmount_under() {
 }
 
 # Nothing is shown below RUN/m but podman's layer store.
-nothing_shown() { ! ls "$RUN/m" | grep -vx 0 && ! mounts_under "$RUN/m" | grep -vx "$RUN/m/0"; }
+nothing_shown() {
+	! find "$RUN/m" -mindepth 1 -maxdepth 1 ! -name 0 | grep . &&
+		! mounts_under "$RUN/m" | grep -vx "$RUN/m/0"
+}
 
 is_mounted() { mountpoint -q "$1"; }
 
