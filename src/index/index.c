@@ -83,6 +83,15 @@ index_fd(const struct index *x)
 	return x->fd;
 }
 
+const uint8_t *
+index_uuid(const struct index *x)
+{
+	const struct erofs_super *s =
+	    (const void *)(x->m.base + EROFS_SUPER_OFF);
+
+	return s->uuid;
+}
+
 void
 index_totals(const struct index *x, struct index_totals *out)
 {

@@ -45,6 +45,9 @@ struct index_totals {
 };
 void index_totals(const struct index *x, struct index_totals *out);
 
+/* The 16 bytes that its writer gave it (struct index_options). */
+const uint8_t *index_uuid(const struct index *x);
+
 /* Fills everything of *st but st_dev. */
 bool index_stat(const struct index *x, uint64_t nid, struct stat *st);
 

@@ -93,6 +93,26 @@ out:
 	return t;
 }
 
+/* Of the image and of the places of its files' contents: where a layer was made
+ * again they lie elsewhere, and what merged it before would show other bytes.
+ */
+static void
+merged_uuid(const struct image *i, uint8_t out[16])
+{
+	size_t n = i->manifest.n_layers;
+	struct {
+		struct digest manifest;
+		uint64_t maps[LIMIT_LAYERS];
+	} all = { .manifest = i->manifest.digest };
+	struct digest d;
+
+	assert(n <= LIMIT_LAYERS);
+	for (size_t k = 0; k < n; k++)
+		all.maps[k] = map_checksum(i->layers[k]->map);
+	digest_of(&d, &all, sizeof all.manifest + n * sizeof *all.maps);
+	memcpy(out, d.bytes, 16);
+}
+
 static int
 build_index(const struct image *i, struct err *e)
 {
@@ -103,7 +123,7 @@ build_index(const struct image *i, struct err *e)
 
 	if (t == NULL || draft_begin(&w, image_store(i), e) < 0)
 		return -1;
-	memcpy(o.uuid, i->manifest.digest.bytes, sizeof o.uuid);
+	merged_uuid(i, o.uuid);
 	for (size_t n = 0; n < i->manifest.n_layers; n++)
 		o.data_blocks += i->layers[n]->size / STORE_BLOCK + 1;
 	fd = draft_create(&w, "index", e);
@@ -113,10 +133,26 @@ build_index(const struct image *i, struct err *e)
 }
 
 static struct index *
+open_built(const struct image *i, struct err *e)
+{
+	AUTO_INDEX struct index *x = files_open_index(
+	    image_store(i), FILES_IMAGES, &i->manifest.digest, e);
+	uint8_t uuid[16];
+
+	if (x == NULL)
+		return NULL;
+	merged_uuid(i, uuid);
+	if (memcmp(index_uuid(x), uuid, sizeof uuid) == 0)
+		return take_ptr(&x);
+	err_set(e, EBADMSG, "%s: its layers were made again since", i->label);
+	return NULL;
+}
+
+static struct index *
 open_merged(const struct image *i, struct err *e)
 {
 	const struct digest *d = &i->manifest.digest;
-	struct index *x = files_open_index(image_store(i), FILES_IMAGES, d, e);
+	struct index *x = open_built(i, e);
 
 	if (x != NULL || (e->code != ENOENT && e->code != EBADMSG))
 		return x;
@@ -129,7 +165,7 @@ open_merged(const struct image *i, struct err *e)
 		err_wrap(e, "merging the layers of %s", i->label);
 		return NULL;
 	}
-	return files_open_index(image_store(i), FILES_IMAGES, d, e);
+	return open_built(i, e);
 }
 
 /* ---- making ---- */

@@ -56,10 +56,22 @@ read_map(struct layer *l, int dir, struct err *e)
 	return 0;
 }
 
+/* Here already: who finds out later that it is damaged has others to wait for
+ * that use the layer. */
+static int
+check_index(const struct layer *l, struct err *e)
+{
+	AUTO_INDEX struct index *x = layer_open_index(l, e);
+
+	return x == NULL ? -1 : 0;
+}
+
 static int
 read_files(struct layer *l, int dir, struct err *e)
 {
-	return read_info(l, dir, e) < 0 ? -1 : read_map(l, dir, e);
+	if (read_info(l, dir, e) < 0 || read_map(l, dir, e) < 0)
+		return -1;
+	return check_index(l, e);
 }
 
 static void

@@ -12,6 +12,7 @@
 #include <linux/fuse.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "mount/session.h"
@@ -19,6 +20,12 @@
 #include "base/log.h"
 
 enum { NOTIFY_RESEND = 7 }; /* in linux/fuse.h since 6.9 */
+
+/* FUSE_ALLOW_IDMAP, Linux 6.12: the mount may be copied with other owners
+ * (mount_setattr(2)).  Bit 40 of flags, so bit 8 of flags2.  libfuse 3.14 does
+ * not know it.  The kernel wants default_permissions with it, which every mount
+ * of ours has. */
+enum { ALLOW_IDMAP_2 = 1 << 8 };
 
 /* A parked read counts as "background" while it waits for the network: the
  * kernel's default of 12 would make everybody wait for twelve misses.  The
@@ -61,16 +68,52 @@ init_save(struct session *x, const void *request, size_t n)
 		    x->mount.id, e.msg);
 }
 
+static bool
+may_idmap(const void *request, size_t n)
+{
+	const struct fuse_init_in *in =
+	    (const void *)((const uint8_t *)request +
+			   sizeof(struct fuse_in_header));
+
+	return n >= sizeof(struct fuse_in_header) + sizeof *in &&
+	       (in->flags & FUSE_INIT_EXT) != 0 &&
+	       (in->flags2 & ALLOW_IDMAP_2) != 0;
+}
+
+void
+init_process(struct session *x, void *request, size_t n)
+{
+	const struct fuse_in_header *h = request;
+	struct fuse_buf b = { .size = n, .mem = request };
+
+	x->idmap_init = may_idmap(request, n) ? h->unique : 0;
+	fuse_session_process_buf(x->fuse, &b);
+	x->idmap_init = 0;
+}
+
+void
+init_amend(struct session *x, const struct iovec *v, int n)
+{
+	const struct fuse_out_header *h = v[0].iov_base;
+	struct fuse_init_out *out;
+
+	if (x->idmap_init == 0 || h->unique != x->idmap_init || n != 2 ||
+	    v[1].iov_len != sizeof *out)
+		return;
+	out = v[1].iov_base;
+	out->flags |= FUSE_INIT_EXT;
+	out->flags2 |= ALLOW_IDMAP_2;
+}
+
 void
 init_replay(struct session *x, const void *request, size_t n)
 {
 	const struct fuse_out_header resend = { .len = sizeof resend,
 		.error = NOTIFY_RESEND };
 	_Alignas(8) uint8_t copy[AGENT_PAYLOAD_MAX];
-	struct fuse_buf b = { .size = n, .mem = copy };
 
 	memcpy(copy, request, n);
-	fuse_session_process_buf(x->fuse, &b);
+	init_process(x, copy, n);
 	if (write(x->fd, &resend, sizeof resend) < 0 && errno != EINVAL)
 		log_debug("%s: resend: %s", x->mount.id, strerror(errno));
 }

@@ -10,6 +10,8 @@
  *	mounttool ask RUN waiting            how many reads wait
  *	mounttool ask RUN make "NUMBER UID GID"     a snapshot
  *	mounttool ask RUN remove|measure NUMBER
+ *	mounttool ask RUN map "NUMBER PLACE 1|LOWER FIRST"    the mount or the
+ *	    snapshot LOWER, for the ids 0 to 65535 that are FIRST and on outside
  *
  * A request is one line on RUN/control.sock, its descriptors beside it; the
  * answer is one line, "ok ..." or "error ...".
@@ -331,6 +333,20 @@ do_overlay(struct worker *w, const char *id, const int *fds, struct err *e)
 }
 
 static int
+do_map(struct worker *w, uint64_t number, struct err *e)
+{
+	struct agent_map m = { .number = number, .uids = { .n = 1 } };
+
+	m.place = atoi(strtok(NULL, " "));
+	m.lower = atoi(strtok(NULL, " "));
+	m.id = m.lower == 1 ? "1" : NULL;
+	m.uids.ranges[0] =
+	    (struct agent_id_range){ 0, atoi(strtok(NULL, " ")), 65536 };
+	m.gids = m.uids;
+	return agent_map_lower(w->agent, &m, e);
+}
+
+static int
 do_snapshot(struct worker *w, const char *verb, uint64_t number, char *out,
     struct err *e)
 {
@@ -343,6 +359,8 @@ do_snapshot(struct worker *w, const char *verb, uint64_t number, char *out,
 		o.gid = atoi(strtok(NULL, " "));
 		return agent_make_snapshot(w->agent, number, &o, e);
 	}
+	if (strcmp(verb, "map") == 0)
+		return do_map(w, number, e);
 	if (strcmp(verb, "remove") == 0)
 		return agent_remove_snapshot(w->agent, number, e);
 	if (agent_measure_snapshot(w->agent, number, &bytes, &inodes, e) != 0)

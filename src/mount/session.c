@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "layer/view.h"
@@ -24,23 +25,37 @@ log_for_libfuse(enum fuse_log_level level, const char *fmt, va_list args)
 	    "libfuse: %s", line);
 }
 
-/* "/dev/fd/N" is how libfuse takes a descriptor that is mounted already. */
+/* We read ourselves, libfuse asks for one all the same. */
+static ssize_t
+read_for_libfuse(int fd, void *p, size_t n, void *userdata)
+{
+	(void)userdata;
+	return read(fd, p, n);
+}
+
+static ssize_t
+write_for_libfuse(int fd, struct iovec *v, int n, void *userdata)
+{
+	init_amend(userdata, v, n);
+	return writev(fd, v, n);
+}
+
 static int
 attach(
     struct session *x, const struct session_face *face, int fd, struct err *e)
 {
+	const struct fuse_custom_io io = { .read = read_for_libfuse,
+		.writev = write_for_libfuse };
 	char *argv[] = { "layerfs", "-omax_read=1048576", NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(2, argv);
-	char path[32];
 
 	fuse_set_log_func(log_for_libfuse);
 	x->fuse = fuse_session_new(&args, face->ops, sizeof *face->ops, x);
 	fuse_opt_free_args(&args);
 	if (x->fuse == NULL)
 		return err_set(e, ENOMEM, "libfuse makes no session");
-	snprintf(path, sizeof path, "/dev/fd/%d", fd);
-	if (fuse_session_mount(x->fuse, path) != 0)
-		return err_set(e, EBADF, "libfuse does not take %s", path);
+	if (fuse_session_custom_io(x->fuse, &io, fd) != 0)
+		return err_set(e, EBADF, "libfuse does not take the mount");
 	x->fd = fd;
 	return 0;
 }
@@ -152,12 +167,14 @@ process(struct session *x, uint8_t *request, size_t n)
 	struct fuse_buf b = { .size = n, .mem = request };
 	const struct fuse_in_header *h = (const void *)request;
 
-	if (h->opcode == FUSE_INIT)
-		init_save(x, request, n);
 	metric_add(METRIC_fuse_requests, 1);
-	fuse_session_process_buf(x->fuse, &b);
-	if (h->opcode == FUSE_INIT)
+	if (h->opcode == FUSE_INIT) {
+		init_save(x, request, n);
+		init_process(x, request, n);
 		server_note_start(&x->mount);
+	} else {
+		fuse_session_process_buf(x->fuse, &b);
+	}
 }
 
 bool

@@ -31,6 +31,8 @@ struct session {
 	struct fuse_session *fuse; /* owns fd */
 	int fd;
 	atomic_uint refs;
+	_Atomic uint64_t idmap_init; /* the INIT whose answer, while it is being
+					made, is to allow idmapped mounts; 0 */
 	struct failures failures;
 	struct hnode node; /* in server->sessions by serial; server->lock */
 	uint64_t serial;
@@ -74,6 +76,9 @@ enum { SESSION_MAX_READ = 1 << 20 };
  * for again, so the supervisor keeps it. */
 void init_choose(struct fuse_conn_info *c);
 void init_save(struct session *x, const void *request, size_t n);
+void init_process(struct session *x, void *request, size_t n);
+/* Adds to INIT's answer what libfuse does not know; other answers stay. */
+void init_amend(struct session *x, const struct iovec *v, int n);
 void init_replay(struct session *x, const void *request, size_t n);
 
 /* fuse_ops.c */

@@ -23,6 +23,9 @@
 
 enum { HELLO_SIZE = 5000, COLD_SIZE = 10000, N_CHILDREN = 1000 };
 
+/* Of flags2: linux/fuse.h has it since 6.12. */
+enum { ALLOW_IDMAP_2 = 1 << 8 };
+
 /* ---- the supervisor's part ---- */
 
 static struct {
@@ -264,14 +267,21 @@ ask(struct kernel *k, uint32_t opcode, uint64_t nid, const void *p, size_t n)
 }
 
 static void
-start(struct kernel *k)
+start_with(struct kernel *k, uint32_t flags, uint32_t flags2)
 {
 	const struct fuse_init_in in = { .major = FUSE_KERNEL_VERSION,
 		.minor = FUSE_KERNEL_MINOR_VERSION,
 		.max_readahead = 128 << 10,
-		.flags = ~0u & ~(1u << 30) };
+		.flags = flags,
+		.flags2 = flags2 };
 
 	assert_int_equal(ask(k, FUSE_INIT, 0, &in, sizeof in), 0);
+}
+
+static void
+start(struct kernel *k)
+{
+	start_with(k, ~0u & ~FUSE_INIT_EXT, 0);
 }
 
 static struct kernel *
@@ -358,6 +368,34 @@ init_asks_for_what_makes_it_fast(void **state)
 }
 
 static void
+init_allows_other_owners_where_the_kernel_offers_it(void **state)
+{
+	static const struct {
+		uint32_t flags, flags2, answer;
+	} cases[] = {
+		{ FUSE_INIT_EXT | FUSE_ASYNC_READ, ALLOW_IDMAP_2,
+		    ALLOW_IDMAP_2 },
+		{ FUSE_INIT_EXT | FUSE_ASYNC_READ, ~0u, ALLOW_IDMAP_2 },
+		{ FUSE_INIT_EXT | FUSE_ASYNC_READ, ~ALLOW_IDMAP_2, 0 },
+		{ FUSE_ASYNC_READ, ALLOW_IDMAP_2, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct kernel *k = kernel_new(false);
+		const struct fuse_init_out *o = (const void *)k->body;
+
+		start_with(k, cases[i].flags, cases[i].flags2);
+		assert_int_equal(k->body_len, sizeof *o);
+		assert_int_equal(o->flags2, cases[i].answer);
+		if (cases[i].answer != 0)
+			assert_true(o->flags & FUSE_INIT_EXT);
+		assert_true(o->flags & FUSE_ASYNC_READ);
+		kernel_free(k);
+	}
+}
+
+static void
 init_is_saved_before_it_is_answered(void **state)
 {
 	struct kernel *k = mounted(false);
@@ -375,12 +413,15 @@ init_is_saved_before_it_is_answered(void **state)
 static void
 a_later_life_replays_init_and_asks_for_what_was_lost(void **state)
 {
-	struct kernel *k = mounted(false);
-	uint64_t init_unique = k->unique;
+	struct kernel *k = kernel_new(false);
+	const struct fuse_init_out *o = (const void *)k->body;
 	struct fuse_entry_out out;
+	uint64_t init_unique;
 	struct err e;
 
 	(void)state;
+	start_with(k, FUSE_INIT_EXT, ALLOW_IDMAP_2);
+	init_unique = k->unique;
 	session_unref(k->session);
 	close(k->sock);
 	k->session =
@@ -391,6 +432,7 @@ a_later_life_replays_init_and_asks_for_what_was_lost(void **state)
 
 	assert_true(next_reply(k));
 	assert_int_equal(k->out.unique, init_unique);
+	assert_int_equal(o->flags2, ALLOW_IDMAP_2);
 	assert_true(next_reply(k));
 	assert_int_equal(k->out.unique, 0);
 	assert_int_equal(k->out.error, 7); /* FUSE_NOTIFY_RESEND */
@@ -855,7 +897,7 @@ an_attribute_has_size_value_or_a_reason(void **state)
 }
 
 static void
-trusted_attributes_are_listed_to_root_alone(void **state)
+trusted_attributes_are_not_listed_to_who_is_not_root(void **state)
 {
 	struct kernel *k = mounted(true);
 	uint64_t dir = nid_of(k, "dir");
@@ -871,6 +913,9 @@ trusted_attributes_are_listed_to_root_alone(void **state)
 	assert_int_equal(listxattr_of(k, dir, 100), 0);
 	assert_int_equal(k->body_len, sizeof "user.a");
 	assert_memory_equal(k->body, "user.a", sizeof "user.a");
+	k->uid = UINT32_MAX; /* the kernel does not say */
+	assert_int_equal(listxattr_of(k, dir, 100), 0);
+	assert_int_equal(k->body_len, both);
 	kernel_free(k);
 }
 
@@ -997,6 +1042,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(init_asks_for_what_makes_it_fast),
+		cmocka_unit_test(
+		    init_allows_other_owners_where_the_kernel_offers_it),
 		cmocka_unit_test(init_is_saved_before_it_is_answered),
 		cmocka_unit_test(
 		    a_later_life_replays_init_and_asks_for_what_was_lost),
@@ -1027,9 +1074,10 @@ main(void)
 		cmocka_unit_test(
 		    without_any_attributes_there_is_none_of_any_name),
 		cmocka_unit_test(an_attribute_has_size_value_or_a_reason),
-		cmocka_unit_test(trusted_attributes_are_listed_to_root_alone),
 		cmocka_unit_test(
 		    an_opaque_folder_is_one_for_overlays_of_users_too),
+		cmocka_unit_test(
+		    trusted_attributes_are_not_listed_to_who_is_not_root),
 		cmocka_unit_test(fifty_missing_reads_leave_two_threads_free),
 	};
 

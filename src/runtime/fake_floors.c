@@ -366,3 +366,24 @@ agent_measure_snapshot(struct agent *a, uint64_t number, uint64_t *bytes,
 	*inodes = fake.measured;
 	return 0;
 }
+
+int
+agent_map_lower(struct agent *a, const struct agent_map *m, struct err *e)
+{
+	(void)a;
+	if (m->id == NULL && m->lower == fake.theirs)
+		return err_set(e, EALREADY, "it has them");
+	if (fake.is_old)
+		return err_set(e, ENOTSUP, "Linux 6.12 can");
+	fake.mapped++;
+	fake.map = m->uids;
+	return 0;
+}
+
+int
+agent_unmap_lowers(struct agent *a, uint64_t number, struct err *e)
+{
+	(void)a, (void)number, (void)e;
+	fake.mapped = 0;
+	return 0;
+}

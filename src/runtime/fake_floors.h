@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "supervisor/agent.h"
 #include "base/digest.h"
 
 enum { FAKE_LAYERS_MAX = 4, FAKE_FOLDERS_MAX = 64 };
@@ -33,7 +34,11 @@ struct fake_floors {
 	uint32_t uid, gid;                          /* of the last */
 	uint64_t like;
 	unsigned measured;
-	bool is_full;      /* making folders fails */
+	unsigned mapped;         /* lower folders that have other owners */
+	struct agent_id_map map; /* of the last, uids */
+	uint64_t theirs;         /* a snapshot whose folder has them anyway */
+	bool is_old;             /* the kernel cannot do that */
+	bool is_full;            /* making folders fails */
 	unsigned survived; /* showings that can be resumed: FAKE_SHOWING() */
 };
 

@@ -116,43 +116,58 @@ take_number(const char **p, uint32_t *out)
 	return v <= UINT32_MAX;
 }
 
-/* Where id 0 of the container is on the host. */
+#define NO_ID ((uint32_t)-1)
+
 static bool
-map_zero(const char *text, uint32_t *id)
+take_range(const char **p, struct agent_id_range *r)
 {
-	bool is_found = false;
+	return take_number(p, &r->inside) && *(*p)++ == ':' &&
+	       take_number(p, &r->outside) && *(*p)++ == ':' &&
+	       take_number(p, &r->count) && r->count > 0;
+}
 
-	for (const char *p = text;; p++) {
-		uint32_t inside, outside, count;
-
-		if (!take_number(&p, &inside) || *p++ != ':' ||
-		    !take_number(&p, &outside) || *p++ != ':' ||
-		    !take_number(&p, &count) || count == 0)
+static bool
+parse_map(const char *p, struct agent_id_map *m)
+{
+	for (m->n = 0; m->n < AGENT_RANGES_MAX; p++) {
+		if (!take_range(&p, &m->ranges[m->n]))
 			return false;
-		/* (uid_t)-1 is no id. */
-		if (outside == UINT32_MAX)
-			return false;
-		if (inside == 0) {
-			*id = outside;
-			is_found = true;
-		}
+		m->n++;
 		if (*p != ',')
-			return *p == 0 && is_found;
+			return *p == 0 && label_map_root(m) != NO_ID;
 	}
+	return false;
+}
+
+static int
+find_map(const struct doc *labels, const char *key, struct agent_id_map *m,
+    struct err *e)
+{
+	const char *text = find(labels, key);
+
+	if (parse_map(text != NULL ? text : "0:0:4294967295", m))
+		return 0;
+	return err_set(e, EINVAL, "label %s: \"%.100s\"", key, text);
 }
 
 int
-labels_map_root(
-    const struct doc *labels, uint32_t *uid, uint32_t *gid, struct err *e)
+labels_find_maps(const struct doc *labels, struct label_maps *out,
+    bool *is_mapped, struct err *e)
 {
-	const char *uids = find(labels, LABEL_UIDS);
-	const char *gids = find(labels, LABEL_GIDS);
+	*is_mapped = doc_find(labels, LABEL_UIDS) != NULL ||
+		     doc_find(labels, LABEL_GIDS) != NULL;
+	if (!*is_mapped)
+		return 0;
+	if (find_map(labels, LABEL_UIDS, &out->uids, e) < 0)
+		return -1;
+	return find_map(labels, LABEL_GIDS, &out->gids, e);
+}
 
-	if (uids != NULL && !map_zero(uids, uid))
-		return err_set(
-		    e, EINVAL, "label " LABEL_UIDS ": \"%.100s\"", uids);
-	if (gids != NULL && !map_zero(gids, gid))
-		return err_set(
-		    e, EINVAL, "label " LABEL_GIDS ": \"%.100s\"", gids);
-	return 0;
+uint32_t
+label_map_root(const struct agent_id_map *m)
+{
+	for (uint32_t i = 0; i < m->n; i++)
+		if (m->ranges[i].inside == 0)
+			return m->ranges[i].outside;
+	return NO_ID;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "supervisor/agent.h"
 #include "base/digest.h"
 
 struct doc;
@@ -54,9 +55,17 @@ struct remote_request {
 int labels_find_remote(const struct doc *labels, struct remote_request *out,
     bool *is_remote, struct err *e);
 
-/* The ids on this machine of root in the container, where labels map them;
- * else *uid and *gid stay. */
-int labels_map_root(
-    const struct doc *labels, uint32_t *uid, uint32_t *gid, struct err *e);
+/* Where the ids of a container are on this machine: LABEL_UIDS, LABEL_GIDS,
+ * "INSIDE:OUTSIDE:COUNT,...".  One label alone leaves the other ids as they
+ * are.  *is_mapped is false without any.  EINVAL: a label that says something
+ * else, or not where root is. */
+struct label_maps {
+	struct agent_id_map uids, gids;
+};
+int labels_find_maps(const struct doc *labels, struct label_maps *out,
+    bool *is_mapped, struct err *e);
+
+/* On this machine, of root in the container. */
+uint32_t label_map_root(const struct agent_id_map *m);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/hmap.h"
 #include "base/list.h"
 #include "base/lock.h"
+#include "base/log.h"
 
 /* What one snapshot has of showings; NULL for a lower folder that is none. */
 struct stack {
@@ -23,12 +24,14 @@ struct stack {
 	struct list link;  /* ended */
 	uint64_t number;
 	bool is_merged;
-	bool is_whole; /* else some did not survive, and nobody mounts it */
+	bool is_mapped; /* shown with other owners, too */
+	bool is_whole;  /* else some did not survive, and nobody mounts it */
 	struct showing **showings;
 	size_t n;
 };
 
 struct lowers {
+	struct agent *agent;
 	struct showings *showings;
 	struct catalog *catalog;
 	struct pulls *pulls;
@@ -150,8 +153,19 @@ new_stack(const struct chain *c, bool merged, struct err *e)
 }
 
 static void
+unmap(struct lowers *l, uint64_t number)
+{
+	struct err e = ERR_INIT;
+
+	if (agent_unmap_lowers(l->agent, number, &e) < 0)
+		log_warn("snapshot %ju: %s", (uintmax_t)number, e.msg);
+}
+
+static void
 free_stack(struct lowers *l, struct stack *s)
 {
+	if (s->is_mapped)
+		unmap(l, s->number);
 	for (size_t i = 0; i < s->n; i++)
 		if (s->showings[i] != NULL)
 			showings_put(l->showings, s->showings[i]);
@@ -258,7 +272,16 @@ lower_paths_release(struct lower_paths *p)
 	for (size_t i = 0; i < p->n; i++)
 		free(p->at[i]);
 	free(p->at);
+	free(p->from);
 	*p = (struct lower_paths){ 0 };
+}
+
+static int
+make_path(const struct lowers *l, const struct lower_source *from, char **out)
+{
+	return *from->id != 0 ? asprintf(out, "%s/m/%s", l->run_path, from->id)
+			      : asprintf(out, "%s/s/%ju/fs", l->run_path,
+				    (uintmax_t)from->number);
 }
 
 static int
@@ -266,16 +289,17 @@ make_paths(const struct lowers *l, const struct stack *s, const struct chain *c,
     struct lower_paths *out, struct err *e)
 {
 	out->at = calloc(s->n + 1, sizeof *out->at);
-	if (out->at == NULL)
+	out->from = calloc(s->n + 1, sizeof *out->from);
+	if (out->at == NULL || out->from == NULL)
 		return err_set(e, ENOMEM, "lower folders");
 	for (size_t i = 0; i < s->n; i++) {
-		int n = s->showings[i] != NULL
-			    ? asprintf(&out->at[i], "%s/m/%s", l->run_path,
-				  showing_id(s->showings[i]))
-			    : asprintf(&out->at[i], "%s/s/%ju/fs", l->run_path,
-				  (uintmax_t)c->links[i].number);
+		struct lower_source *from = &out->from[i];
 
-		if (n < 0)
+		if (s->showings[i] != NULL)
+			snprintf(from->id, sizeof from->id, "%s",
+			    showing_id(s->showings[i]));
+		from->number = c->links[i].number;
+		if (make_path(l, from, &out->at[i]) < 0)
 			return err_set(e, ENOMEM, "lower folders");
 		out->n++;
 	}
@@ -309,6 +333,63 @@ lowers_take(struct lowers *l, uint64_t number, const struct chain *c,
 	}
 	return find_paths(l, number, c, out, e);
 }
+
+/* ---- other owners ---- */
+
+static int
+map_lower(
+    struct lowers *l, const struct agent_map *m, char **path, struct err *e)
+{
+	char *mapped = NULL;
+
+	if (agent_map_lower(l->agent, m, e) < 0)
+		return -1;
+	if (asprintf(&mapped, "%s/m/i/%ju/%u", l->run_path,
+		(uintmax_t)m->number, m->place) < 0)
+		return err_set(e, ENOMEM, "lower folders");
+	free(*path);
+	*path = mapped;
+	return 0;
+}
+
+static bool
+note_mapped(struct lowers *l, uint64_t number)
+{
+	LOCK_SCOPE(&l->lock);
+	struct stack *s = find_stack(l, number, true);
+
+	if (s != NULL)
+		s->is_mapped = true;
+	return s != NULL;
+}
+
+int
+lowers_map(struct lowers *l, uint64_t number, const struct label_maps *maps,
+    struct lower_paths *paths, struct err *e)
+{
+	struct agent_map m = {
+		.number = number, .uids = maps->uids, .gids = maps->gids
+	};
+
+	for (; m.place < paths->n; m.place++) {
+		const struct lower_source *from = &paths->from[m.place];
+
+		m.id = *from->id != 0 ? from->id : NULL;
+		m.lower = from->number;
+		if (map_lower(l, &m, &paths->at[m.place], e) == 0)
+			continue;
+		if (e->code != EALREADY)
+			return -1;
+		*e = ERR_INIT;
+		break;
+	}
+	if (m.place == 0 || note_mapped(l, number))
+		return 0;
+	unmap(l, number);
+	return err_set(e, ENOENT, "the snapshot is gone");
+}
+
+/* ---- after a restart ---- */
 
 /* What is merged now may not have been, and the other way round: both forms are
  * kept as far as they are held, since one of them is mounted. */
@@ -370,6 +451,7 @@ lowers_new(
 		err_set(e, ENOMEM, "lower folders");
 		return NULL;
 	}
+	l->agent = p->agent;
 	l->showings = p->showings;
 	l->catalog = p->catalog;
 	l->pulls = pulls;

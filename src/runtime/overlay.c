@@ -78,14 +78,6 @@ add_lowers(const struct overlay *o, struct snapshot_mount *m, struct err *e)
 	return add(m, "lowerdir=", buf_str(&all), e);
 }
 
-static int
-add_maps(const struct overlay *o, struct snapshot_mount *m, struct err *e)
-{
-	if (o->uids != NULL && add(m, "uidmap=", o->uids, e) < 0)
-		return -1;
-	return o->gids != NULL ? add(m, "gidmap=", o->gids, e) : 0;
-}
-
 /* What has nothing below it, or nothing above: overlayfs takes no single
  * folder. */
 static int
@@ -129,8 +121,7 @@ overlay_mount(
 	bool is_single = o->n_lowers == 0 || (o->is_view && o->n_lowers == 1);
 
 	*out = (struct snapshot_mount){ 0 };
-	if ((is_single ? bind(o, out, e) : stack(o, out, e)) == 0 &&
-	    add_maps(o, out, e) == 0)
+	if ((is_single ? bind(o, out, e) : stack(o, out, e)) == 0)
 		return 0;
 	snapshot_mount_release(out);
 	return -1;

@@ -24,7 +24,6 @@ struct overlay {
 	const char *own;           /* the snapshot's folder, RUN/s/NUMBER */
 	const char *const *lowers; /* paths, the top one first */
 	size_t n_lowers;
-	const char *uids, *gids; /* id mappings, or NULL */
 };
 int overlay_mount(
     const struct overlay *o, struct snapshot_mount *out, struct err *e);

@@ -14,6 +14,9 @@
 #include "base/err.h"
 #include "base/log.h"
 
+/* Numbers that a Prepare tries, where others' folders have them. */
+enum { NUMBERS_MAX = 100 };
+
 /* ---- the row ---- */
 
 struct making {
@@ -32,15 +35,16 @@ struct making {
 static int
 choose_owner(struct making *m, const struct db_snapshot *parent, struct err *e)
 {
-	struct doc *labels = m->request->labels;
-	bool is_mapped = doc_find(labels, LABEL_UIDS) != NULL ||
-			 doc_find(labels, LABEL_GIDS) != NULL;
+	struct label_maps maps;
+	bool is_mapped;
 
-	m->uid = parent->uid;
-	m->gid = parent->gid;
+	if (labels_find_maps(m->request->labels, &maps, &is_mapped, e) < 0)
+		return -1;
+	m->uid = is_mapped ? label_map_root(&maps.uids) : parent->uid;
+	m->gid = is_mapped ? label_map_root(&maps.gids) : parent->gid;
 	if (!is_mapped && parent->number != 0 && *parent->image == 0)
 		m->like = parent->number;
-	return labels_map_root(labels, &m->uid, &m->gid, e);
+	return 0;
 }
 
 static int
@@ -148,7 +152,7 @@ abandon_row(struct snapshotter *s, void *ctx, struct err *e)
 		return db_delete_snapshot(s->parts.db, m->number, e);
 	if (db_get_snapshot_number(s->parts.db, m->number, &row, e) < 0)
 		return -1;
-	return snapshot_mark_gone(s, &row, e);
+	return row.state == SNAPSHOT_GONE ? 0 : snapshot_mark_gone(s, &row, e);
 }
 
 static void
@@ -156,7 +160,8 @@ abandon(struct snapshotter *s, struct making *m)
 {
 	struct err e = ERR_INIT;
 
-	if (snapshot_transact(s, abandon_row, m, &e) < 0)
+	/* ENOENT: it was a view, removed meanwhile. */
+	if (snapshot_transact(s, abandon_row, m, &e) < 0 && e.code != ENOENT)
 		log_warn("snapshot %s: %s", m->request->key, e.msg);
 	lowers_end(s->lowers, m->number);
 	snapshot_poke_reaper(s);
@@ -187,9 +192,9 @@ static int
 publish(struct snapshotter *s, struct making *m, const struct db_snapshot *row,
     struct err *e)
 {
-	return row->state == SNAPSHOT_THERE
-		   ? snapshot_check_there(s, row, e)
-		   : snapshot_transact(s, finish_row, m, e);
+	return row->state == SNAPSHOT_MAKING
+		   ? snapshot_transact(s, finish_row, m, e)
+		   : snapshot_check_there(s, row, e);
 }
 
 /* Folder and lower ones; only then is it there. */
@@ -211,6 +216,19 @@ finish(struct snapshotter *s, struct making *m, struct snapshot_mount *out,
 }
 
 static int
+make_numbered(struct snapshotter *s, struct making *m,
+    struct snapshot_mount *out, struct err *e)
+{
+	if (snapshot_transact(s, make_row, m, e) < 0)
+		return -1;
+	if (finish(s, m, out, e) == 0)
+		return 0;
+	if (!m->is_repeated)
+		abandon(s, m);
+	return -1;
+}
+
+static int
 make(struct snapshotter *s, const struct snapshot_request *q,
     struct snapshot_mount *out, struct err *e)
 {
@@ -221,12 +239,13 @@ make(struct snapshotter *s, const struct snapshot_request *q,
 		.has_folder = q->kind == SNAPSHOT_ACTIVE || *q->parent == 0,
 	};
 
-	if (snapshot_transact(s, make_row, &m, e) < 0)
-		return -1;
-	if (finish(s, &m, out, e) == 0)
-		return 0;
-	if (!m.is_repeated)
-		abandon(s, &m);
+	for (int tries = NUMBERS_MAX; tries > 0; tries--) {
+		m.is_taken = false;
+		if (make_numbered(s, &m, out, e) == 0)
+			return 0;
+		if (!m.is_taken)
+			return -1;
+	}
 	return -1;
 }
 

@@ -20,13 +20,30 @@
 
 /* ---- mounts ---- */
 
+/* Its own folder has the owners that labels ask for already. */
+static int
+take_lowers(struct snapshotter *s, const struct db_snapshot *row,
+    struct lower_paths *out, struct err *e)
+{
+	AUTO_CHAIN struct chain c = { 0 };
+	AUTO_DOC struct doc *labels = snapshot_labels(row, e);
+	struct label_maps maps;
+	bool is_mapped;
+
+	if (labels == NULL ||
+	    labels_find_maps(labels, &maps, &is_mapped, e) < 0 ||
+	    chain_read(s->parts.db, row->parent, &c, e) < 0 ||
+	    lowers_take(s->lowers, row->number, &c, out, e) < 0)
+		return -1;
+	return is_mapped ? lowers_map(s->lowers, row->number, &maps, out, e)
+			 : 0;
+}
+
 int
 snapshot_mount(struct snapshotter *s, const struct db_snapshot *row,
     struct snapshot_mount *out, struct err *e)
 {
-	AUTO_CHAIN struct chain c = { 0 };
 	AUTO_LOWER_PATHS struct lower_paths lowers = { 0 };
-	AUTO_DOC struct doc *labels = snapshot_labels(row, e);
 	char own[LIMIT_PATH_BYTES];
 	struct overlay o = {
 		.needs = &s->needs,
@@ -34,15 +51,12 @@ snapshot_mount(struct snapshotter *s, const struct db_snapshot *row,
 		.own = own,
 	};
 
-	if (labels == NULL || chain_read(s->parts.db, row->parent, &c, e) < 0 ||
-	    lowers_take(s->lowers, row->number, &c, &lowers, e) < 0)
+	if (take_lowers(s, row, &lowers, e) < 0)
 		return -1;
 	snprintf(own, sizeof own, "%s/s/%ju", s->parts.run_path,
 	    (uintmax_t)row->number);
 	o.lowers = (const char *const *)lowers.at;
 	o.n_lowers = lowers.n;
-	o.uids = doc_string(doc_find(labels, LABEL_UIDS));
-	o.gids = doc_string(doc_find(labels, LABEL_GIDS));
 	return overlay_mount(&o, out, e);
 }
 

@@ -19,6 +19,15 @@
  * does what somebody unpacked: whoever reaches the socket is as good as root,
  * and contents are named by digest.
  *
+ * Where labels say which ids a container has on this machine
+ * (containerd.io/snapshot/uidmapping, gidmapping), a snapshot's own folder
+ * belongs to the container's root, and the supervisor shows the lower ones with
+ * other owners (supervisor/mapped.h).  The mounts say nothing of it: of
+ * containerd's releases only 2.0 and later understand uidmap= and gidmap=, and
+ * overlayfs refuses them.  ENOTSUP where the kernel lacks it, rather than files
+ * that are nobody's: a client that is not told "remap-ids" gives the files away
+ * itself, and such a snapshot's lower folders stay as they are.
+ *
  * Rows are in state.db (store/db_snapshot.h) and survive a power cut once
  * answered.  Remove only marks; folders, holds and showings go in the
  * background, or by snapshotter_cleanup().

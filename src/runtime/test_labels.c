@@ -100,41 +100,62 @@ a_digest_that_is_none_is_refused(void **state)
 }
 
 static int
-map(const char *uids, const char *gids, uint32_t *uid, uint32_t *gid)
+map(const char *uids, const char *gids, struct label_maps *out)
 {
 	AUTO_DOC struct doc *labels = doc_new_object();
 	struct err e = ERR_INIT;
+	bool is_mapped;
+	int rc;
 
 	if (uids != NULL)
 		doc_set_string(labels, LABEL_UIDS, uids);
 	if (gids != NULL)
 		doc_set_string(labels, LABEL_GIDS, gids);
-	*uid = 7;
-	*gid = 8;
-	return labels_map_root(labels, uid, gid, &e);
+	rc = labels_find_maps(labels, out, &is_mapped, &e);
+	assert_int_equal(is_mapped, uids != NULL || gids != NULL);
+	return rc;
 }
 
 static void
-root_is_mapped(void **state)
+ids_are_mapped_range_by_range(void **state)
 {
-	uint32_t uid, gid;
+	struct label_maps m;
 
 	(void)state;
-	assert_int_equal(map("0:1000:65536", "0:2000:1", &uid, &gid), 0);
-	assert_int_equal(uid, 1000);
-	assert_int_equal(gid, 2000);
-	assert_int_equal(map("5:9:1,0:4294967294:1", NULL, &uid, &gid), 0);
-	assert_int_equal(uid, UINT32_MAX - 1);
-	assert_int_equal(gid, 8);
-	assert_int_equal(map("1:1:1", NULL, &uid, &gid), -1);
-	assert_int_equal(map("0:1", NULL, &uid, &gid), -1);
-	assert_int_equal(map("0:1:0", NULL, &uid, &gid), -1);
-	assert_int_equal(map("0:1:1,", NULL, &uid, &gid), -1);
-	assert_int_equal(map("0:1:1 ", NULL, &uid, &gid), -1);
-	assert_int_equal(map("0:-1:1", NULL, &uid, &gid), -1);
-	assert_int_equal(map("0:4294967295:1", NULL, &uid, &gid), -1);
-	assert_int_equal(map("0:4294967296:1", NULL, &uid, &gid), -1);
-	assert_int_equal(map(NULL, "", &uid, &gid), -1);
+	assert_int_equal(map(NULL, NULL, &m), 0);
+	assert_int_equal(map("0:1000:65536", "0:2000:1", &m), 0);
+	assert_int_equal(label_map_root(&m.uids), 1000);
+	assert_int_equal(label_map_root(&m.gids), 2000);
+	assert_int_equal(m.gids.n, 1);
+	assert_int_equal(m.gids.ranges[0].count, 1);
+	assert_int_equal(map("5:9:1,0:4294967294:1", NULL, &m), 0);
+	assert_int_equal(m.uids.n, 2);
+	assert_int_equal(m.uids.ranges[0].inside, 5);
+	assert_int_equal(m.uids.ranges[0].outside, 9);
+	assert_int_equal(label_map_root(&m.uids), UINT32_MAX - 1);
+	/* the groups stay */
+	assert_int_equal(label_map_root(&m.gids), 0);
+	assert_int_equal(m.gids.ranges[0].count, UINT32_MAX);
+}
+
+static void
+a_map_that_is_none_or_leaves_root_out_is_refused(void **state)
+{
+	static const char *const wrong[] = { "1:1:1", "0:1", "0:1:0", "0:1:1,",
+		"0:1:1 ", "0:-1:1", "0:4294967295:1", "0:4294967296:1", ":",
+		"0", "0:1:1,x", "0:1:1:1" };
+	char many[20 * (AGENT_RANGES_MAX + 1)] = "0:0:1";
+	struct label_maps m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		assert_int_equal(map(wrong[i], NULL, &m), -1);
+	assert_int_equal(map(NULL, "", &m), -1);
+	for (int i = 1; i < AGENT_RANGES_MAX; i++)
+		strcat(many, ",1:1:1");
+	assert_int_equal(map(many, NULL, &m), 0);
+	strcat(many, ",1:1:1");
+	assert_int_equal(map(many, NULL, &m), -1);
 }
 
 static void
@@ -186,7 +207,9 @@ main(void)
 		cmocka_unit_test(
 		    a_chain_alone_is_a_request_and_nothing_is_none),
 		cmocka_unit_test(a_digest_that_is_none_is_refused),
-		cmocka_unit_test(root_is_mapped),
+		cmocka_unit_test(ids_are_mapped_range_by_range),
+		cmocka_unit_test(
+		    a_map_that_is_none_or_leaves_root_out_is_refused),
 		cmocka_unit_test(labels_are_limited_and_an_empty_one_is_none),
 		cmocka_unit_test(labels_are_equal_in_any_order),
 	};

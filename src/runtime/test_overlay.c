@@ -76,20 +76,6 @@ the_kernel_is_told_what_it_needs(void **state)
 	    "upperdir=/r/s/7/fs lowerdir=/r/m/ab:/r/s/1/fs");
 }
 
-static void
-id_mappings_are_passed_on(void **state)
-{
-	struct overlay o = { .own = "/r/s/7",
-		.lowers = lowers,
-		.n_lowers = 1,
-		.uids = "0:1000:65536",
-		.gids = "0:2000:65536" };
-
-	(void)state;
-	assert_non_null(strstr(
-	    show(&o, &none), " uidmap=0:1000:65536 gidmap=0:2000:65536"));
-}
-
 /* One page; containerd cuts the common beginning off where it is longer. */
 static void
 a_hundred_and_twenty_eight_folders_fit_a_page(void **state)
@@ -127,7 +113,6 @@ main(void)
 		cmocka_unit_test(a_view_of_one_folder_is_a_bind_mount),
 		cmocka_unit_test(an_active_one_writes_into_its_own_folder),
 		cmocka_unit_test(the_kernel_is_told_what_it_needs),
-		cmocka_unit_test(id_mappings_are_passed_on),
 		cmocka_unit_test(a_hundred_and_twenty_eight_folders_fit_a_page),
 	};
 

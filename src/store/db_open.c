@@ -10,12 +10,16 @@
 
 #include "store/db.h"
 #include "store/db_vfs.h"
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "base/log.h"
 
 enum {
 	BUSY_MS = 5000, /* a person may look at it with sqlite3(1) */
 	DAMAGED_MAX = 1000,
+	/* What the journal grows to before it is played into the database and
+	 * begun again: 1,000 pages. */
+	JOURNAL_BYTES = 5 << 20,
 };
 
 /* What each version of the schema added, in order: a database of version V
@@ -229,12 +233,21 @@ move_aside(int root, struct err *e)
 	return 0;
 }
 
-int
-db_connect(struct db *d, int root, struct err *e)
+/* On a full disk, too, rows must be removed, or else nothing could be: so the
+ * journal has its blocks beforehand. */
+static void
+reserve_journal(int root)
 {
-	d->vfs = db_vfs_new(root, e);
-	if (d->vfs == NULL)
-		return -1;
+	AUTO_CLOSE int fd =
+	    openat(root, "state.db-wal", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, JOURNAL_BYTES) != 0)
+		log_debug("state.db: nothing is reserved: %m");
+}
+
+static int
+open_or_begin_anew(struct db *d, int root, struct err *e)
+{
 	if (open_file(&d->handle, d->vfs, e) == 0)
 		return 0;
 	if (e->code != EBADMSG)
@@ -243,4 +256,14 @@ db_connect(struct db *d, int root, struct err *e)
 	if (move_aside(root, e) < 0)
 		return -1;
 	return open_file(&d->handle, d->vfs, e);
+}
+
+int
+db_connect(struct db *d, int root, struct err *e)
+{
+	d->vfs = db_vfs_new(root, e);
+	if (d->vfs == NULL || open_or_begin_anew(d, root, e) < 0)
+		return -1;
+	reserve_journal(root);
+	return 0;
 }

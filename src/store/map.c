@@ -234,6 +234,14 @@ map_blob(const struct map *m, uint64_t *size)
 }
 
 uint64_t
+map_checksum(const struct map *m)
+{
+	const struct disk_header *h = m->base;
+
+	return le64toh(h->checksum);
+}
+
+uint64_t
 map_prefetch_end(const struct map *m)
 {
 	return m->prefetch_end;

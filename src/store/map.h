@@ -127,6 +127,8 @@ map_builder_cleanup(struct map_builder **b)
 
 const struct digest *map_blob(const struct map *m, uint64_t *size);
 uint64_t map_prefetch_end(const struct map *m);
+/* Of all that it says: another one where an object lies elsewhere. */
+uint64_t map_checksum(const struct map *m);
 uint32_t map_n_objects(const struct map *m);
 uint32_t map_n_chunks(const struct map *m);
 void map_object(const struct map *m, uint32_t i, struct object *out);

@@ -28,7 +28,8 @@ struct asking {
 	struct lane *lane;
 	uint64_t ticket;
 	bool is_answered;
-	struct message *m; /* the request, then its answer */
+	struct message *request;
+	struct message answer;
 	int fds[MESSAGE_FDS_MAX];
 };
 
@@ -59,11 +60,11 @@ static void
 enter(struct agent *a, struct asking *k)
 {
 	LOCK_SCOPE(&a->lock);
-	k->lane = lane_of(a, k->m);
+	k->lane = lane_of(a, k->request);
 	while (k->lane->n >= k->lane->max)
 		cond_wait(&a->changed, &a->lock);
 	k->lane->n++;
-	k->ticket = k->m->ticket = ++a->last_ticket;
+	k->ticket = k->request->ticket = ++a->last_ticket;
 	list_push_back(&a->askings, &k->link);
 }
 
@@ -85,7 +86,7 @@ deliver(struct agent *a, const struct message *m, const int *fds, struct err *e)
 
 		if (k->ticket != m->ticket || k->is_answered)
 			continue;
-		*k->m = *m;
+		k->answer = *m;
 		memcpy(k->fds, fds, sizeof k->fds);
 		k->is_answered = true;
 		return 0;
@@ -143,7 +144,7 @@ exchange(struct agent *a, struct asking *k, const int *fds, unsigned n_fds,
 	int rc;
 
 	enter(a, k);
-	rc = message_send(a->sock, k->m, fds, n_fds, 0, e);
+	rc = message_send(a->sock, k->request, fds, n_fds, 0, e);
 	if (rc == 0)
 		rc = wait_for_answer(a, k, e);
 	leave(a, k);
@@ -156,13 +157,14 @@ static int
 ask(struct agent *a, struct message *m, const int *fds, unsigned n_fds, int *fd,
     struct err *e)
 {
-	struct asking k = { .m = m, .fds = { -1, -1 } };
+	struct asking k = { .request = m, .fds = { -1, -1 } };
 	uint32_t kind = m->kind;
 
 	*fd = -1;
 	m->version = MESSAGE_VERSION;
 	if (exchange(a, &k, fds, n_fds, e) != 0)
 		return -1;
+	*m = k.answer;
 	cleanup_close(&k.fds[1]);
 	*fd = k.fds[0];
 	if (m->kind != kind)
@@ -402,6 +404,32 @@ agent_measure_snapshot(struct agent *a, uint64_t number, uint64_t *bytes,
 	*bytes = m.body.usage.bytes;
 	*inodes = m.body.usage.inodes;
 	return 0;
+}
+
+int
+agent_map_lower(struct agent *a, const struct agent_map *o, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_MAP };
+
+	if (o->id != NULL) {
+		assert(message_is_id(o->id));
+		set_name(&m, o->id);
+	}
+	m.body.map.number = o->number;
+	m.body.map.place = o->place;
+	m.body.map.lower = o->lower;
+	m.body.map.uids = o->uids;
+	m.body.map.gids = o->gids;
+	return tell(a, &m, NULL, 0, e);
+}
+
+int
+agent_unmap_lowers(struct agent *a, uint64_t number, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_UNMAP };
+
+	m.body.snapshot.number = number;
+	return tell(a, &m, NULL, 0, e);
 }
 
 int

@@ -23,6 +23,8 @@ enum {
 	AGENT_NAME_MAX = 63,
 	AGENT_PAYLOAD_MAX = 512,
 	AGENT_LOWERS_MAX = 128,
+	AGENT_PLACES_MAX = 512,
+	AGENT_RANGES_MAX = 16,
 };
 
 /* The descriptor that the supervisor left in the worker; takes it. */
@@ -117,6 +119,32 @@ int agent_remove_snapshot(struct agent *a, uint64_t number, struct err *e);
 /* What fs/ takes on disk, each inode once; may take minutes.  ENOENT. */
 int agent_measure_snapshot(struct agent *a, uint64_t number, uint64_t *bytes,
     uint64_t *inodes, struct err *e);
+
+/* ---- with the owners of a user namespace (supervisor/mapped.h) ---- */
+
+/* As in /proc/PID/uid_map. */
+struct agent_id_map {
+	uint32_t n; /* 1 to AGENT_RANGES_MAX */
+	struct agent_id_range {
+		uint32_t inside, outside, count;
+	} ranges[AGENT_RANGES_MAX];
+};
+
+struct agent_map {
+	uint64_t number; /* the snapshot that is for */
+	uint32_t place;  /* of its lower folders, from 0 */
+	const char *id;  /* what is seen: the mount RUN/m/ID; or, NULL, */
+	uint64_t lower;  /* RUN/s/LOWER/fs */
+	struct agent_id_map uids, gids;
+};
+
+/* RUN/m/i/NUMBER/PLACE, read only, until all of the snapshot's are unmapped or
+ * it is removed.  Asking again is fine.  EALREADY: the folder belongs to the
+ * namespace's root as it is. ENOTSUP: the kernel lacks it.  EINVAL: no such
+ * map. */
+int agent_map_lower(struct agent *a, const struct agent_map *m, struct err *e);
+/* None is fine. */
+int agent_unmap_lowers(struct agent *a, uint64_t number, struct err *e);
 
 /* ---- what only root may open ---- */
 

@@ -76,6 +76,14 @@ is_below(const struct line *l, const char *points)
 	return strncmp(l->target, points, n) == 0 && l->target[n] == '/';
 }
 
+/* RUN/m/ID; deeper ones may be of any file system. */
+static bool
+is_point(const struct line *l, const char *points)
+{
+	return is_below(l, points) &&
+	       strchr(l->target + strlen(points) + 1, '/') == NULL;
+}
+
 static bool
 is_copy(
     const struct line *l, const struct line *all, size_t n, const char *points)
@@ -83,7 +91,7 @@ is_copy(
 	if (is_below(l, points))
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (is_below(&all[i], points) &&
+		if (is_point(&all[i], points) &&
 		    strcmp(all[i].device, l->device) == 0)
 			return true;
 	return false;

@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/libsupervisor.a
 	%D%/fusermount.c %D%/fusermount.h \
 	%D%/hold.c %D%/hold.h \
 	%D%/job.c %D%/job.h \
+	%D%/mapped.c %D%/mapped.h \
 	%D%/message.c %D%/message.h \
 	%D%/mounter.c %D%/mounter.h \
 	%D%/rootdir.c %D%/rootdir.h \

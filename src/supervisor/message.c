@@ -109,6 +109,16 @@ is_snapshot(const struct message *m)
 }
 
 static bool
+is_map(const struct message *m)
+{
+	uint32_t n = m->body.map.uids.n, k = m->body.map.gids.n;
+
+	return (m->name[0] == '\0' || message_is_id(m->name)) &&
+	       m->body.map.place < AGENT_PLACES_MAX && n >= 1 &&
+	       n <= AGENT_RANGES_MAX && k >= 1 && k <= AGENT_RANGES_MAX;
+}
+
+static bool
 is_meaningful(const struct message *m, unsigned n_fds)
 {
 	if (!is_text(m->name, sizeof m->name))
@@ -134,8 +144,11 @@ is_meaningful(const struct message *m, unsigned n_fds)
 		return n_fds == 0 && message_is_id(m->name);
 	case MESSAGE_MAKE:
 		return n_fds == 0 && is_snapshot(m);
+	case MESSAGE_MAP:
+		return n_fds == 0 && is_map(m);
 	case MESSAGE_REMOVE:
 	case MESSAGE_MEASURE:
+	case MESSAGE_UNMAP:
 		return n_fds == 0;
 	default:
 		return false;

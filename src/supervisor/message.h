@@ -28,6 +28,8 @@
  *   MAKE     snapshot                -> -
  *   REMOVE   snapshot.number         -> -
  *   MEASURE  snapshot.number         -> usage
+ *   MAP      id or "", map           -> -
+ *   UNMAP    snapshot.number         -> -
  *   LOGIN    number                  -> 1 fd
  *   CONNECT                          -> 1 fd
  *
@@ -43,7 +45,7 @@
 
 #include "supervisor/agent.h"
 
-enum { MESSAGE_VERSION = 2, MESSAGE_FDS_MAX = 2, MESSAGE_SOURCE_MAX = 200 };
+enum { MESSAGE_VERSION = 3, MESSAGE_FDS_MAX = 2, MESSAGE_SOURCE_MAX = 200 };
 
 enum message_kind {
 	MESSAGE_HELLO,
@@ -58,6 +60,8 @@ enum message_kind {
 	MESSAGE_MAKE,
 	MESSAGE_REMOVE,
 	MESSAGE_MEASURE,
+	MESSAGE_MAP,
+	MESSAGE_UNMAP,
 	MESSAGE_LOGIN,
 	MESSAGE_CONNECT,
 	MESSAGE_KINDS
@@ -90,6 +94,11 @@ struct message {
 		struct {
 			uint64_t bytes, inodes;
 		} usage;
+		struct {
+			uint64_t number, lower;
+			uint32_t place;
+			struct agent_id_map uids, gids;
+		} map;
 		char error[252];
 	} body;
 };

@@ -12,6 +12,7 @@
 
 #include "supervisor/copies.h"
 #include "supervisor/fusermount.h"
+#include "supervisor/mapped.h"
 #include "supervisor/message.h"
 #include "supervisor/snapshots.h"
 #include "base/bytes.h"
@@ -239,6 +240,10 @@ make_snapshot(const struct mounter *m, const struct message *q, struct err *e)
 		.with_work = q->body.snapshot.with_work != 0,
 	};
 
+	if (m->takes_no_upper && o.with_work)
+		return err_set(e, ENOTSUP,
+		    "overlayfs takes no upper folders on the file system of "
+		    "ROOT: it must be a local one, and not overlayfs itself");
 	return snapshot_make(m->snapshots, q->body.snapshot.number, &o, e);
 }
 
@@ -254,6 +259,35 @@ measure_snapshot(const struct mounter *m, struct message *q, struct err *e)
 	return 0;
 }
 
+/* Its lower folders go with it. */
+static int
+remove_snapshot(const struct mounter *m, const struct message *q, struct err *e)
+{
+	uint64_t number = q->body.snapshot.number;
+
+	if (mapped_remove(number, e) != 0)
+		return -1;
+	return snapshot_remove(m->snapshots, number, e);
+}
+
+static int
+map_lower(const struct mounter *m, const struct message *q, struct err *e)
+{
+	const struct agent_map map = {
+		.number = q->body.map.number,
+		.place = q->body.map.place,
+		.id = q->name[0] != '\0' ? q->name : NULL,
+		.lower = q->body.map.lower,
+		.uids = q->body.map.uids,
+		.gids = q->body.map.gids,
+	};
+	AUTO_CLOSE int tree = map.id != NULL
+				  ? clone_mount(m, map.id, e)
+				  : snapshot_copy(m->snapshots, map.lower, e);
+
+	return tree < 0 ? -1 : mapped_make(tree, &map, e);
+}
+
 static int
 run_on_snapshot(const struct mounter *m, struct message *q, struct err *e)
 {
@@ -265,9 +299,12 @@ run_on_snapshot(const struct mounter *m, struct message *q, struct err *e)
 		return make_snapshot(m, q, e);
 	case MESSAGE_MEASURE:
 		return measure_snapshot(m, q, e);
+	case MESSAGE_MAP:
+		return map_lower(m, q, e);
+	case MESSAGE_UNMAP:
+		return mapped_remove(q->body.snapshot.number, e);
 	default:
-		return snapshot_remove(
-		    m->snapshots, q->body.snapshot.number, e);
+		return remove_snapshot(m, q, e);
 	}
 }
 
@@ -275,8 +312,6 @@ static int
 run_on_mount(const struct mounter *m, const struct message *q, const int *fds,
     unsigned n_fds, int *fd, struct err *e)
 {
-	if (fchdir(m->points) != 0)
-		return err_sys(e, "enter the mount points' folder");
 	switch (q->kind) {
 	case MESSAGE_FUSE:
 		*fd = start_fuse(m, q, e);
@@ -296,10 +331,14 @@ mounter_run(const struct mounter *m, struct message *q, const int *fds,
     unsigned n_fds, int *fd, struct err *e)
 {
 	*fd = -1;
+	if (fchdir(m->points) != 0)
+		return err_sys(e, "enter the mount points' folder");
 	switch (q->kind) {
 	case MESSAGE_MAKE:
 	case MESSAGE_REMOVE:
 	case MESSAGE_MEASURE:
+	case MESSAGE_MAP:
+	case MESSAGE_UNMAP:
 		return run_on_snapshot(m, q, e);
 	default:
 		return run_on_mount(m, q, fds, n_fds, fd, e);
@@ -343,10 +382,12 @@ mounter_clean(const struct mounter *m)
 {
 	AUTO_CLOSE int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (m->is_root)
-		copies_detach(m->points);
-	if (fchdir(m->points) == 0)
+	if (fchdir(m->points) == 0) {
+		mapped_clean();
+		if (m->is_root)
+			copies_detach(m->points);
 		clean_each(m, m->points, clean_point);
+	}
 	if (m->uppers >= 0)
 		clean_each(m, m->uppers, clean_upper);
 	if (here >= 0 && fchdir(here) != 0)

@@ -22,6 +22,7 @@ struct mounter {
 	/* Of ROOT (supervisor/rootdir.h); -1 when not root. */
 	int uppers;
 	int snapshots;
+	bool takes_no_upper; /* overlayfs does not, of ROOT's file system */
 };
 
 /* Does a request, from FUSE on; it becomes its answer.  fds are the request's,

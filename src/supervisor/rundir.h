@@ -4,6 +4,7 @@
  *	RUN/control.sock  0600
  *	RUN/snapshotter.sock, RUN/cri.sock   the same; where root only
  *	RUN/m/ID          mount points; 0711: reachable, not listed
+ *	RUN/m/i/NUMBER/PLACE   0700: lower folders with other owners (mapped.h)
  *	RUN/s             ROOT/snapshots, bound: short
  *	RUN/store         a link to the layer store's mount point; an empty
  *	                  folder while no supervisor runs

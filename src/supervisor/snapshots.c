@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -98,6 +99,65 @@ snapshot_make(int dir, uint64_t number, const struct agent_snapshot_options *o,
 	if (e->code != EEXIST)
 		fs_remove_tree(dir, name, &ignored);
 	return err_wrap(e, "snapshot %s", name);
+}
+
+static int
+set_folder(int overlay, const char *key, int at, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d/%s", at, name);
+	return fsconfig(overlay, FSCONFIG_SET_STRING, key, path, 0);
+}
+
+static int
+make_overlay(int own, int lower, bool in_user_ns)
+{
+	AUTO_CLOSE int overlay = fsopen("overlay", FSOPEN_CLOEXEC);
+
+	if (overlay < 0 || set_folder(overlay, "lowerdir", lower, "") != 0 ||
+	    set_folder(overlay, "upperdir", own, "fs") != 0 ||
+	    set_folder(overlay, "workdir", own, "work") != 0)
+		return -1;
+	if (in_user_ns &&
+	    fsconfig(overlay, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) != 0)
+		return -1;
+	return fsconfig(overlay, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+}
+
+/* 0 is no snapshot's number. */
+int
+snapshots_probe(int dir, int lower, bool in_user_ns, struct err *e)
+{
+	struct agent_snapshot_options o = {
+		.uid = geteuid(), .gid = getegid(), .with_work = true
+	};
+	struct err ignored;
+	AUTO_CLOSE int own = -1;
+	int rc;
+
+	if (fs_remove_tree(dir, "0", e) != 0 ||
+	    snapshot_make(dir, 0, &o, e) != 0)
+		return -1;
+	own = open_folder(dir, "0");
+	rc = own < 0 ? -1 : make_overlay(own, lower, in_user_ns);
+	if (rc != 0)
+		err_sys(e, "overlayfs");
+	fs_remove_tree(dir, "0", &ignored);
+	return rc;
+}
+
+int
+snapshot_copy(int dir, uint64_t number, struct err *e)
+{
+	char name[NAME_SIZE];
+	AUTO_CLOSE int own = open_folder(dir, name_of(name, number));
+	int fd = own < 0 ? -1
+			 : open_tree(own, "fs",
+			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+				   AT_SYMLINK_NOFOLLOW);
+
+	return fd < 0 ? err_sys(e, "copy snapshot %s", name) : fd;
 }
 
 int

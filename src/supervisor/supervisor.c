@@ -20,6 +20,7 @@
 #include "supervisor/mounter.h"
 #include "supervisor/rootdir.h"
 #include "supervisor/rundir.h"
+#include "supervisor/snapshots.h"
 #include "supervisor/worker.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -492,6 +493,20 @@ mount_run(struct supervisor *s)
 	s->mounter.points = s->run.points;
 }
 
+/* Where ROOT lies in a container's own overlayfs, or on NFS. */
+static void
+look_at_uppers(struct supervisor *s)
+{
+	struct mounter *m = &s->mounter;
+	struct err e;
+
+	if (snapshots_probe(m->snapshots, m->points, m->in_user_ns, &e) == 0)
+		return;
+	m->takes_no_upper = e.code == EINVAL;
+	log_warn(
+	    "%s: containers cannot write there: %s", s->options->root, e.msg);
+}
+
 static int
 prepare(struct supervisor *s, struct err *e)
 {
@@ -507,8 +522,10 @@ prepare(struct supervisor *s, struct err *e)
 	if (s->signals < 0)
 		return -1;
 	mounter_clean(&s->mounter);
-	if (s->account.is_root)
+	if (s->account.is_root) {
 		mount_run(s);
+		look_at_uppers(s);
+	}
 	return hold_what_is_open(s, e);
 }
 

@@ -252,6 +252,29 @@ a_snapshot_is_its_number_and_an_owner(void **state)
 }
 
 static void
+a_map_has_ranges_and_a_place(void **state)
+{
+	struct message m = message_of(MESSAGE_MAP, "");
+
+	(void)state;
+	assert_false(is_accepted(&m, 0));
+	m.body.map.uids.n = m.body.map.gids.n = AGENT_RANGES_MAX;
+	m.body.map.place = AGENT_PLACES_MAX - 1;
+	assert_true(is_accepted(&m, 0));
+	assert_false(is_accepted(&m, 1));
+	strcpy(m.name, "ab");
+	assert_true(is_accepted(&m, 0));
+	strcpy(m.name, "../s");
+	assert_false(is_accepted(&m, 0));
+	strcpy(m.name, "");
+	m.body.map.gids.n = AGENT_RANGES_MAX + 1;
+	assert_false(is_accepted(&m, 0));
+	m.body.map.gids.n = 1;
+	m.body.map.place = AGENT_PLACES_MAX;
+	assert_false(is_accepted(&m, 0));
+}
+
+static void
 an_unknown_kind_and_a_long_payload_are_refused(void **state)
 {
 	struct message m = message_of(MESSAGE_KINDS, "a");
@@ -279,6 +302,7 @@ main(void)
 		cmocka_unit_test(a_source_cannot_smuggle_mount_options),
 		cmocka_unit_test(lowers_that_are_no_ids_are_refused),
 		cmocka_unit_test(a_snapshot_is_its_number_and_an_owner),
+		cmocka_unit_test(a_map_has_ranges_and_a_place),
 		cmocka_unit_test(
 		    an_unknown_kind_and_a_long_payload_are_refused),
 	};

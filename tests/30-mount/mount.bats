@@ -44,8 +44,9 @@ fill_source() {
 
 start_tool() {
 	start mounttool "$(program mounttool)" run "$STORE" "$RUN" "$@"
-	wait_for 20 is_mounted "$M"
-	wait_socket "$RUN/control.sock"
+	# a killed one's mount is still there, and what the kernel read of it
+	wait_for 20 are_waiting 0
+	is_mounted "$M"
 }
 
 @test "the mount equals the folder" {
@@ -74,6 +75,54 @@ start_tool() {
 	setpriv --reuid 12345 --clear-groups cat "$M/many/file-7"
 	run setpriv --reuid 12345 --clear-groups ls "$M/deep"
 	[[ $output == *"Permission denied"* ]]
+}
+
+owners() { stat -c %u:%g "$@" | tr '\n' ' '; }
+same_bytes() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k 2); }
+
+@test "it can be shown with other owners" {
+	requires kernel:6.12 setpriv
+	start_tool
+	open_gate
+	mkdir "$T/mapped"
+	"$top_srcdir/tests/lib/idmap.py" "$M" "$T/mapped" 0:100000:65536
+	[ "$(owners "$T/mapped" "$T/mapped/empty" "$M/empty")" = "100000:100000 100012:100034 12:34 " ]
+	diff <(same_bytes "$SOURCE") <(same_bytes "$T/mapped")
+	# the container's root, and somebody else
+	setpriv --reuid 100000 --regid 100000 --clear-groups ls "$T/mapped/deep"
+	run setpriv --reuid 100001 --regid 100001 --clear-groups ls "$T/mapped/deep"
+	[[ $output == *"Permission denied"* ]]
+	first=$(worker)
+	kill -KILL "$first"
+	wait_for 20 is_another_worker "$first"
+	"$top_srcdir/tests/lib/idmap.py" "$M" "$T/mapped" 0:200000:65536
+	[ "$(owners "$T/mapped/empty")" = "200012:200034 " ]
+	umount "$T/mapped" "$T/mapped"
+}
+
+@test "root sees trusted attributes, others do not read them" {
+	requires setpriv setfattr getfattr
+	setfattr -n trusted.colour -v red "$SOURCE/empty"
+	tool make "$SOURCE" "$STORE"
+	chown -R nobody "$STORE"
+	start_tool
+	getfattr -m - -d "$M/empty" | grep -F 'trusted.colour="red"'
+	run setpriv --reuid 12345 --clear-groups getfattr -n trusted.colour "$M/empty"
+	[[ $output == *"No such attribute"* ]]
+}
+
+@test "an overlay on top of it with other owners" {
+	requires kernel:6.12
+	start_tool
+	open_gate
+	mkdir "$T/mapped" "$T/upper" "$T/work" "$T/merged"
+	"$top_srcdir/tests/lib/idmap.py" "$M" "$T/mapped" 0:100000:65536
+	mount -t overlay -o "lowerdir=$T/mapped,upperdir=$T/upper,workdir=$T/work" none "$T/merged"
+	[ "$(owners "$T/merged/empty" "$T/merged/big")" = "100012:100034 100000:100000 " ]
+	cmp "$T/merged/big" "$SOURCE/big"
+	echo more >>"$T/merged/empty"
+	[ "$(owners "$T/merged/empty" "$T/upper/empty")" = "100012:100034 100012:100034 " ]
+	umount "$T/merged" "$T/mapped"
 }
 
 @test "the worker has no rights" {
@@ -232,7 +281,7 @@ start_tool() {
 	wait_for 20 eval "! kill -0 $pid"
 	run ls "$M"
 	[[ $output == *"not connected"* ]]
-	start_tool # which finds the dead mount, or the new one
+	start_tool
 	wait_for 20 cmp "$M/big" "$SOURCE/big"
 	[ ! -e "$RUN/m/aa" ]
 }
@@ -333,6 +382,70 @@ sees_later_mounts() {
 		overlay "$T/merged"
 	echo new >"$T/merged/new"
 	[ "$(cat "$STORE/away/7/fs/new")" = new ]
+}
+
+@test "lower folders have the owners of a user namespace" {
+	requires kernel:6.12 setpriv
+	start_tool
+	open_gate
+	ask make "7 0 0"
+	ask make "8 0 0"
+	cp -a "$SOURCE/." "$STORE/snapshots/8/fs"
+	ask map "7 0 1 100000"
+	ask map "7 1 8 100000"
+	mapped=$RUN/m/i/7
+	for lower in "$mapped/0" "$mapped/1"; do
+		[ "$(owners "$lower" "$lower/empty")" = "100000:100000 100012:100034 " ]
+		diff <(same_bytes "$SOURCE") <(same_bytes "$lower")
+		run touch "$lower/new"
+		[[ $output == *"Read-only file system"* ]]
+	done
+	run setpriv --reuid 100000 --clear-groups ls "$mapped/0"
+	[[ $output == *"Permission denied"* ]]
+	# again: the same
+	ask map "7 0 1 100000"
+	ask map "7 1 8 100000"
+	[ "$(mounts_under "$mapped" | wc -l)" = 2 ]
+	mkdir "$T/merged"
+	mount -t overlay -o "lowerdir=$mapped/0:$mapped/1,upperdir=$RUN/s/7/fs,workdir=$RUN/s/7/work" \
+		overlay "$T/merged"
+	echo more >>"$T/merged/empty"
+	[ "$(owners "$T/merged/empty" "$STORE/snapshots/7/fs/empty")" = "100012:100034 100012:100034 " ]
+	cmp "$T/merged/deep/hard" "$SOURCE/big"
+	ask remove 7
+	[ -z "$(ls "$RUN/m/i")" ]
+	cmp "$T/merged/big" "$SOURCE/big"
+	umount "$T/merged"
+}
+
+@test "a folder that is a namespace's own already is left as it is" {
+	start_tool
+	ask make "7 0 0"
+	ask make "8 100000 100000"
+	run ask map "7 0 8 100000"
+	[[ $output == "error 114 "* ]]
+	[ ! -e "$RUN/m/i" ]
+	run ask map "7 0 9 100000"
+	[[ $output == "error 2 "* ]]
+}
+
+@test "other owners end with the supervisor, and nothing else does" {
+	requires kernel:6.12
+	start_tool
+	ask make "7 0 0"
+	ask make "8 0 0"
+	mkdir "$T/other"
+	mount --bind "$STORE" "$T/other" # of the same file system as snapshots
+	for signal in KILL TERM; do
+		ask map "7 0 8 100000"
+		ask map "7 1 1 100000"
+		stop mounttool $signal || true
+		[ $signal = TERM ] || start_tool
+		[ ! -e "$RUN/m/i" ]
+		is_mounted "$T/other"
+	done
+	umount "$T/other"
+	[ -z "$(mounts_under "$RUN")" ]
 }
 
 @test "root has a socket for each protocol, for its owner only" {

@@ -23,9 +23,9 @@ same_as_containerd() {
 	same_image "$T/theirs" "$T/ours"
 }
 
-# in_each_image SUFFIX TAG [THEIR_NAMES]
+# in_each_image SUFFIX TAG [NAMES]
 in_each_image() {
-	local i THEIR_NAMES=${3-}
+	local i NAMES=${3-}
 	for i in $IMAGES; do
 		echo "# $i$1:$2"
 		same_as_containerd "$i" "$i$1:$2"
@@ -60,7 +60,7 @@ in_each_image() {
 }
 
 @test "an OCI layout folder equals containerd's unpacking" {
-	local THEIR_NAMES=
+	local NAMES=
 	requires root fuse containerd ctr docker-registry image:odd ref:odd:gzip
 	start_registry
 	start_containerd

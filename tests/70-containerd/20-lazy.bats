@@ -99,11 +99,9 @@ chunked() {
 @test "odd's tree is the one that overlayfs shows" {
 	requires ref:odd:gzip "ref:$(chunked odd)"
 	start_all
-	mkdir "$T/theirs" "$T/ours"
-	ctd image pull --plain-http "$REGISTRY/odd:gzip" >"$T/log/pull"
-	ctd image mount "$REGISTRY/odd:gzip" "$T/theirs"
+	SNAPSHOTTER=overlayfs whole_pull "$REGISTRY/odd:gzip"
+	SNAPSHOTTER=overlayfs mount_image "$REGISTRY/odd:gzip" "$T/theirs"
 	lazy_pull "$METERED/$(chunked odd)"
-	ctd image mount --snapshotter "$SNAPSHOTTER" "$METERED/$(chunked odd)" "$T/ours"
-	[ "$SNAPSHOTTER" != layerfs ] || THEIR_NAMES=as_producers_write
-	same_image "$T/theirs" "$T/ours"
+	mount_image "$METERED/$(chunked odd)" "$T/ours"
+	NAMES=as_producers_write same_image "$T/theirs" "$T/ours"
 }

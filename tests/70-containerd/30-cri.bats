@@ -65,6 +65,29 @@ pod_runs() {
 	cri rm-sandbox "$sandbox"
 }
 
+@test "a pod in a user namespace" {
+	requires kernel:6.12
+	[ "${RELEASE-}" = trixie ] || skip "requires containerd 1.7 (make check-trixie)"
+	# A user of the namespace's own reaches the root; bats' folders are root's alone.
+	chmod o+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$T"
+	start_all
+	cri pull "$OWN/box-zc:1"
+	export CRI_USERS=200000
+	sandbox=$(cri sandbox pod)
+	container=$(cri create "$sandbox" box "$OWN/box-zc:1" /bin/sleep 1000)
+	cri start "$container"
+	cri exec "$container" stat -c %u:%g /data/changed /more/db/conf >"$T/log/owners"
+	[ "$(tr '\n' ' ' <"$T/log/owners")" = "0:0 70:70 " ]
+	cri exec "$container" sh -c 'echo mine >/data/changed; echo more >>/more/db/conf'
+	[ "$(cri exec "$container" cat /more/db/conf | tail -n 1)" = more ]
+	[ "$(cri exec "$container" cat /proc/self/uid_map | tr -s ' ')" = " 0 200000 65536" ]
+	requires_layerfs
+	[ "$(stat -c %u "$RUN"/s/*/fs/more/db/conf)" = 200070 ]
+	cri rm "$container"
+	cri rm-sandbox "$sandbox"
+	wait_for 20 eval '[ -z "$(ls "$RUN/m/i")" ]'
+}
+
 @test "a pod's own image is pulled by itself" {
 	start_all
 	cri rm-sandbox "$(cri sandbox pod)"
@@ -148,6 +171,8 @@ start_proxied() {
 	stop layerfsd
 	[ "$(stat -c %a:%u "$ROOT/secrets")" = 600:0 ]
 	start_daemon --config "$T/layerfs.toml"
+	# containerd's connection to the old one is gone: it tries again by itself
+	wait_for 10 ctd -n k8s.io snapshot --snapshotter layerfs ls
 	cri_by_proxy run "$METERED/box-zc:1" done /bin/sh -c 'cat /data/noise1 >/dev/null; echo done'
 }
 

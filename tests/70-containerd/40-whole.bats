@@ -3,6 +3,7 @@
 
 load ../lib/common
 load ../lib/containerd
+load ../lib/faults
 load ../lib/images
 
 setup_file() { own_images box pause deep; }
@@ -66,7 +67,7 @@ size_of() { images layers "$1" | awk -v n="$2" 'NR == n + 1 { print $2 }'; }
 	whole_pull "$METERED/box:gzip"
 	box_is_right "$METERED/box:gzip"
 	[ "$(asked_of box:gzip 0)" = "$(size_of box:gzip 0)" ]
-	stop registry || true
+	stop own-registry || true
 	box_is_right "$METERED/box:gzip"
 }
 
@@ -79,7 +80,7 @@ size_of() { images layers "$1" | awk -v n="$2" 'NR == n + 1 { print $2 }'; }
 	whole_pull "$METERED/box:gzip"
 	ctd image export "$T/box.tar" "$METERED/box:gzip"
 	ctd -n other image import --snapshotter "$SNAPSHOTTER" "$T/box.tar"
-	stop registry || true
+	stop own-registry || true
 	CTR_OPTIONS="-n other" box_is_right "$METERED/box:gzip"
 }
 
@@ -185,25 +186,122 @@ containerd_has() {
 # A user of the namespace's own reaches the root; bats' folders are root's alone.
 let_others_in() { chmod o+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$T"; }
 
+MAPPED="--uidmap 0:100000:65536 --gidmap 0:100000:65536"
+
+# owners_are_right REF [OPTION]: as the container sees them, before and after it writes,
+# and what it wrote as the host does.
+owners_are_right() {
+	RUN_OPTIONS="$MAPPED ${2-}" start_container "$1" mapped /bin/sleep 100
+	exec_in mapped /bin/sh -c '
+		stat -c %u:%g / /bin/busybox /data /data/changed /more/db /more/db/conf
+		cat /data/changed /more/db/conf /proc/self/uid_map
+		echo mine >/data/changed
+		echo more >>/more/db/conf
+		mkdir /new
+		stat -c %u:%g /data/changed /more/db/conf /new
+		cat /data/changed /more/db/conf' >"$T/log/mapped" 2>&1
+	cat "$T/log/mapped"
+	[ "$(tr -s ' \n' ' ' <"$T/log/mapped")" = "0:0 0:0 0:0 0:0 70:70 70:70 new mine 0 100000 65536 0:0 70:70 0:0 mine mine more " ]
+	[ "$SNAPSHOTTER" != layerfs ] ||
+		[ "$(owners_of data/changed more/db/conf new)" = "100000:100000 100070:100070 100000:100000 " ]
+	end_container mapped
+}
+
+# Of files in the newest snapshot.
+owners_of() {
+	(cd "$RUN/s/$(ls "$RUN/s" | sort -n | tail -n 1)/fs" && stat -c %u:%g "$@" | tr '\n' ' ')
+}
+
 @test "a container in a user namespace" {
 	let_others_in
 	lazy_pull "$METERED/box-zc:1"
-	RUN_OPTIONS="--uidmap 0:100000:65536 --gidmap 0:100000:65536" \
-		run_container "$METERED/box-zc:1" mapped /bin/sh -c \
-		'stat -c %u:%g /bin/busybox /data /data/changed; cat /data/changed; echo mine >/data/changed; cat /proc/self/uid_map' >"$T/log/mapped"
-	cat "$T/log/mapped"
-	[ "$(tr -s ' \n' ' ' <"$T/log/mapped")" = "0:0 0:0 0:0 new 0 100000 65536 " ]
+	owners_are_right "$METERED/box-zc:1"
 }
 
 @test "a container in a user namespace whose owners the snapshotter maps" {
+	requires kernel:6.12
 	requires_layerfs
 	let_others_in
 	lazy_pull "$METERED/box-zc:1"
-	RUN_OPTIONS="--uidmap 0:100000:65536 --gidmap 0:100000:65536 --remap-labels" \
-		run_container "$METERED/box-zc:1" mapped /bin/sh -c \
-		'stat -c %u:%g /bin/busybox /data /data/changed; cat /data/changed; echo mine >/data/changed; stat -c %u:%g /data/changed' >"$T/log/mapped"
-	[ "$(tr '\n' ' ' <"$T/log/mapped")" = "0:0 0:0 0:0 new 0:0 " ]
+	owners_are_right "$METERED/box-zc:1" --remap-labels
 	is_lazy box-zc:1
+	wait_for 20 eval '[ ! -e "$RUN/m/i" ] || [ -z "$(ls "$RUN/m/i")" ]'
+	RUN_OPTIONS="$MAPPED --remap-labels" box_is_right "$METERED/box-zc:1"
+	box_is_right "$METERED/box-zc:1"
+}
+
+@test "mapped owners where some layers were downloaded" {
+	requires kernel:6.12
+	requires_layerfs
+	let_others_in
+	lazy_pull "$METERED/lazy:base"
+	lazy_pull "$METERED/lazy:top"
+	for tag in base top; do
+		owners_are_right "$METERED/lazy:$tag" --remap-labels
+		RUN_OPTIONS="$MAPPED --remap-labels" box_is_right "$METERED/lazy:$tag"
+	done
+}
+
+@test "mapped owners where all layers were downloaded" {
+	requires_layerfs
+	let_others_in
+	whole_pull "$METERED/box:gzip"
+	owners_are_right "$METERED/box:gzip" --remap-labels
+}
+
+# containerd 1.7 gives every file away itself, in a snapshot of its own.
+@test "mapped owners by a client that does not know that layerfs maps" {
+	requires kernel:6.12
+	requires_layerfs
+	let_others_in
+	stop containerd
+	CAPABILITIES="" start_containerd
+	lazy_pull "$METERED/box-zc:1"
+	owners_are_right "$METERED/box-zc:1" --remap-labels
+	RUN_OPTIONS="$MAPPED --remap-labels" box_is_right "$METERED/box-zc:1"
+}
+
+@test "mapped owners outlive the worker" {
+	requires kernel:6.12
+	requires_layerfs
+	let_others_in
+	lazy_pull "$METERED/box-zc:1"
+	RUN_OPTIONS="$MAPPED --remap-labels" start_container "$METERED/box-zc:1" mapped \
+		/bin/sleep 100
+	kill_worker
+	exec_in mapped /bin/sh -c 'sha256sum /data/noise7; stat -c %u /data/noise7 /more/db' >"$T/log/mapped"
+	[ "$(tail -n 2 "$T/log/mapped" | tr '\n' ' ')" = "0 70 " ]
+	RUN_OPTIONS="$MAPPED --remap-labels" box_is_right "$METERED/box-zc:1"
+	end_container mapped
+	wait_for 20 eval '[ -z "$(ls "$RUN/m/i")" ]'
+}
+
+@test "mapped owners come back with the daemon" {
+	requires kernel:6.12
+	requires_layerfs
+	let_others_in
+	lazy_pull "$METERED/box-zc:1"
+	RUN_OPTIONS="$MAPPED --remap-labels" start_container "$METERED/box-zc:1" mapped \
+		/bin/sleep 100
+	ctd task rm -f mapped
+	stop layerfsd
+	start_daemon
+	# the first call on a connection that broke fails
+	wait_for 10 ctd snapshot --snapshotter layerfs info mapped
+	ctd task start -d mapped
+	exec_in mapped stat -c %u /data/noise7 /more/db >"$T/log/mapped"
+	[ "$(tr '\n' ' ' <"$T/log/mapped")" = "0 70 " ]
+	end_container mapped
+}
+
+@test "mapped owners of 128 layers" {
+	requires kernel:6.12
+	requires_layerfs
+	let_others_in
+	lazy_pull "$METERED/lazy:deep"
+	RUN_OPTIONS="$MAPPED --remap-labels" run_container "$METERED/lazy:deep" deep /bin/sh -c \
+		'cat /deep/top; stat -c %u /deep/1 /deep/64; echo new >/deep/1; cat /deep/1' >"$T/log/deep"
+	[ "$(tr '\n' ' ' <"$T/log/deep")" = "127 0 0 new " ]
 }
 
 @test "twenty containers at once" {

@@ -70,8 +70,7 @@ commit_is_right() {
 	layer_is_exact "$T/layer.tar.gz"
 	images append "commit-$BATS_TEST_NUMBER:1" "${1#*/}" "$T/layer.tar.gz"
 	lazy_pull "$REGISTRY/commit-$BATS_TEST_NUMBER:1"
-	mkdir "$T/committed"
-	ctd image mount --snapshotter "$SNAPSHOTTER" "$REGISTRY/commit-$BATS_TEST_NUMBER:1" "$T/committed"
+	mount_image "$REGISTRY/commit-$BATS_TEST_NUMBER:1" "$T/committed"
 	mount_snapshot changed "$T/changed"
 	same_but_for_root "$T/changed" "$T/committed"
 }
@@ -101,9 +100,8 @@ commit_is_right() {
 @test "the layers of a lazy image are what its blobs hold" {
 	lazy_pull "$REGISTRY/box-zc:1"
 	lazy_pull "$REGISTRY/box:gzip"
-	mkdir "$T/lazy" "$T/plain"
-	ctd image mount --snapshotter "$SNAPSHOTTER" "$REGISTRY/box-zc:1" "$T/lazy"
-	ctd image mount --snapshotter "$SNAPSHOTTER" "$REGISTRY/box:gzip" "$T/plain"
+	mount_image "$REGISTRY/box-zc:1" "$T/lazy"
+	mount_image "$REGISTRY/box:gzip" "$T/plain"
 	same_but_for_root "$T/plain" "$T/lazy"
 }
 

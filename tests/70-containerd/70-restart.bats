@@ -44,9 +44,11 @@ all_were_right() {
 	[ "$(sort -u "$T"/said-* | wc -l)" = 2 ]
 }
 
-# On overlayfs nothing dies, and the test must hold all the more.
+# A worker that dies within a second of its start is started later and later, as
+# one that cannot start: not what is asked here.  On overlayfs nothing dies.
 kill_one() {
-	if [ "$SNAPSHOTTER" = layerfs ]; then kill_worker; else sleep 0.3; fi
+	sleep 1.1
+	[ "$SNAPSHOTTER" != layerfs ] || kill_worker
 }
 
 @test "the worker is killed again and again while containers start and run" {
@@ -64,22 +66,22 @@ kill_one() {
 	for _ in $(seq "${KILLS:-20}"); do
 		kill_one
 		drop_caches
-		sleep 0.2
 	done
 	touch "$T/enough"
 	for n in $(seq "${RUNNERS:-3}"); do wait "${pids[n]}"; done
+	all_were_right
 	[ "$(sort -u "$T/long" | wc -l)" = 1 ]
 	end_container long
 	echo "# $(wc -l <"$T/ended") containers" >&3
-	all_were_right
 }
 
 @test "the worker is killed while images are pulled" {
-	for n in {1..10}; do
+	for n in {1..6}; do
+		sleep 1.1
 		lazy_pull "$METERED/box-zc:1" 3>&- &
 		puller=$!
 		sleep "0.0$n"
-		kill_one
+		[ "$SNAPSHOTTER" != layerfs ] || kill_worker
 		wait $puller
 		run_container "$METERED/box-zc:1" "c$n" /bin/sh -c "$read_all" >"$T/said-$n"
 		ctd image rm --sync "$METERED/box-zc:1" >/dev/null
@@ -91,9 +93,11 @@ kill_one() {
 	requires_layerfs
 	lazy_pull "$METERED/box-zc:1"
 	top=$(snapshots | awk '$3 == "Committed" && $2 != "" { print $1; exit }')
-	for n in {1..10}; do
+	for n in {1..4}; do
+		sleep 1.1
 		kill -KILL "$(worker_pid)"
 		ctd snapshot --snapshotter layerfs prepare "s$n" "$top"
+		sleep 1.1
 		kill -KILL "$(worker_pid)"
 		ctd snapshot --snapshotter layerfs info "s$n" >/dev/null
 		ctd snapshot --snapshotter layerfs rm "s$n"
@@ -134,7 +138,7 @@ starts_again() {
 	ctd task rm kept >/dev/null 2>&1 || true
 	restart "$1"
 	stop meter || true
-	stop registry || true
+	stop own-registry || true
 	wait_for 10 run_container "$METERED/box-zc:1" again /bin/true
 	run_container "$METERED/box-zc:1" again /bin/sh -c "$read_all" >"$T/said-2"
 	diff "$T/said-1" "$T/said-2"

@@ -52,12 +52,18 @@ run_in() { docker run --rm --network none "$@"; }
 		RUN cat /data/changed && echo more >/data/opaque/more
 	TEXT
 	docker build --network none --progress plain -t built:1 "$T/context"
-	is_lazy box-zc:1
 	[ "$(run_in built:1 cat /data/changed)" = built ]
 	[ "$(run_in built:1 ls /data/opaque | tr '\n' ' ')" = "more new " ]
 	run run_in built:1 ls /data/noise1
 	[ "$status" != 0 ]
 	run_in built:1 sha256sum /data/noise2
+}
+
+@test "docker build does not download a base that is here lazily" {
+	docker pull "$METERED/box-zc:1"
+	printf 'FROM %s\nRUN cat /data/changed\n' "$METERED/box-zc:1" >"$T/context/Dockerfile"
+	docker build --network none -t built:1 "$T/context"
+	is_lazy box-zc:1
 }
 
 @test "what was pulled and built goes away" {

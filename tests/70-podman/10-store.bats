@@ -125,7 +125,7 @@ is_empty() { [ "$(layerfs --json images | jq '.images | length')" = 0 ]; }
 	dir=$(at "$REGISTRY/$ref")/$(layer $ref 0)
 	sha256sum "$dir/diff/data/noise3" >"$T/sum"
 	use "$dir"
-	stop registry || true
+	stop own-registry || true
 
 	kill -KILL "$(worker_pid)"
 	timeout 20 sha256sum -c "$T/sum"

@@ -52,7 +52,7 @@ worker_pid() { pgrep -P "$(pid_of layerfsd)" -f -- --worker-fd; }
 	podman pull "$IMAGE"
 	box_is_right "$IMAGE"
 	stop meter || true
-	stop registry || true
+	stop own-registry || true
 	kill -KILL "$(worker_pid)"
 	box_is_right "$IMAGE"
 	stop layerfsd

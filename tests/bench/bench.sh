@@ -103,7 +103,7 @@ reference() { # IMAGE MODE
     zc) echo "$1-zc:zstdchunked" ;;
     zcs) echo "$1:zc-stargz" ;;
     zstd) echo "$1-zstd:zstd" ;;
-    esgz | esgz-opt | gzip) echo "$1:$2" ;;
+    esgz | esgz-opt | gzip) echo "$1:${2#ctd-}" ;;
     *) die "mode $2" ;;
     esac
 }

@@ -17,6 +17,7 @@ teardown() { teardown_test; }
 setup_test() {
 	T=$BATS_TEST_TMPDIR # short: a socket's path has 107 bytes
 	STARTED=()
+	[ "${RELEASE-}" != trixie ] || share_folder # trixie.bash
 	mkdir -p "$T/log" "$T/pid"
 	# Nothing of the user's own configuration decides a test.
 	export HOME=$T/home XDG_RUNTIME_DIR=$T/xdg XDG_CONFIG_HOME=$T/home/.config
@@ -162,7 +163,7 @@ unmount_under() {
 
 # Nothing is shown below RUN/m but podman's layer store.
 nothing_shown() {
-	! find "$RUN/m" -mindepth 1 -maxdepth 1 ! -name 0 | grep . &&
+	[ -z "$(find "$RUN/m" -mindepth 1 -maxdepth 1 ! -name 0)" ] &&
 		! mounts_under "$RUN/m" | grep -vx "$RUN/m/0"
 }
 
@@ -182,20 +183,26 @@ same_tree() {
 # start_registry [STORAGE]: docker-registry on a folder; its host and port in
 # $REGISTRY.  Without a folder: the test images, read-only.
 start_registry() {
-	local storage=${1:-$LAYERFS_TEST_DATA/registry} read_only=false port
+	local read_only=false
 	[ $# -gt 0 ] || read_only=true
+	serve_storage registry "${1:-$LAYERFS_TEST_DATA/registry}" $read_only
+}
+
+# serve_storage NAME STORAGE READ_ONLY
+serve_storage() {
+	local port
 	port=$(free_port)
 	REGISTRY=127.0.0.1:$port
-	cat >"$T/registry.yml" <<-YML
+	cat >"$T/$1.yml" <<-YML
 		version: 0.1
 		log: {level: warn, accesslog: {disabled: true}}
 		storage:
-		  filesystem: {rootdirectory: $storage}
+		  filesystem: {rootdirectory: $2}
 		  delete: {enabled: true}
-		  maintenance: {readonly: {enabled: $read_only}}
+		  maintenance: {readonly: {enabled: $3}}
 		http: {addr: "$REGISTRY", secret: test}
 	YML
-	start registry docker-registry serve "$T/registry.yml"
+	start "$1" docker-registry serve "$T/$1.yml"
 	wait_port "$port"
 }
 

@@ -11,6 +11,11 @@
 SNAPSHOTTER=${SNAPSHOTTER:-layerfs}
 INSIDE=() # what a runtime's command is put behind
 
+# Before anything mounts in the test's folder: it becomes a mount itself.
+open_release() {
+	[ "${RELEASE-}" != trixie ] || [ ${#INSIDE[@]} -gt 0 ] || open_trixie
+}
+
 requires_layerfs() {
 	[ "$SNAPSHOTTER" = layerfs ] || skip "is about layerfs"
 }
@@ -27,7 +32,7 @@ CONTAINERD_OFF="
 # $T/ctd.  With the CRI: pods are made of IMAGE.
 start_containerd() {
 	local off=$CONTAINERD_OFF
-	[ "${RELEASE-}" != trixie ] || [ ${#INSIDE[@]} -gt 0 ] || open_trixie
+	open_release
 	CONTAINERD=$T/ctd.sock
 	mkdir -p "$T/ctd"
 	[ "${1-}" = cri ] || off+=" io.containerd.grpc.v1.cri"
@@ -42,6 +47,7 @@ start_containerd() {
 		[proxy_plugins.layerfs]
 		  type = "snapshot"
 		  address = "$T/run/snapshotter.sock"
+		  capabilities = [${CAPABILITIES-\"remap-ids\"}]
 	TOML
 	[ "${1-}" != cri ] || configure_cri "${2-}" >>"$T/containerd.toml"
 	start containerd "${INSIDE[@]}" containerd -c "$T/containerd.toml" -l "${CONTAINERD_LOG:-warn}"
@@ -98,6 +104,7 @@ containerd_unpacks() {
 
 # start_snapshotter [OPTION...]: what $SNAPSHOTTER needs besides containerd.
 start_snapshotter() {
+	open_release
 	[ "$SNAPSHOTTER" != layerfs ] || start_daemon "$@"
 }
 
@@ -172,7 +179,10 @@ shims() {
 }
 
 teardown_containerd() {
-	local status=0
+	local status=0 job
+	# What the test left in the background starts no more containers.
+	for job in $(jobs -p); do kill "$job" 2>/dev/null || true; done
+	stop containerd || true
 	end_containers
 	teardown_test || status=$?
 	close_trixie

@@ -9,8 +9,9 @@
                                    container's log has MARK, then removes both
 
 SOCKET may be IMAGES,RUNTIME: the image service elsewhere than the runtime.  $CRI_API
-is the version spoken, v1 or v1alpha2, which agree in all of this.  A call that
-fails: status 1, with its code and message on stderr.
+is the version spoken, v1 or v1alpha2, which agree in all of this.  With $CRI_USERS,
+the first of 65536 ids, pods have a user namespace.  A call that fails: status 1, with
+its code and message on stderr.
 """
 import os, sys, time
 import grpc
@@ -19,6 +20,9 @@ import messages
 M = messages.of(os.path.join(os.path.dirname(__file__), "cri.proto"))
 # A network of its own (POD), processes that see only themselves (CONTAINER).
 APART = M.NamespaceOption(network=0, pid=1)
+if "CRI_USERS" in os.environ:
+    ids = M.IDMapping(host_id=int(os.environ["CRI_USERS"]), length=65536)
+    APART.userns_options.CopyFrom(M.UserNamespace(mode=0, uids=[ids], gids=[ids]))
 API = os.environ.get("CRI_API", "v1")
 UNCONFINED = M.SecurityProfile(profile_type=1)
 
@@ -100,14 +104,25 @@ class Cri:
         sys.stderr.buffer.write(r.stderr)
         return r.exit_code
 
+    def status_of(self, container):
+        return self.runtime("ContainerStatus", container_id=container).status
+
     def status(self, container):
-        s = self.runtime("ContainerStatus", container_id=container).status
+        s = self.status_of(container)
         print(["created", "running", "exited", "unknown"][s.state], s.exit_code, s.reason)
         return s
 
     def rm(self, container):
-        self.runtime("StopContainer", container_id=container, timeout=0)
-        self.runtime("RemoveContainer", container_id=container)
+        """As kubelet does, again till it works: containerd 1.7 may refuse while an
+        end is being noted."""
+        for left in range(20, -1, -1):
+            try:
+                self.runtime("StopContainer", container_id=container, timeout=0)
+                return self.runtime("RemoveContainer", container_id=container)
+            except grpc.RpcError:
+                if left == 0:
+                    raise
+                time.sleep(0.2)
 
     def rm_sandbox(self, sandbox):
         self.runtime("StopPodSandbox", pod_sandbox_id=sandbox)
@@ -121,7 +136,7 @@ class Cri:
         self.start(container)
         until = time.monotonic() + 60
         while time.monotonic() < until and mark not in open(log).read():
-            if self.runtime("ContainerStatus", container_id=container).status.state == 2:
+            if self.status_of(container).state == 2:
                 break
             time.sleep(0.05)
         text = open(log).read()

@@ -91,7 +91,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for one in v if isinstance(v, list) else [v]:
                 self.send_header(k, one)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def error(self, status, code, message, headers={}):
         self.answer(status, json.dumps({"errors": [{"code": code, "message": message}]}).encode(), headers)
@@ -194,6 +195,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if data is None:
             return self.error(404, "MANIFEST_UNKNOWN", "manifest unknown")
         self.serve(parts[1], data, fault)
+
+    do_HEAD = do_GET
 
     def read_body(self):
         return self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()

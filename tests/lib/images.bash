@@ -37,9 +37,19 @@ make_chunked() {
 		"docker://$REGISTRY/$1" "docker://$REGISTRY/$2"
 }
 
+# Beside start_registry's; its host and port in $REGISTRY till that one starts.
 start_own_registry() {
 	requires root fuse docker-registry skopeo /bin/busybox
-	start_registry "$BATS_FILE_TMPDIR/storage"
+	serve_storage own-registry "$BATS_FILE_TMPDIR/storage" false
+}
+
+# mount_image HOST:PORT/REF DIR: as $SNAPSHOTTER has it.  (ctr 1.6's `image mount`
+# always mounts overlayfs'.)
+mount_image() {
+	local key=view-$RANDOM$RANDOM
+	ctd snapshot --snapshotter "$SNAPSHOTTER" view "$key" \
+		"$(REGISTRY=${1%%/*} images chain "${1#*/}")" &&
+		mount_snapshot "$key" "$2"
 }
 
 # fetched REF: "DIGEST SIZE BYTES REQUESTS" of each layer since meter_reset.

@@ -6,6 +6,7 @@
                            e.g. mix mix:1 box-zc:1/0 box:gzip/1
     append TO FROM FILE    an image with one more layer, the tar.gz in FILE
     layers REF             "DIGEST SIZE" of each layer
+    chain REF              the chain ID of all its layers
     fetched REF LOG        "DIGEST SIZE BYTES REQUESTS" of each layer: what of it
                            was asked for, by netsim's log
 
@@ -22,15 +23,16 @@ APPLETS = "sh ls cat rm mkdir mv cp ln echo find sleep true touch tar stat sha25
 
 # --- layers --------------------------------------------------------------------
 class Layer:
-    """A tar that is put together; every entry of it is root's and old."""
+    """A tar that is put together; every entry of it is old, and root's if nobody's."""
 
     def __init__(self):
         self.out = io.BytesIO()
         self.tar = tarfile.open(fileobj=self.out, mode="w", format=tarfile.PAX_FORMAT)
 
-    def add(self, name, kind=tarfile.REGTYPE, data=b"", mode=0o644, link="", **pax):
+    def add(self, name, kind=tarfile.REGTYPE, data=b"", mode=0o644, link="", owner=0, **pax):
         t = tarfile.TarInfo(name)
         t.type, t.mode, t.linkname, t.size, t.mtime = kind, mode, link, len(data), 1700000000
+        t.uid = t.gid = owner
         t.pax_headers = pax
         self.tar.addfile(t, io.BytesIO(data))
         return self
@@ -76,6 +78,8 @@ def box():
     top = Layer().dir("data", "more").file("data/changed", "new\n").whiteout("data/removed")
     top.whiteout("data/gone").dir("data/opaque").add("data/opaque/.wh..wh..opq", mode=0)
     top.file("data/opaque/new", "new\n").dir("data/swap").dir("data/swap/file").file("data/swap/file/in", "new\n")
+    top.add("more/db", tarfile.DIRTYPE, mode=0o700, owner=70)
+    top.add("more/db/conf", data=b"mine\n", mode=0o600, owner=70)
     for i in range(6):
         top.file(f"more/noise{i}", noise(100 + i, 1 << 20))
     return [base, top], ["/bin/sh"]
@@ -121,6 +125,9 @@ class Repository:
     def manifest(self):
         return json.load(request("GET", f"{self.url}/manifests/{self.tag}"))
 
+    def diff_ids(self):
+        return json.loads(self.blob(self.manifest()["config"]["digest"]))["rootfs"]["diff_ids"]
+
     def put_blob(self, data):
         at = request("POST", f"{self.url}/blobs/uploads/", b"").headers["Location"]
         request("PUT", f"{at}&digest={digest(data)}", data)
@@ -150,30 +157,34 @@ def mix(host, ref, *parts):
     for part in parts:
         source, _, n = part.rpartition("/")
         source = Repository(host, source)
-        manifest = source.manifest()
-        config = json.loads(source.blob(manifest["config"]["digest"]))
-        layer = manifest["layers"][int(n)]
+        layer = source.manifest()["layers"][int(n)]
         to.put_blob(source.blob(layer["digest"]))
         layers.append(layer)
-        diff_ids.append(config["rootfs"]["diff_ids"][int(n)])
+        diff_ids.append(source.diff_ids()[int(n)])
     to.put_image(layers, diff_ids, ["/bin/sh"])
 
 
 def append(host, ref, base, path):
     """As a commit does: the blobs are in TO's repository already, or are copied."""
     to, source = Repository(host, ref), Repository(host, base)
-    manifest, blob = source.manifest(), open(path, "rb").read()
-    config = json.loads(source.blob(manifest["config"]["digest"]))
-    for layer in manifest["layers"]:
+    layers, blob = source.manifest()["layers"], open(path, "rb").read()
+    for layer in layers:
         to.put_blob(source.blob(layer["digest"]))
-    to.put_image(manifest["layers"] + [{"mediaType": LAYER, **to.put_blob(blob)}],
-                 config["rootfs"]["diff_ids"] + [digest(gzip.decompress(blob))], ["/bin/sh"])
+    to.put_image(layers + [{"mediaType": LAYER, **to.put_blob(blob)}],
+                 source.diff_ids() + [digest(gzip.decompress(blob))], ["/bin/sh"])
 
 
 # --- counting --------------------------------------------------------------------
 def layers(host, ref):
     for layer in Repository(host, ref).manifest()["layers"]:
         print(layer["digest"], layer["size"])
+
+
+def chain(host, ref):
+    first, *rest = Repository(host, ref).diff_ids()
+    for diff_id in rest:
+        first = digest(f"{first} {diff_id}".encode())
+    print(first)
 
 
 def fetched(host, ref, log):
@@ -195,5 +206,5 @@ def fetched(host, ref, log):
 
 
 if __name__ == "__main__":
-    {"push": push, "mix": mix, "append": append, "layers": layers, "fetched": fetched}[sys.argv[2]](
+    {"push": push, "mix": mix, "append": append, "layers": layers, "chain": chain, "fetched": fetched}[sys.argv[2]](
         sys.argv[1], *sys.argv[3:])

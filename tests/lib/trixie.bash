@@ -2,7 +2,8 @@
 #
 # With RELEASE=trixie containerd, ctr, runc and podman are those of Debian 13, while
 # layerfs and the registries stay outside, as on a node whose runtime is newer.
-# The test's folder has the same path and the same mounts on both sides.
+# The test's folder has the same path on both sides; what is mounted in it outside
+# is seen inside, not the reverse.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 TRIXIE=$LAYERFS_TEST_DATA/trixie
@@ -22,10 +23,9 @@ make_trixie() {
 open_trixie() {
 	requires root unshare nsenter
 	[ -d "$TRIXIE" ] || skip "requires $TRIXIE (make check-trixie)"
-	mount --bind "$T" "$T"
-	mount --make-shared "$T"
-	start trixie unshare -m --propagation unchanged sh -ec '
-		mount --make-private /
+	# Slaves: what is mounted outside appears inside, and nothing that is
+	# unmounted here, the old root above all, goes outside.
+	start trixie unshare -m --propagation slave sh -ec '
 		mount --bind "$0" "$0"
 		cd "$0"
 		for d in dev proc sys; do mount --rbind "/$d" "$d"; done
@@ -51,4 +51,6 @@ trixie_is_open() {
 		[ -d "/proc/$(pid_of trixie)/root$T/log" ]
 }
 
+# Before anything is mounted in the test's folder.
+share_folder() { mount --bind "$T" "$T" && mount --make-shared "$T"; }
 close_trixie() { ! mountpoint -q "$T" || umount -l "$T"; }
