@@ -9,7 +9,9 @@
  *  job      0..8          mounts, pulls, resolves    network, disk, other jobs
  *  collect  1             removes unwanted images    disk, layers being made
  *  rpc      32            runtimes' calls            disk, openers
- *  opener   8             images that runtimes pull  network, disk, makers
+ *  opener   8 a runtime   images that runtimes pull  network, disk, makers
+ *  store    1             podman's counts            supervisor, disk
+ *  store-pull  8          podman's lookups           openers, network
  *  reaper   1             what snapshots left        supervisor, disk
  *
  * Signals are blocked in all but main.

@@ -4,8 +4,8 @@
  *	create, rmdir   what the owner says
  *	getattr     attributes, for no time
  *	readlink    target; EINVAL
- *	open        EROFS to write, EOPNOTSUPP for a closed file
- *	read        bytes
+ *	open        EROFS to write
+ *	read        bytes: the text's, or what the owner says
  *	readdir     nothing
  *	any         ESTALE for a node that the kernel knows of an earlier life:
  *	            it looks the path up again
@@ -36,6 +36,14 @@ struct path_ask {
 	struct session *session; /* a reference */
 	fuse_req_t req;
 	enum path_question question;
+	char path[];
+};
+
+struct path_read {
+	struct session *session; /* a reference */
+	fuse_req_t req;
+	uint64_t off;
+	size_t len;
 	char path[];
 };
 
@@ -115,7 +123,7 @@ path_answer_text(struct path_ask *a, const char *text)
 }
 
 void
-path_answer_closed_file(struct path_ask *a, uint64_t size)
+path_answer_file(struct path_ask *a, uint64_t size)
 {
 	answer_entry(
 	    a, &(struct path_content){ .mode = S_IFREG | 0444, .size = size });
@@ -177,6 +185,7 @@ on_init(void *userdata, struct fuse_conn_info *c)
 {
 	(void)userdata;
 	c->max_read = SESSION_MAX_READ;
+	c->max_readahead = SESSION_MAX_READ;
 	/* A parked lookup must not hold up the others in its folder. */
 	c->want = c->capable & FUSE_CAP_PARALLEL_DIROPS;
 }
@@ -214,29 +223,97 @@ on_readlink(fuse_req_t req, fuse_ino_t id)
 static void
 on_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 {
-	AUTO_FREE char *text = path_nodes_text(&fs_of(req)->nodes, id);
-
-	if ((fi->flags & O_ACCMODE) != O_RDONLY)
-		fuse_reply_err(req, EROFS);
-	else if (text == NULL)
-		fuse_reply_err(req, EOPNOTSUPP);
-	else
+	(void)id;
+	if ((fi->flags & O_ACCMODE) == O_RDONLY)
 		fuse_reply_open(req, fi);
+	else
+		fuse_reply_err(req, EROFS);
+}
+
+static void
+ask_owner(fuse_req_t req, const char *path, uint64_t off, size_t len)
+{
+	struct path_fs *fs = fs_of(req);
+	struct path_read *r = calloc(1, sizeof *r + strlen(path) + 1);
+
+	if (r == NULL) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	r->session = session_ref(SESSION_OF(req));
+	r->req = req;
+	r->off = off;
+	r->len = len;
+	strcpy(r->path, path);
+	fs->options.read(fs->options.ctx, r);
 }
 
 static void
 on_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t off,
     struct fuse_file_info *fi)
 {
-	AUTO_FREE char *text = path_nodes_text(&fs_of(req)->nodes, id);
-	uint64_t len = text != NULL ? strlen(text) : 0;
-	uint64_t from = min_u64(off, len);
+	struct path_nodes *nodes = &fs_of(req)->nodes;
+	AUTO_FREE char *path = path_nodes_path(nodes, id);
+	AUTO_FREE char *text = path_nodes_text(nodes, id);
+	struct stat st;
 
 	(void)fi;
-	if (text == NULL)
+	if (path == NULL || !path_nodes_stat(nodes, id, &st)) {
 		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	off = min_u64(off, st.st_size);
+	size = min_u64(size, st.st_size - off);
+	if (text != NULL && off + size <= strlen(text))
+		fuse_reply_buf(req, text + off, size);
+	else if (size == 0)
+		fuse_reply_buf(req, NULL, 0);
 	else
-		fuse_reply_buf(req, text + from, min_u64(size, len - from));
+		ask_owner(req, path, off, size);
+}
+
+/* ---- bytes that the owner was asked for ---- */
+
+const char *
+path_read_path(const struct path_read *r)
+{
+	return r->path;
+}
+
+uint64_t
+path_read_offset(const struct path_read *r)
+{
+	return r->off;
+}
+
+size_t
+path_read_length(const struct path_read *r)
+{
+	return r->len;
+}
+
+static void
+end_read(struct path_read *r)
+{
+	session_unref(r->session);
+	free(r);
+}
+
+void
+path_read_answer(struct path_read *r, const void *p)
+{
+	fuse_reply_buf(r->req, p, r->len);
+	end_read(r);
+}
+
+void
+path_read_fail(struct path_read *r, int code)
+{
+	if (atomic_load(&r->session->mount.server->is_stopping))
+		fuse_reply_none(r->req);
+	else
+		fuse_reply_err(r->req, code);
+	end_read(r);
 }
 
 static void
@@ -270,6 +347,7 @@ start(struct path_fs *p, struct mount_server *s, struct held *h, struct err *e)
 {
 	const struct session_face face = { .ops = &path_ops, .owner = p };
 	const struct agent_fuse_options o = { .source = p->options.source,
+		.read_ahead_kb = s->options.read_ahead_kb,
 		.is_writable = true };
 
 	return h != NULL ? session_resume(s, p->options.id, &face, h, e)

@@ -5,11 +5,13 @@
  *	made -> asked ... -> mount_server_free() -> freed
  *
  * A question may be answered at once or later, by any thread: it is parked and
- * holds no thread up.  It is answered exactly once; after that it is gone.
+ * holds no thread up.  It is answered exactly once; after that it is gone.  The
+ * same goes for the bytes of a file.
  */
 #ifndef MOUNT_PATH_FS_H
 #define MOUNT_PATH_FS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct err;
@@ -17,6 +19,7 @@ struct held;
 struct mount_server;
 struct path_ask;
 struct path_fs;
+struct path_read;
 
 enum path_question {
 	PATH_LOOKUP,        /* any answer */
@@ -29,6 +32,7 @@ struct path_fs_options {
 	const char *source; /* what /proc/mounts shows */
 	/* On a "fuse" thread: may not block. */
 	void (*ask)(void *ctx, struct path_ask *a);
+	void (*read)(void *ctx, struct path_read *r);
 	void *ctx;
 };
 
@@ -48,8 +52,16 @@ void path_answer_folder(struct path_ask *a);
 void path_answer_link(struct path_ask *a, const char *target);
 /* A file with these bytes. */
 void path_answer_text(struct path_ask *a, const char *text);
-/* A file that has a size and cannot be opened (EOPNOTSUPP). */
-void path_answer_closed_file(struct path_ask *a, uint64_t size);
+/* A file of that size, whose bytes are asked for. */
+void path_answer_file(struct path_ask *a, uint64_t size);
 void path_answer_error(struct path_ask *a, int code);
+
+/* Bytes that are wanted: within the file's size. */
+const char *path_read_path(const struct path_read *r);
+uint64_t path_read_offset(const struct path_read *r);
+size_t path_read_length(const struct path_read *r);
+/* All of them. */
+void path_read_answer(struct path_read *r, const void *p);
+void path_read_fail(struct path_read *r, int code);
 
 #endif

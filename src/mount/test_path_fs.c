@@ -71,8 +71,8 @@ answer(struct world *w, struct path_ask *a)
 		path_answer_link(a, "../elsewhere");
 	else if (strcmp(path, "folder/text") == 0)
 		path_answer_text(a, "hello");
-	else if (strcmp(path, "folder/closed") == 0)
-		path_answer_closed_file(a, 1234567);
+	else if (strcmp(path, "folder/file") == 0)
+		path_answer_file(a, 1234567);
 	else
 		path_answer_error(a, ENOENT);
 	(void)w;
@@ -90,6 +90,24 @@ on_ask(void *ctx, struct path_ask *a)
 	LOCK_SCOPE(&w->lock);
 	w->parked = a;
 	cond_broadcast(&w->asked);
+}
+
+/* Every byte is the last digit of where it is; there is no million. */
+static void
+on_read(void *ctx, struct path_read *r)
+{
+	uint64_t off = path_read_offset(r);
+	char bytes[4096];
+
+	(void)ctx;
+	assert_string_equal(path_read_path(r), "folder/file");
+	if (off >= 1000000) {
+		path_read_fail(r, EIO);
+		return;
+	}
+	for (size_t i = 0; i < path_read_length(r); i++)
+		bytes[i] = '0' + (off + i) % 10;
+	path_read_answer(r, bytes);
 }
 
 static struct path_ask *
@@ -173,9 +191,11 @@ resume(void)
 	};
 	const struct mount_server_options options = { .threads = 2 };
 	struct world *w = calloc(1, sizeof *w);
-	const struct path_fs_options o = {
-		.id = "0", .source = "test", .ask = on_ask, .ctx = w
-	};
+	const struct path_fs_options o = { .id = "0",
+		.source = "test",
+		.ask = on_ask,
+		.read = on_read,
+		.ctx = w };
 	struct held h = { .payload_len = sizeof init };
 	struct err e = ERR_INIT;
 	int pair[2];
@@ -239,7 +259,7 @@ a_path_is_what_its_owner_says(void **state)
 	assert_memory_equal(w->body, "../elsewhere", 12);
 	assert_int_equal(lookup(w, folder, "text", &e), 0);
 	assert_int_equal(e.attr.size, 5);
-	assert_int_equal(lookup(w, folder, "closed", &e), 0);
+	assert_int_equal(lookup(w, folder, "file", &e), 0);
 	assert_int_equal(e.attr.size, 1234567);
 	assert_int_equal(lookup(w, e.nodeid, "in", &e), ENOENT);
 	end(w);
@@ -273,8 +293,29 @@ a_text_is_read_and_nothing_is_written(void **state)
 	assert_memory_equal(w->body, "lo", 2);
 	assert_int_equal(request(w, FUSE_READ, text, &past, sizeof past), 0);
 	assert_int_equal(w->out.len, sizeof w->out);
+	end(w);
+}
+
+static void
+the_bytes_of_a_file_are_asked_for_within_its_size(void **state)
+{
+	const struct fuse_read_in part = { .offset = 123, .size = 10 };
+	const struct fuse_read_in absent = { .offset = 1000000, .size = 10 };
+	const struct fuse_read_in past = { .offset = 1234567, .size = 10 };
+	struct world *w;
+
+	(void)state;
+	if (!can_serve())
+		return;
+	w = resume();
+	uint64_t file = node_of(w, node_of(w, FUSE_ROOT_ID, "folder"), "file");
+	assert_int_equal(open_as(w, file, O_RDONLY), 0);
+	assert_int_equal(request(w, FUSE_READ, file, &part, sizeof part), 0);
+	assert_memory_equal(w->body, "3456789012", 10);
 	assert_int_equal(
-	    open_as(w, node_of(w, folder, "closed"), O_RDONLY), EOPNOTSUPP);
+	    request(w, FUSE_READ, file, &absent, sizeof absent), EIO);
+	assert_int_equal(request(w, FUSE_READ, file, &past, sizeof past), 0);
+	assert_int_equal(w->out.len, sizeof w->out);
 	end(w);
 }
 
@@ -372,6 +413,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_path_is_what_its_owner_says),
 		cmocka_unit_test(a_text_is_read_and_nothing_is_written),
+		cmocka_unit_test(
+		    the_bytes_of_a_file_are_asked_for_within_its_size),
 		cmocka_unit_test(changes_are_asked_for),
 		cmocka_unit_test(a_question_that_waits_holds_up_nobody),
 		cmocka_unit_test(a_node_means_the_same_in_every_life),

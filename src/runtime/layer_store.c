@@ -11,7 +11,11 @@
 #include "runtime/store_layers.h"
 #include "runtime/store_path.h"
 #include "mount/path_fs.h"
+#include "layer/catalog.h"
+#include "registry/reference.h"
+#include "registry/source.h"
 #include "supervisor/agent.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -63,7 +67,7 @@ answer_layer(struct path_ask *a, enum store_place place,
 	} else if (place == STORE_INFO) {
 		path_answer_text(a, found->info);
 	} else {
-		path_answer_closed_file(a, found->blob_size);
+		path_answer_file(a, found->blob_size);
 	}
 	free(found->info);
 }
@@ -203,6 +207,87 @@ on_ask(void *ctx, struct path_ask *a)
 	}
 }
 
+/* ---- blobs ---- */
+
+struct blob_read {
+	struct task task;
+	struct layer_store *store;
+	struct path_read *read;
+	struct store_path path;
+};
+
+/* The registry that the reference names; the client knows of its mirrors. */
+static struct source *
+open_source(struct layer_store *s, const char *name, struct err *e)
+{
+	struct registry *client = catalog_parts(s->parts.catalog)->registry;
+	AUTO_REFERENCE struct reference r = { 0 };
+
+	if (reference_parse(&r, name, e) < 0)
+		return NULL;
+	if (s->parts.authorise != NULL)
+		s->parts.authorise(s->parts.ctx, &r);
+	return source_new_registry(client, r.host, r.repository, e);
+}
+
+static int
+read_part(struct blob_read *b, struct buf *out, struct err *e)
+{
+	struct layer_store *s = b->store;
+	struct store_answer found;
+	struct source *source;
+	int rc;
+
+	if (store_layers_take(s->layers, &b->path, false, &found, e) < 0)
+		return -1;
+	free(found.info);
+	source = open_source(s, b->path.reference, e);
+	if (source == NULL)
+		return -1;
+	rc = source_read_all(source, &found.blob, found.blob_size,
+	    path_read_offset(b->read), path_read_length(b->read), out, e);
+	source_unref(source);
+	return rc;
+}
+
+static void
+run_blob_read(struct task *t)
+{
+	struct blob_read *b = container_of(t, struct blob_read, task);
+	AUTO_BUF struct buf bytes = BUF_INIT(path_read_length(b->read));
+	struct err e;
+
+	if (read_part(b, &bytes, &e) == 0) {
+		path_read_answer(b->read, bytes.data);
+	} else {
+		log_error("%s of %s cannot be read: %s",
+		    DIGEST_TEXT(&b->path.digest), b->path.reference, e.msg);
+		path_read_fail(b->read, EIO);
+	}
+	store_path_release(&b->path);
+	free(b);
+}
+
+/* On a "fuse" thread. */
+static void
+on_read(void *ctx, struct path_read *r)
+{
+	struct layer_store *s = ctx;
+	struct blob_read *b = calloc(1, sizeof *b);
+	struct err e;
+
+	if (b == NULL ||
+	    store_path_parse(&b->path, path_read_path(r), &e) < 0) {
+		free(b);
+		path_read_fail(r, EIO);
+		return;
+	}
+	b->task.run = run_blob_read;
+	b->store = s;
+	b->read = r;
+	pool_submit(s->pullers, &b->task, 1);
+}
+
 /* ---- what is not used any more ---- */
 
 struct expiry {
@@ -297,6 +382,7 @@ layer_store_new(
 		.id = AGENT_STORE_ID,
 		.source = "layerfs:store",
 		.ask = on_ask,
+		.read = on_read,
 		.ctx = s,
 	};
 

@@ -6,7 +6,7 @@
  *
  *	diff   a link to RUN/m/ID, a showing of that one layer
  *	info   what podman keeps of it (runtime/store_info.h)
- *	blob   its size only: it cannot be read
+ *	blob   as the registry has it, read from there: for podman push and save
  *	use    making it, which fails with ENOENT, counts one use
  *	DIGEST removing it, which fails with ENOENT, counts one less
  *

@@ -37,6 +37,7 @@ struct store_layer {
 	int layer;
 	struct showing *showing;
 	char *info;
+	struct digest blob;
 	uint64_t blob_size;
 };
 
@@ -92,6 +93,7 @@ answer(struct store_layer *n, struct store_answer *out)
 {
 	n->seen_ns = clock_now_ns();
 	snprintf(out->id, sizeof out->id, "%s", showing_id(n->showing));
+	out->blob = n->blob;
 	out->blob_size = n->blob_size;
 	out->info = strdup(n->info);
 	return out->info != NULL;
@@ -183,6 +185,7 @@ describe(struct store_layer *n, const struct image *i, struct err *e)
 	n->info = store_info_write(i, n->layer, is_toc, e);
 	if (n->info == NULL)
 		return -1;
+	n->blob = i->manifest.layers[n->layer].digest;
 	n->blob_size = i->manifest.layers[n->layer].size;
 	n->manifest = i->manifest.digest;
 	n->has_image = true;

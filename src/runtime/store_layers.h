@@ -19,10 +19,10 @@
 #include <stdint.h>
 
 #include "supervisor/agent.h"
+#include "base/digest.h"
 
 struct catalog;
 struct db;
-struct digest;
 struct err;
 struct image;
 struct showings;
@@ -51,6 +51,7 @@ void store_layers_free(struct store_layers *s);
 struct store_answer {
 	char id[AGENT_ID_MAX + 1]; /* its tree is RUN/m/ID */
 	char *info;                /* JSON, the caller's */
+	struct digest blob;
 	uint64_t blob_size;
 };
 

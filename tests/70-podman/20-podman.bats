@@ -98,3 +98,15 @@ worker_pid() { pgrep -P "$(pid_of layerfsd)" -f -- --worker-fd; }
 	podman rmi "$SAME"
 	[ "$(uses)" = 0 ]
 }
+
+@test "an image that is lazy here can be pushed and saved" {
+	lazy_image
+	podman pull "$IMAGE"
+	podman push --tls-verify=false "$IMAGE" "docker://$REGISTRY/copy:1"
+	podman save --format oci-archive -o "$T/saved.tar" "$IMAGE"
+	podman rmi "$IMAGE"
+	podman load -i "$T/saved.tar"
+	podman rmi -a
+	podman pull "$REGISTRY/copy:1"
+	box_is_right "$REGISTRY/copy:1"
+}
