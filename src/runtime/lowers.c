@@ -44,22 +44,32 @@ struct lowers {
 
 /* ---- which folders a chain has ---- */
 
-/* The links are the image's layers from its last to its first.  Another image's
- * layer will do where it stands for the same chain. */
-static bool
-is_image(const struct chain *c, const struct image *i)
+/* The first link below which, itself included, all are remote. */
+static size_t
+find_remote(const struct chain *c)
 {
+	size_t at = c->n;
+
+	while (at > 0 && c->links[at - 1].is_remote)
+		at--;
+	return at;
+}
+
+/* The links from `at` on are the image's layers from its last to its first.
+ * Another image's layer will do where it stands for the same chain. */
+static bool
+is_image(const struct chain *c, size_t at, const struct image *i)
+{
+	size_t n = c->n - at;
 	struct err no = ERR_INIT;
 
-	if (c->n != i->manifest.n_layers)
+	if (n != i->manifest.n_layers)
 		return false;
-	for (size_t k = 0; k < c->n; k++) {
-		const struct chain_link *l = &c->links[k];
-		int layer = c->n - 1 - k;
+	for (size_t k = 0; k < n; k++) {
+		const struct chain_link *l = &c->links[at + k];
+		int layer = n - 1 - k;
 		struct digest chain;
 
-		if (!l->is_remote)
-			return false;
 		if (digest_equal(&l->image, &i->manifest.digest) &&
 		    l->layer == layer)
 			continue;
@@ -70,22 +80,24 @@ is_image(const struct chain *c, const struct image *i)
 	return true;
 }
 
-/* Whether one merged index shows it all; it can be had now only where all the
- * layers are here. */
+/* Whether one merged index shows all that is remote; it can be had now only
+ * where all the layers are here. */
 static bool
 is_merged(struct lowers *l, const struct chain *c, bool only_whole)
 {
-	const struct chain_link *top = c->links;
+	size_t at = find_remote(c);
+	const struct chain_link *top = &c->links[at];
 	struct err no = ERR_INIT;
 	struct image *i;
 	bool is;
 
-	if (c->n == 0 || !top->is_remote)
+	if (at == c->n)
 		return false;
 	i = catalog_open_known(l->catalog, &top->image, top->label, true, &no);
 	if (i == NULL)
 		return false;
-	is = is_image(c, i) && (!only_whole || image_check_whole(i, &no) == 0);
+	is = is_image(c, at, i) &&
+	     (!only_whole || image_check_whole(i, &no) == 0);
 	image_unref(i);
 	return is;
 }
@@ -140,7 +152,7 @@ new_stack(const struct chain *c, bool merged, struct err *e)
 	struct stack *s = calloc(1, sizeof *s);
 
 	if (s != NULL) {
-		s->n = merged ? 1 : c->n;
+		s->n = merged ? find_remote(c) + 1 : c->n;
 		s->is_merged = merged;
 		s->showings = calloc(s->n + 1, sizeof *s->showings);
 	}

@@ -1,8 +1,11 @@
 /* The lower folders of snapshots in use, and the showings behind those that are
  * layers of images.
  *
- * A chain that is an image, whole and remote, has one lower folder: the merged
- * index.  Any other has one a link: RUN/s/NUMBER/fs, or a showing of its layer.
+ * A chain has one lower folder a link: RUN/s/NUMBER/fs, or a showing of its
+ * layer.  Links at its end that are an image, whole and remote, share one: the
+ * merged index.  So whatever is a snapshot's own lies on the very folders that
+ * show its parent, and clients that compare both mounts (BuildKit) need not
+ * compare files.
  *
  * Where labels ask for other owners, the supervisor shows each of them once
  *more, as RUN/m/i/NUMBER/PLACE.  A client that was not told that we can has

@@ -9,7 +9,7 @@
  * RUN/s/NUMBER/fs; a remote one is a layer of an image that the catalog holds,
  * seen as RUN/m/ID by a showing (mount/showing.h) while an active snapshot or a
  * view builds on it.  A whole remote image is one lower folder, its merged
- * index; other chains have one a layer.
+ * index, whatever lies on it; others have one a layer.
  *
  * A Prepare whose labels name a layer (runtime/labels.h) answers EEXIST once a
  * committed snapshot that stands for the chain on the same parent exists: that

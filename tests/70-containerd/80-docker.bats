@@ -6,6 +6,9 @@ load ../lib/common
 load ../lib/containerd
 load ../lib/images
 
+# The name for which BuildKit tells a snapshotter what it pulls.
+PLUGIN=stargz
+
 setup_file() { own_images box; }
 
 setup() {
@@ -24,7 +27,7 @@ start_docker() {
 	mkdir -p "$T/docker" "$T/context"
 	cat >"$T/docker.json" <<-JSON
 		{"features": {"containerd-snapshotter": true},
-		 "storage-driver": "$SNAPSHOTTER", "containerd": "$CONTAINERD",
+		 "storage-driver": "$(plugin)", "containerd": "$CONTAINERD",
 		 "insecure-registries": ["127.0.0.0/8"],
 		 "bridge": "none", "iptables": false, "ip6tables": false,
 		 "hosts": ["unix://$T/docker.sock"], "pidfile": "$T/docker/pid",
@@ -36,6 +39,9 @@ start_docker() {
 
 docker() { timeout -k 5 120 "${INSIDE[@]}" docker -H "unix://$T/docker.sock" "$@"; }
 
+# write_dockerfile BASE LINE...
+write_dockerfile() { printf '%s\n' "FROM $1" "${@:2}" >"$T/context/Dockerfile"; }
+
 run_in() { docker run --rm --network none "$@"; }
 
 @test "docker pull and run are lazy" {
@@ -46,11 +52,9 @@ run_in() { docker run --rm --network none "$@"; }
 }
 
 @test "docker build on a lazy base: what RUN sees and makes is right" {
-	cat >"$T/context/Dockerfile" <<-TEXT
-		FROM $METERED/box-zc:1
-		RUN cat /data/changed && rm /data/noise1 && echo built >/data/changed
-		RUN cat /data/changed && echo more >/data/opaque/more
-	TEXT
+	write_dockerfile "$METERED/box-zc:1" \
+		'RUN cat /data/changed && rm /data/noise1 && echo built >/data/changed' \
+		'RUN cat /data/changed && echo more >/data/opaque/more'
 	docker build --network none --progress plain -t built:1 "$T/context"
 	[ "$(run_in built:1 cat /data/changed)" = built ]
 	[ "$(run_in built:1 ls /data/opaque | tr '\n' ' ')" = "more new " ]
@@ -59,16 +63,57 @@ run_in() { docker run --rm --network none "$@"; }
 	run_in built:1 sha256sum /data/noise2
 }
 
-@test "docker build does not download a base that is here lazily" {
-	docker pull "$METERED/box-zc:1"
-	printf 'FROM %s\nRUN cat /data/changed\n' "$METERED/box-zc:1" >"$T/context/Dockerfile"
+# BuildKit pulls the base itself.
+@test "docker build fetches a part of a base that only a stage is built on" {
+	write_dockerfile "$METERED/box-zc:1 AS build" \
+		'RUN cat /data/changed >/out && rm /data/noise1' \
+		'FROM scratch' 'COPY --from=build /out /bin/busybox /'
 	docker build --network none -t built:1 "$T/context"
+	[ "$(run_in built:1 /busybox cat /out)" = new ]
 	is_lazy box-zc:1
+	sed -i 's/noise1/noise2/' "$T/context/Dockerfile"
+	meter_reset
+	docker build --network none -t built:2 "$T/context"
+	[ "$(run_in built:2 /busybox cat /out)" = new ]
+	[ "$SNAPSHOTTER" != layerfs ] ||
+		fetched box-zc:1 | awk '$3 > 0 { exit 1 }'
+}
+
+# With no image of docker's own made; buildx complains that it cannot push that, too.
+@test "docker build pushes without downloading the base" {
+	write_dockerfile "$METERED/box-zc:1" 'RUN echo built >/data/changed'
+	run docker build --network none --output \
+		"type=image,name=$METERED/box-zc:built,push=true,store=false" "$T/context"
+	[[ $output == *"tag does not exist: $METERED/box-zc:built"* ]]
+	is_lazy box-zc:1
+	[ "$(run_in "$METERED/box-zc:built" cat /data/changed)" = built ]
+	is_lazy box-zc:1
+}
+
+# BuildKit downloads all of an image that it gives to docker; layerfs, nothing more.
+@test "docker build makes an image of docker's own that can be pushed" {
+	write_dockerfile "$METERED/box-zc:1" 'RUN echo built >/data/changed'
+	docker build --network none -t "$METERED/box-zc:built" "$T/context"
+	fetched box-zc:1 | awk '{ print } $3 > $2 * 1.5 { bad = 1 } END { exit bad }'
+	[ "$(run_in "$METERED/box-zc:built" cat /data/changed)" = built ]
+	docker push "$METERED/box-zc:built"
+	docker rmi "$METERED/box-zc:built"
+	[ "$(run_in "$METERED/box-zc:built" cat /data/changed)" = built ]
+}
+
+@test "BuildKit's passing labels do not stay" {
+	requires_layerfs
+	requires sqlite3
+	write_dockerfile "$METERED/box-zc:1" 'RUN true'
+	docker build --network none --output type=cacheonly "$T/context"
+	sqlite3 "$ROOT/state.db" 'SELECT labels FROM snapshot' >"$T/log/labels"
+	grep stargz.reference "$T/log/labels"
+	! grep -E 'stargz\.(session|reference\.)' "$T/log/labels" || false
 }
 
 @test "what was pulled and built goes away" {
 	docker pull "$METERED/box-zc:1"
-	printf 'FROM %s\nRUN rm /data/noise1\n' "$METERED/box-zc:1" >"$T/context/Dockerfile"
+	write_dockerfile "$METERED/box-zc:1" 'RUN rm /data/noise1'
 	docker build --network none -t built:1 "$T/context"
 	docker rmi built:1 "$METERED/box-zc:1"
 	docker builder prune -af

@@ -9,11 +9,17 @@
 . "$top_srcdir/tests/lib/trixie.bash"
 
 SNAPSHOTTER=${SNAPSHOTTER:-layerfs}
+PLUGIN=layerfs # layerfs' name at containerd
 INSIDE=() # what a runtime's command is put behind
 
 # Before anything mounts in the test's folder: it becomes a mount itself.
 open_release() {
 	[ "${RELEASE-}" != trixie ] || [ ${#INSIDE[@]} -gt 0 ] || open_trixie
+}
+
+# The snapshotter's name at containerd.
+plugin() {
+	[ "$SNAPSHOTTER" = layerfs ] && echo "$PLUGIN" || echo "$SNAPSHOTTER"
 }
 
 requires_layerfs() {
@@ -44,7 +50,7 @@ start_containerd() {
 		disabled_plugins = [$(printf '"%s", ' $off)]
 		[grpc]
 		  address = "$CONTAINERD"
-		[proxy_plugins.layerfs]
+		[proxy_plugins.$PLUGIN]
 		  type = "snapshot"
 		  address = "$T/run/snapshotter.sock"
 		  capabilities = [${CAPABILITIES-\"remap-ids\"}]
@@ -121,7 +127,7 @@ lazy_pull() {
 		--snapshotter "$SNAPSHOTTER" "$1" >>"$T/log/pull" 2>&1
 }
 
-snapshots() { ctd "$@" snapshot --snapshotter "$SNAPSHOTTER" ls | tail -n +2; }
+snapshots() { ctd "$@" snapshot --snapshotter "$(plugin)" ls | tail -n +2; }
 snapshot_count() { snapshots "$@" | wc -l; }
 
 # What the snapshotter itself has, whatever containerd thinks.
