@@ -34,6 +34,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -342,6 +343,7 @@ keep(struct tool *t, const char *path, int listener, struct err *e)
 		t->generation++;
 		pid = fork();
 		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			close(pair[0]);
 			t->keeper = pair[1];
 			return serve(t, dup(listener), kept, n, e);
