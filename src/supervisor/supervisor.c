@@ -30,6 +30,7 @@
 enum {
 	PATIENCE_MS = 5000, /* between SIGTERM and SIGKILL */
 	JOBS_MAX = 64,
+	NO_LIFE = 0, /* of the worker: the supervisor's own job */
 };
 
 struct supervisor {
@@ -306,7 +307,29 @@ note_result(
 		hold_drop(&s->holds, f->h.name);
 }
 
-/* The worker that asked may have died; what was mounted for it is held. */
+/* Nobody would ever be told of an overlay whose worker is dead. */
+static bool
+is_left_over(const struct supervisor *s, const struct job *j)
+{
+	return j->request.kind == MESSAGE_OVERLAY &&
+	       (j->life != s->worker.life || s->worker.sock < 0);
+}
+
+static void
+undo(struct supervisor *s, const struct job *j)
+{
+	struct message m = { .version = MESSAGE_VERSION,
+		.kind = MESSAGE_UNMOUNT };
+	struct err e;
+
+	memcpy(m.name, j->request.name, sizeof m.name);
+	if (start_job(s, &m, NULL, 0, &e) != 0)
+		log_error("left behind: %s", e.msg);
+	else
+		list_entry(s->jobs.prev, struct job, link)->life = NO_LIFE;
+}
+
+/* The worker that asked may have died; a session is held for the next. */
 static void
 on_job_end(struct supervisor *s, struct job *j)
 {
@@ -316,7 +339,10 @@ on_job_end(struct supervisor *s, struct job *j)
 	unsigned n;
 
 	job_result(j, &m, fds, &n);
-	note_result(s, j, &m, fds[0]);
+	if (m.code == 0 && is_left_over(s, j))
+		undo(s, j);
+	else
+		note_result(s, j, &m, fds[0]);
 	if (j->life == s->worker.life && s->worker.sock >= 0)
 		message_send(s->worker.sock, &m, fds, n, MSG_DONTWAIT, &e);
 	cleanup_close(&fds[0]);
@@ -368,6 +394,20 @@ on_signal(struct supervisor *s)
 		worker_kill(&s->worker, SIGHUP);
 }
 
+/* A session that is being made, which takes no worker, is one that the next
+ * worker has to find. */
+static bool
+may_start_worker(const struct supervisor *s)
+{
+	if (s->is_ending || s->worker.pid != 0)
+		return false;
+	list_for_each(l, &s->jobs)
+		if (list_entry(l, struct job, link)->request.kind ==
+		    MESSAGE_FUSE)
+			return false;
+	return true;
+}
+
 /* Milliseconds to the next thing that time brings, -1: nothing. */
 static int
 timeout_ms(const struct supervisor *s)
@@ -376,7 +416,7 @@ timeout_ms(const struct supervisor *s)
 
 	if (s->kill_at_ns > 0)
 		at = s->kill_at_ns;
-	else if (s->worker.pid == 0)
+	else if (may_start_worker(s))
 		at = s->worker.start_at_ns;
 	else
 		return -1;
@@ -390,7 +430,7 @@ on_time(struct supervisor *s)
 
 	if (s->kill_at_ns > 0 && now >= s->kill_at_ns)
 		worker_kill(&s->worker, SIGKILL);
-	if (!s->is_ending && s->worker.pid == 0 && now >= s->worker.start_at_ns)
+	if (may_start_worker(s) && now >= s->worker.start_at_ns)
 		worker_start(&s->worker, s->options, &s->account);
 }
 
@@ -412,7 +452,7 @@ loop(struct supervisor *s)
 		if (poll(p, n, timeout_ms(s)) < 0)
 			continue;
 		list_for_each_safe(l, &s->jobs)
-			if (p[k++].revents != 0)
+			if (k < n && p[k++].revents != 0)
 				on_job_end(s, list_entry(l, struct job, link));
 		if (p[1].revents != 0)
 			on_request(s);

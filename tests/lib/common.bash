@@ -270,6 +270,7 @@ start_daemon() {
 	local daemon
 	daemon=$(program layerfsd) || return
 	ROOT=$T/root RUN=$T/run
+	rm -f "$RUN/control.sock" # an earlier daemon's
 	start layerfsd "$daemon" --root "$ROOT" --run "$RUN" "$@"
 	wait_socket "$RUN/control.sock"
 }
