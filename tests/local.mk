@@ -22,16 +22,18 @@ check-images: all
 	IMAGES="$(IMAGES_ALL)" $(MAKE) check-tests TESTS_ONLY=50-image
 .PHONY: check-images
 
-# The tests of containerd with Debian 13's containerd and docker; the first time
-# three minutes for a root with those.
+# The tests of containerd and podman with Debian 13's, and with its docker; the first
+# time three minutes for a root with those.
 check-trixie: all
 	bash -c '. $(srcdir)/tests/lib/common.bash && . $(srcdir)/tests/lib/trixie.bash && make_trixie'
-	RELEASE=trixie $(MAKE) check-tests TESTS_ONLY=70-containerd
+	RELEASE=trixie $(MAKE) check-tests \
+		TESTS_ONLY='$(abs_top_srcdir)/%D%/70-podman/20-podman.bats 70-containerd'
 .PHONY: check-trixie
 
 # Restarts without end.
 check-stress: all
-	KILLS=200 RUNNERS=8 $(MAKE) check-tests TESTS_ONLY=70-containerd/70-restart.bats
+	KILLS=200 RUNNERS=8 $(MAKE) check-tests \
+		TESTS_ONLY='$(abs_top_srcdir)/%D%/70-containerd/70-restart.bats'
 .PHONY: check-stress
 
 # Figures, not verdicts: half an hour on a quiet machine.  RUNS, IMAGES, NETS,
