@@ -66,6 +66,7 @@ attachment_note(const struct attachment *a, struct db *db, struct err *e)
 	doc_set_int(o, "since", a->since_s);
 	doc_set_bool(o, "rw", a->is_rw);
 	doc_set_bool(o, "detachable", a->is_detachable);
+	doc_set_bool(o, "seen", a->was_seen);
 	text = doc_to_json(o, false);
 	row.options = text;
 	return db_set_mount(db, &row, e);
@@ -99,7 +100,8 @@ read_row(const struct db_mount *row, struct err *e)
 	if (digest_parse(&a->image, image, e) < 0 ||
 	    doc_get_int(o, "since", &a->since_s, e) < 0 ||
 	    doc_find_bool(o, "rw", &a->is_rw, e) < 0 ||
-	    doc_find_bool(o, "detachable", &a->is_detachable, e) < 0) {
+	    doc_find_bool(o, "detachable", &a->is_detachable, e) < 0 ||
+	    doc_find_bool(o, "seen", &a->was_seen, e) < 0) {
 		attachment_free(a);
 		return NULL;
 	}

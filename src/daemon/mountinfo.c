@@ -96,20 +96,28 @@ parse_points(struct mountinfo *m, struct err *e)
 	return 0;
 }
 
+/* False, with a warning, when they cannot be told. */
+static bool
+read_points(struct mountinfo *m)
+{
+	struct err e = ERR_INIT;
+
+	m->text.len = 0;
+	if (fs_read_file(AT_FDCWD, "/proc/self/mountinfo", &m->text, &e) == 0 &&
+	    parse_points(m, &e) == 0)
+		return true;
+	log_warn("%s", e.msg);
+	return false;
+}
+
 static void
 look_now(void *ctx)
 {
 	struct mountinfo *m = ctx;
-	struct err e = ERR_INIT;
 
 	m->timer = NULL;
-	m->text.len = 0;
-	if (fs_read_file(AT_FDCWD, "/proc/self/mountinfo", &m->text, &e) < 0 ||
-	    parse_points(m, &e) < 0) {
-		log_warn("%s", e.msg);
-		return;
-	}
-	m->on_change(m->ctx, m);
+	if (read_points(m))
+		m->on_change(m->ctx, m);
 }
 
 static void
@@ -154,6 +162,17 @@ mountinfo_has(const struct mountinfo *m, const char *path)
 {
 	return bsearch(&path, m->points, m->n_points, sizeof *m->points,
 		   compare_points) != NULL;
+}
+
+bool
+mountinfo_shows(const char *path)
+{
+	struct mountinfo now = { .text = BUF_INIT(TEXT_MAX) };
+	bool is_there = read_points(&now) && mountinfo_has(&now, path);
+
+	free(now.points);
+	buf_release(&now.text);
+	return is_there;
 }
 
 struct mountinfo *

@@ -21,4 +21,7 @@ void mountinfo_look(struct mountinfo *m);
 /* Is something mounted on this absolute path?  Inside on_change only. */
 bool mountinfo_has(const struct mountinfo *m, const char *path);
 
+/* The same, now; any thread. */
+bool mountinfo_shows(const char *path);
+
 #endif

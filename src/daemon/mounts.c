@@ -207,6 +207,7 @@ mounts_add(struct mounts *m, const struct mount_request *q,
 	snprintf(out->id, sizeof out->id, "%s", a->id);
 	out->kind = showing_kind(a->showing);
 	a->is_detachable = out->fd >= 0;
+	a->was_seen = !a->is_detachable;
 	if (!a->is_detachable && note(m, a, e) < 0) {
 		end_attachment(m, a);
 		return -1;
@@ -224,6 +225,10 @@ mounts_confirm(struct mounts *m, const char *id, struct err *e)
 	if (a == NULL)
 		return err_set(e, ENOENT, "there is no mount %s", id);
 	log_info("%s is mounted on %s", a->label, a->target);
+	/* It may have been put where only another mount namespace sees it.
+	 * Noted: a client whose worker dies before it answers takes the mount
+	 * away again, and the next worker must miss it. */
+	a->was_seen = mountinfo_shows(a->target);
 	if (note(m, a, e) < 0)
 		return -1;
 	mountinfo_look(m->mountinfo);

@@ -35,6 +35,8 @@ mount_points_are_known_and_other_folders_are_not(void **state)
 	assert_true(s.root);
 	assert_true(s.proc);
 	assert_false(s.nothing);
+	assert_true(mountinfo_shows("/proc"));
+	assert_false(mountinfo_shows("/proc/self"));
 	mountinfo_free(m);
 	loop_free(s.loop);
 }
