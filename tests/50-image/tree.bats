@@ -10,26 +10,25 @@ load ../lib/trees
 
 : "${IMAGES:=nginx odd python}"
 
-# theirs_of IMAGE: the file that says what containerd unpacks of it; made once.
-theirs_of() {
-	local file=$BATS_FILE_TMPDIR/$1.tree
-	if [ ! -f "$file" ]; then
-		start_containerd
-		containerd_unpacks "$REGISTRY/$1:gzip" "$T/theirs"
-		write_tree "$T/theirs" "$file.new"
-		mv "$file.new" "$file"
-	fi
-	echo "$file"
+# unpack_once IMAGE: $THEIRS is the file that says what containerd unpacks of it.
+unpack_once() {
+	THEIRS=$BATS_FILE_TMPDIR/$1.tree
+	[ ! -f "$THEIRS" ] || return 0
+	start_containerd
+	containerd_unpacks "$REGISTRY/$1:gzip" "$T/theirs"
+	write_tree "$T/theirs" "$THEIRS.new"
+	mv "$THEIRS.new" "$THEIRS"
 }
 
 # same_as_containerd IMAGE REFERENCE: a whole distribution's image.
 same_as_containerd() {
+	unpack_once "$1"
 	start_daemon
 	mkdir "$T/ours"
 	layerfs mount "$2" "$T/ours"
 	write_tree "$T/ours" "$T/ours.tree"
 	[ "$(wc -l <"$T/ours.tree")" -gt 5000 ]
-	same_trees "$(theirs_of "$1")" "$T/ours.tree"
+	same_trees "$THEIRS" "$T/ours.tree"
 }
 
 # in_each_image SUFFIX TAG [NAMES]

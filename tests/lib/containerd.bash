@@ -144,11 +144,16 @@ mount_snapshot() {
 
 # --- containers --------------------------------------------------------------
 
-# run_container REF NAME [COMMAND...] with $RUN_OPTIONS: to its end.
+# run_container REF NAME [COMMAND...] with $RUN_OPTIONS: to its end.  What it wrote
+# comes by way of a file: ctr may end before it has copied all of a short life's
+# output.
 run_container() {
+	local out=$T/log/output.$BASHPID.$RANDOM status=0
 	# shellcheck disable=SC2086 # options
 	ctd run --rm --snapshotter "$SNAPSHOTTER" --runc-root "$T/runc" \
-		${RUN_OPTIONS-} "$@"
+		--log-uri "file://$out" ${RUN_OPTIONS-} "$@" || status=$?
+	cat "$out" || true
+	return $status
 }
 
 # start_container REF NAME [COMMAND...]: leaves it running.
