@@ -46,7 +46,6 @@ use() { fails_with 'No such file' touch "$1/use"; }
 release() { fails_with 'No such file' rmdir "$1"; }
 uses() { sqlite3 "$ROOT/state.db" 'SELECT coalesce(sum(uses), 0) FROM layer_use'; }
 holders() { layerfs --json images | jq '[.images[].holders.podman // 0] | add // 0'; }
-worker_pid() { pgrep -P "$(pid_of layerfsd)" -f -- --worker-fd; }
 
 @test "a layer is found by its blob's digest: its own tree, and what podman keeps" {
 	ref=box-zc:1

@@ -29,7 +29,6 @@ start_store() {
 	start_daemon
 	wait_for 20 is_mounted "$RUN/m/0"
 }
-worker_pid() { pgrep -P "$(pid_of layerfsd)" -f -- --worker-fd; }
 
 @test "an image is pulled lazily and runs; what is removed is gone" {
 	lazy_image

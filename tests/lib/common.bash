@@ -275,6 +275,10 @@ start_daemon() {
 	wait_socket "$RUN/control.sock"
 }
 
+# The worker's, as soon as there is one; not a process that mounts something for it.
+worker_pid() { wait_for 10 find_worker && find_worker; }
+find_worker() { pgrep -P "$(pid_of layerfsd)" -f -- --worker-fd; }
+
 # A command that hangs fails its test, not the whole run.
 layerfs() {
 	timeout -k 5 120 "$(program layerfs)" --run "${RUN:-$T/run}" "$@"

@@ -59,9 +59,6 @@ sanitizer_reports() {
 		"$T"/log/layerfsd* || true
 }
 
-# Not a process that mounts something for it.
-worker_pid() { pgrep -P "$(pid_of layerfsd)" -f -- --worker-fd; }
-
 # A new worker answers.
 kill_worker() {
 	OLD=$(worker_pid)
