@@ -9,10 +9,11 @@ noinst_LIBRARIES += %D%/libsupervisor.a
 	%D%/mapped.c %D%/mapped.h \
 	%D%/message.c %D%/message.h \
 	%D%/mounter.c %D%/mounter.h \
+	%D%/requests.c \
 	%D%/rootdir.c %D%/rootdir.h \
 	%D%/rundir.c %D%/rundir.h \
 	%D%/snapshots.c %D%/snapshots.h \
-	%D%/supervisor.c %D%/supervisor.h \
+	%D%/supervisor.c %D%/supervisor.h %D%/supervisor_private.h \
 	%D%/worker.c %D%/worker.h
 
 if HAVE_CMOCKA

@@ -9,53 +9,26 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "supervisor/drop.h"
 #include "supervisor/hold.h"
 #include "supervisor/job.h"
 #include "supervisor/message.h"
-#include "supervisor/mounter.h"
-#include "supervisor/rootdir.h"
-#include "supervisor/rundir.h"
 #include "supervisor/snapshots.h"
-#include "supervisor/worker.h"
+#include "supervisor/supervisor_private.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 
-enum {
-	PATIENCE_MS = 5000, /* between SIGTERM and SIGKILL */
-	JOBS_MAX = 64,
-	NO_LIFE = 0, /* of the worker: the supervisor's own job */
-};
-
-struct supervisor {
-	const struct supervisor_options *options;
-	struct rootdir root;
-	struct rundir run;
-	struct account account;
-	struct mounter mounter;
-	int signals;
-	struct list holds;
-	struct list jobs;
-	unsigned n_jobs;
-
-	struct worker worker;
-	bool was_ready; /* some life of the worker was */
-
-	bool is_ending;
-	uint64_t kill_at_ns; /* the worker shall be gone by then; 0: not */
-	int ended_with;      /* the first worker's exit status */
-};
+/* Between SIGTERM and SIGKILL. */
+enum { PATIENCE_MS = 5000 };
 
 /* ---- the worker's life ---- */
 
-static void
-expect_end(struct supervisor *s)
+void
+supervisor_expect_end(struct supervisor *s)
 {
 	s->kill_at_ns = clock_now_ns() + PATIENCE_MS * NS_PER_MS;
 }
@@ -66,7 +39,7 @@ end(struct supervisor *s)
 	if (s->is_ending)
 		return;
 	s->is_ending = true;
-	expect_end(s);
+	supervisor_expect_end(s);
 	worker_kill(&s->worker, SIGTERM);
 }
 
@@ -84,272 +57,6 @@ on_worker_end(struct supervisor *s, int status)
 		return;
 	s->ended_with = WEXITSTATUS(status);
 	end(s);
-}
-
-/* ---- requests ---- */
-
-/* A worker that does not read its answers gets none. */
-static void
-answer(struct supervisor *s, struct message *m, int fd, const struct err *e)
-{
-	message_answer(s->worker.sock, m, fd, e);
-}
-
-static void
-answer_next(struct supervisor *s, struct message *m)
-{
-	struct held_fd *f = hold_after(&s->holds, m->number);
-	struct err e;
-
-	if (f == NULL) {
-		err_set(&e, ENOENT, "that was all");
-		answer(s, m, -1, &e);
-		return;
-	}
-	m->number = f->serial;
-	memcpy(m->name, f->h.name, sizeof m->name);
-	m->body.payload.len = f->h.payload_len;
-	memcpy(m->body.payload.bytes, f->h.payload, f->h.payload_len);
-	answer(s, m, f->h.fd, NULL);
-}
-
-static void
-answer_hold(struct supervisor *s, struct message *m, int *fd)
-{
-	struct err e;
-	int rc = hold_put(&s->holds, m->name, take_fd(fd),
-	    m->body.payload.bytes, m->body.payload.len, &e);
-
-	answer(s, m, -1, rc != 0 ? &e : NULL);
-}
-
-/* Opened anew each time: kubelets and logins replace the file. */
-static int
-open_login(const struct supervisor *s, uint32_t n, struct err *e)
-{
-	char *const *path = s->options->login_files;
-	int fd;
-
-	for (; path != NULL && *path != NULL && n > 0; n--)
-		path++;
-	if (path == NULL || *path == NULL)
-		return err_set(e, ENOENT, "there is no such file");
-	fd = open(*path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	return fd < 0 ? err_sys(e, "open %s", *path) : fd;
-}
-
-/* The socket is root's, and the worker is not. */
-static int
-connect_containerd(const struct supervisor *s, struct err *e)
-{
-	const char *path = s->options->containerd;
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	AUTO_CLOSE int fd = -1;
-
-	if (path == NULL || *path == '\0')
-		return err_set(e, ENOENT, "no containerd is configured");
-	if (strlen(path) >= sizeof a.sun_path)
-		return err_set(e, ENAMETOOLONG, "%s", path);
-	strcpy(a.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0)
-		return err_sys(e, "connect to %s", path);
-	return take_fd(&fd);
-}
-
-static void
-answer_connect(struct supervisor *s, struct message *m)
-{
-	struct err e;
-	AUTO_CLOSE int fd = connect_containerd(s, &e);
-
-	answer(s, m, fd, fd < 0 ? &e : NULL);
-}
-
-static void
-answer_login(struct supervisor *s, struct message *m)
-{
-	struct err e;
-	AUTO_CLOSE int fd = open_login(s, m->number, &e);
-
-	answer(s, m, fd, fd < 0 ? &e : NULL);
-}
-
-static void
-session_name(char name[AGENT_NAME_MAX + 1], const char *id)
-{
-	snprintf(name, AGENT_NAME_MAX + 1, "fuse:%.*s", AGENT_ID_MAX, id);
-}
-
-static struct held_fd *
-find_session(struct supervisor *s, const char *id)
-{
-	char name[AGENT_NAME_MAX + 1];
-
-	session_name(name, id);
-	return hold_find(&s->holds, name);
-}
-
-static int
-start_job(struct supervisor *s, const struct message *m, const int *fds,
-    unsigned n_fds, struct err *e)
-{
-	struct job *j;
-
-	if (s->n_jobs >= JOBS_MAX)
-		return err_set(e, EAGAIN, "too many requests at once");
-	j = job_start(&s->mounter, m, fds, n_fds, e);
-	if (j == NULL)
-		return -1;
-	j->life = s->worker.life;
-	list_push_back(&s->jobs, &j->link);
-	s->n_jobs++;
-	return 0;
-}
-
-static void
-handle(struct supervisor *s, struct message *m, int *fds, unsigned n_fds)
-{
-	struct held_fd *f = NULL;
-	struct err e;
-
-	switch (m->kind) {
-	case MESSAGE_HELLO:
-		m->number = s->account.is_root;
-		answer(s, m, -1, NULL);
-		return;
-	case MESSAGE_READY:
-		s->was_ready = true;
-		answer(s, m, -1, NULL);
-		return;
-	case MESSAGE_NEXT:
-		answer_next(s, m);
-		return;
-	case MESSAGE_HOLD:
-		answer_hold(s, m, &fds[0]);
-		return;
-	case MESSAGE_LOGIN:
-		answer_login(s, m);
-		return;
-	case MESSAGE_CONNECT:
-		answer_connect(s, m);
-		return;
-	case MESSAGE_DROP:
-		hold_drop(&s->holds, m->name);
-		answer(s, m, -1, NULL);
-		return;
-	case MESSAGE_UNMOUNT: /* the supervisor knows where, not the worker */
-		f = find_session(s, m->name);
-		m->body.fuse.target[0] = '\0';
-		if (f != NULL && f->target != NULL)
-			strcpy(m->body.fuse.target, f->target);
-		break;
-	}
-	if (start_job(s, m, fds, n_fds, &e) != 0)
-		answer(s, m, -1, &e);
-}
-
-static void
-on_request(struct supervisor *s)
-{
-	int fds[MESSAGE_FDS_MAX] = { -1, -1 };
-	struct message m;
-	unsigned n;
-	struct err e;
-
-	if (message_receive(s->worker.sock, &m, fds, &n, &e) != 0 ||
-	    message_check(&m, n, &e) != 0) {
-		/* Its end is closed, which it does when it exits; or it talks
-		 * nonsense.  SIGCHLD follows. */
-		if (e.code != ECONNRESET) {
-			log_error("%s", e.msg);
-			worker_kill(&s->worker, SIGKILL);
-		}
-		worker_hang_up(&s->worker);
-		expect_end(s);
-	} else {
-		handle(s, &m, fds, n);
-	}
-	cleanup_close(&fds[0]);
-	cleanup_close(&fds[1]);
-}
-
-/* ---- jobs that are done ---- */
-
-static int
-keep_session(struct supervisor *s, const struct job *j, int fd, struct err *e)
-{
-	const char *target = j->request.body.fuse.target;
-	char name[AGENT_NAME_MAX + 1];
-	struct held_fd *f;
-
-	session_name(name, j->request.name);
-	if (hold_put_copy(&s->holds, name, fd, e) != 0)
-		return -1;
-	f = hold_find(&s->holds, name);
-	if (*target != '\0')
-		f->target = strdup(target);
-	return 0;
-}
-
-static void
-note_result(
-    struct supervisor *s, const struct job *j, struct message *m, int fd)
-{
-	struct held_fd *f = find_session(s, j->request.name);
-	struct err e;
-
-	if (m->code != 0)
-		return;
-	if (j->request.kind == MESSAGE_FUSE && keep_session(s, j, fd, &e) != 0)
-		log_error("%s", e.msg);
-	if (j->request.kind == MESSAGE_UNMOUNT && f != NULL)
-		hold_drop(&s->holds, f->h.name);
-}
-
-/* Nobody would ever be told of an overlay whose worker is dead. */
-static bool
-is_left_over(const struct supervisor *s, const struct job *j)
-{
-	return j->request.kind == MESSAGE_OVERLAY &&
-	       (j->life != s->worker.life || s->worker.sock < 0);
-}
-
-static void
-undo(struct supervisor *s, const struct job *j)
-{
-	struct message m = { .version = MESSAGE_VERSION,
-		.kind = MESSAGE_UNMOUNT };
-	struct err e;
-
-	memcpy(m.name, j->request.name, sizeof m.name);
-	if (start_job(s, &m, NULL, 0, &e) != 0)
-		log_error("left behind: %s", e.msg);
-	else
-		list_entry(s->jobs.prev, struct job, link)->life = NO_LIFE;
-}
-
-/* The worker that asked may have died; a session is held for the next. */
-static void
-on_job_end(struct supervisor *s, struct job *j)
-{
-	int fds[MESSAGE_FDS_MAX] = { -1, -1 };
-	struct message m;
-	struct err e;
-	unsigned n;
-
-	job_result(j, &m, fds, &n);
-	if (m.code == 0 && is_left_over(s, j))
-		undo(s, j);
-	else
-		note_result(s, j, &m, fds[0]);
-	if (j->life == s->worker.life && s->worker.sock >= 0)
-		message_send(s->worker.sock, &m, fds, n, MSG_DONTWAIT, &e);
-	cleanup_close(&fds[0]);
-	cleanup_close(&fds[1]);
-	list_remove(&j->link);
-	s->n_jobs--;
-	job_free(j);
 }
 
 /* ---- the loop ---- */
@@ -437,7 +144,7 @@ on_time(struct supervisor *s)
 static void
 loop(struct supervisor *s)
 {
-	struct pollfd p[2 + JOBS_MAX];
+	struct pollfd p[2 + SUPERVISOR_JOBS_MAX];
 
 	while (!s->is_ending || s->worker.pid > 0) {
 		nfds_t n = 2, k = 2;
@@ -453,9 +160,10 @@ loop(struct supervisor *s)
 			continue;
 		list_for_each_safe(l, &s->jobs)
 			if (k < n && p[k++].revents != 0)
-				on_job_end(s, list_entry(l, struct job, link));
+				supervisor_on_job_end(
+				    s, list_entry(l, struct job, link));
 		if (p[1].revents != 0)
-			on_request(s);
+			supervisor_on_request(s);
 		if (p[0].revents != 0)
 			on_signal(s);
 		on_time(s);

@@ -1,0 +1,287 @@
+/* What the worker asks of the supervisor, and the jobs that do it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "supervisor/hold.h"
+#include "supervisor/job.h"
+#include "supervisor/message.h"
+#include "supervisor/supervisor_private.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/log.h"
+
+/* In place of a worker's life: the supervisor's own job. */
+enum { NO_LIFE = 0 };
+
+/* ---- answers ---- */
+
+/* A worker that does not read its answers gets none. */
+static void
+answer(struct supervisor *s, struct message *m, int fd, const struct err *e)
+{
+	message_answer(s->worker.sock, m, fd, e);
+}
+
+static void
+answer_next(struct supervisor *s, struct message *m)
+{
+	struct held_fd *f = hold_after(&s->holds, m->number);
+	struct err e;
+
+	if (f == NULL) {
+		err_set(&e, ENOENT, "that was all");
+		answer(s, m, -1, &e);
+		return;
+	}
+	m->number = f->serial;
+	memcpy(m->name, f->h.name, sizeof m->name);
+	m->body.payload.len = f->h.payload_len;
+	memcpy(m->body.payload.bytes, f->h.payload, f->h.payload_len);
+	answer(s, m, f->h.fd, NULL);
+}
+
+static void
+answer_hold(struct supervisor *s, struct message *m, int *fd)
+{
+	struct err e;
+	int rc = hold_put(&s->holds, m->name, take_fd(fd),
+	    m->body.payload.bytes, m->body.payload.len, &e);
+
+	answer(s, m, -1, rc != 0 ? &e : NULL);
+}
+
+/* Opened anew each time: kubelets and logins replace the file. */
+static int
+open_login(const struct supervisor *s, uint32_t n, struct err *e)
+{
+	char *const *path = s->options->login_files;
+	int fd;
+
+	for (; path != NULL && *path != NULL && n > 0; n--)
+		path++;
+	if (path == NULL || *path == NULL)
+		return err_set(e, ENOENT, "there is no such file");
+	fd = open(*path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return fd < 0 ? err_sys(e, "open %s", *path) : fd;
+}
+
+/* The socket is root's, and the worker is not. */
+static int
+connect_containerd(const struct supervisor *s, struct err *e)
+{
+	const char *path = s->options->containerd;
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	AUTO_CLOSE int fd = -1;
+
+	if (path == NULL || *path == '\0')
+		return err_set(e, ENOENT, "no containerd is configured");
+	if (strlen(path) >= sizeof a.sun_path)
+		return err_set(e, ENAMETOOLONG, "%s", path);
+	strcpy(a.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0)
+		return err_sys(e, "connect to %s", path);
+	return take_fd(&fd);
+}
+
+static void
+answer_connect(struct supervisor *s, struct message *m)
+{
+	struct err e;
+	AUTO_CLOSE int fd = connect_containerd(s, &e);
+
+	answer(s, m, fd, fd < 0 ? &e : NULL);
+}
+
+static void
+answer_login(struct supervisor *s, struct message *m)
+{
+	struct err e;
+	AUTO_CLOSE int fd = open_login(s, m->number, &e);
+
+	answer(s, m, fd, fd < 0 ? &e : NULL);
+}
+
+static void
+session_name(char name[AGENT_NAME_MAX + 1], const char *id)
+{
+	snprintf(name, AGENT_NAME_MAX + 1, "fuse:%.*s", AGENT_ID_MAX, id);
+}
+
+static struct held_fd *
+find_session(struct supervisor *s, const char *id)
+{
+	char name[AGENT_NAME_MAX + 1];
+
+	session_name(name, id);
+	return hold_find(&s->holds, name);
+}
+
+static int
+start_job(struct supervisor *s, const struct message *m, const int *fds,
+    unsigned n_fds, struct err *e)
+{
+	struct job *j;
+
+	if (s->n_jobs >= SUPERVISOR_JOBS_MAX)
+		return err_set(e, EAGAIN, "too many requests at once");
+	j = job_start(&s->mounter, m, fds, n_fds, e);
+	if (j == NULL)
+		return -1;
+	j->life = s->worker.life;
+	list_push_back(&s->jobs, &j->link);
+	s->n_jobs++;
+	return 0;
+}
+
+static void
+handle(struct supervisor *s, struct message *m, int *fds, unsigned n_fds)
+{
+	struct held_fd *f = NULL;
+	struct err e;
+
+	switch (m->kind) {
+	case MESSAGE_HELLO:
+		m->number = s->account.is_root;
+		answer(s, m, -1, NULL);
+		return;
+	case MESSAGE_READY:
+		s->was_ready = true;
+		answer(s, m, -1, NULL);
+		return;
+	case MESSAGE_NEXT:
+		answer_next(s, m);
+		return;
+	case MESSAGE_HOLD:
+		answer_hold(s, m, &fds[0]);
+		return;
+	case MESSAGE_LOGIN:
+		answer_login(s, m);
+		return;
+	case MESSAGE_CONNECT:
+		answer_connect(s, m);
+		return;
+	case MESSAGE_DROP:
+		hold_drop(&s->holds, m->name);
+		answer(s, m, -1, NULL);
+		return;
+	case MESSAGE_UNMOUNT: /* the supervisor knows where, not the worker */
+		f = find_session(s, m->name);
+		m->body.fuse.target[0] = '\0';
+		if (f != NULL && f->target != NULL)
+			strcpy(m->body.fuse.target, f->target);
+		break;
+	}
+	if (start_job(s, m, fds, n_fds, &e) != 0)
+		answer(s, m, -1, &e);
+}
+
+void
+supervisor_on_request(struct supervisor *s)
+{
+	int fds[MESSAGE_FDS_MAX] = { -1, -1 };
+	struct message m;
+	unsigned n;
+	struct err e;
+
+	if (message_receive(s->worker.sock, &m, fds, &n, &e) != 0 ||
+	    message_check(&m, n, &e) != 0) {
+		/* Its end is closed, which it does when it exits; or it talks
+		 * nonsense.  SIGCHLD follows. */
+		if (e.code != ECONNRESET) {
+			log_error("%s", e.msg);
+			worker_kill(&s->worker, SIGKILL);
+		}
+		worker_hang_up(&s->worker);
+		supervisor_expect_end(s);
+	} else {
+		handle(s, &m, fds, n);
+	}
+	cleanup_close(&fds[0]);
+	cleanup_close(&fds[1]);
+}
+
+/* ---- jobs that are done ---- */
+
+static int
+keep_session(struct supervisor *s, const struct job *j, int fd, struct err *e)
+{
+	const char *target = j->request.body.fuse.target;
+	char name[AGENT_NAME_MAX + 1];
+	struct held_fd *f;
+
+	session_name(name, j->request.name);
+	if (hold_put_copy(&s->holds, name, fd, e) != 0)
+		return -1;
+	f = hold_find(&s->holds, name);
+	if (*target != '\0')
+		f->target = strdup(target);
+	return 0;
+}
+
+static void
+note_result(
+    struct supervisor *s, const struct job *j, struct message *m, int fd)
+{
+	struct held_fd *f = find_session(s, j->request.name);
+	struct err e;
+
+	if (m->code != 0)
+		return;
+	if (j->request.kind == MESSAGE_FUSE && keep_session(s, j, fd, &e) != 0)
+		log_error("%s", e.msg);
+	if (j->request.kind == MESSAGE_UNMOUNT && f != NULL)
+		hold_drop(&s->holds, f->h.name);
+}
+
+/* Nobody would ever be told of an overlay whose worker is dead. */
+static bool
+is_left_over(const struct supervisor *s, const struct job *j)
+{
+	return j->request.kind == MESSAGE_OVERLAY &&
+	       (j->life != s->worker.life || s->worker.sock < 0);
+}
+
+static void
+undo(struct supervisor *s, const struct job *j)
+{
+	struct message m = { .version = MESSAGE_VERSION,
+		.kind = MESSAGE_UNMOUNT };
+	struct err e;
+
+	memcpy(m.name, j->request.name, sizeof m.name);
+	if (start_job(s, &m, NULL, 0, &e) != 0)
+		log_error("left behind: %s", e.msg);
+	else
+		list_entry(s->jobs.prev, struct job, link)->life = NO_LIFE;
+}
+
+/* The worker that asked may have died; a session is held for the next. */
+void
+supervisor_on_job_end(struct supervisor *s, struct job *j)
+{
+	int fds[MESSAGE_FDS_MAX] = { -1, -1 };
+	struct message m;
+	struct err e;
+	unsigned n;
+
+	job_result(j, &m, fds, &n);
+	if (m.code == 0 && is_left_over(s, j))
+		undo(s, j);
+	else
+		note_result(s, j, &m, fds[0]);
+	if (j->life == s->worker.life && s->worker.sock >= 0)
+		message_send(s->worker.sock, &m, fds, n, MSG_DONTWAIT, &e);
+	cleanup_close(&fds[0]);
+	cleanup_close(&fds[1]);
+	list_remove(&j->link);
+	s->n_jobs--;
+	job_free(j);
+}

@@ -1,0 +1,52 @@
+/* The supervisor's state, for its own files: supervisor.c is its life,
+ * requests.c what the worker asks for.  One thread. */
+#ifndef SUPERVISOR_SUPERVISOR_PRIVATE_H
+#define SUPERVISOR_SUPERVISOR_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "supervisor/drop.h"
+#include "supervisor/mounter.h"
+#include "supervisor/rootdir.h"
+#include "supervisor/rundir.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/worker.h"
+#include "base/list.h"
+
+struct job;
+
+enum { SUPERVISOR_JOBS_MAX = 64 };
+
+struct supervisor {
+	const struct supervisor_options *options;
+	struct rootdir root;
+	struct rundir run;
+	struct account account;
+	struct mounter mounter;
+	int signals;
+	struct list holds;
+	struct list jobs;
+	unsigned n_jobs;
+
+	struct worker worker;
+	bool was_ready; /* some life of the worker was */
+
+	bool is_ending;
+	uint64_t kill_at_ns; /* the worker shall be gone by then; 0: not */
+	int ended_with;      /* the first worker's exit status */
+};
+
+/* The worker is to be gone soon, or is killed. */
+void supervisor_expect_end(struct supervisor *s);
+
+/* ---- requests.c ---- */
+
+/* Reads one request of the worker's and answers it, or starts a job that will.
+ */
+void supervisor_on_request(struct supervisor *s);
+
+/* The job's answer is there to be read. */
+void supervisor_on_job_end(struct supervisor *s, struct job *j);
+
+#endif
