@@ -128,7 +128,7 @@ bench_cold() {
 bench_io() {
     local i
     stop netsim; net_start 0 0
-    export OUT=$IO_OUT RUNS
+    local -x OUT=$IO_OUT RUNS=$RUNS
     for i in ${IO_IMAGES:-python odd}; do
         clean; ctd_start
         CTR i pull --plain-http "$NET/$i:gzip" >/dev/null &&
