@@ -101,6 +101,15 @@ const struct format *format_locate(const struct descriptor *layer,
  */
 const struct format *format_match(const uint8_t *head, size_t n, struct err *e);
 
+/* ---- what a manifest says of a layer ---- */
+
+/* The annotations that vouch for a table of contents, by its digest. */
+#define STARGZ_TOC_DIGEST "containerd.io/snapshot/stargz/toc.digest"
+#define PODMAN_TOC_DIGEST "io.github.containers.zstd-chunked.manifest-checksum"
+
+/* "...+zstd", "...+gzip" */
+bool format_media_type_ends(const struct descriptor *layer, const char *with);
+
 /* ---- streaming ---- */
 
 /* Who takes the contents as they pass.  Returns 0 or -1 with *e, which ends the

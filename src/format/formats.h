@@ -2,9 +2,6 @@
 #ifndef FORMAT_FORMATS_H
 #define FORMAT_FORMATS_H
 
-#include <stdbool.h>
-
-struct descriptor;
 struct format;
 
 extern const struct format format_zstd_chunked;
@@ -15,10 +12,5 @@ extern const struct format format_tar;
 
 /* The last MiB: a footer, and as a rule the table of contents before it. */
 enum { FORMAT_TAIL_BYTES = 1 << 20 };
-
-#define STARGZ_TOC_DIGEST "containerd.io/snapshot/stargz/toc.digest"
-
-/* "...+zstd", "...+gzip" */
-bool format_media_type_ends(const struct descriptor *layer, const char *with);
 
 #endif

@@ -58,8 +58,8 @@ static int
 find_annotations(
     const struct descriptor *layer, struct annotations *a, struct err *e)
 {
-	if (find_either(layer, PODMAN "manifest-checksum",
-		OLDER "manifest-checksum", &a->checksum, e) < 0 ||
+	if (find_either(layer, PODMAN_TOC_DIGEST, OLDER "manifest-checksum",
+		&a->checksum, e) < 0 ||
 	    find_either(layer, PODMAN "manifest-position",
 		OLDER "manifest-position", &a->position, e) < 0)
 		return -1;
@@ -67,7 +67,7 @@ find_annotations(
 	if (a->checksum == NULL || a->plain_digest == NULL)
 		return 0;
 	/* Stargz writes both; podman never does and refuses it. */
-	if (descriptor_annotation(layer, PODMAN "manifest-checksum") != NULL ||
+	if (descriptor_annotation(layer, PODMAN_TOC_DIGEST) != NULL ||
 	    format_media_type_ends(layer, "gzip"))
 		return err_set(e, EBADMSG,
 		    "annotations of zstd:chunked and of eStargz contradict "

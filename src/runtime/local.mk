@@ -98,12 +98,11 @@ check_PROGRAMS += %D%/test_store_path
 check_PROGRAMS += %D%/test_store_info
 %C%_test_store_info_SOURCES = %D%/test_store_info.c \
 	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h
-%C%_test_store_info_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) $(CMOCKA_LIBS)
+%C%_test_store_info_LDADD = %D%/libruntime.a $(FLOOR2_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_store_layers
 %C%_test_store_layers_SOURCES = %D%/test_store_layers.c \
 	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h
-%C%_test_store_layers_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) \
-	$(STORE_LIBS) $(CMOCKA_LIBS)
+%C%_test_store_layers_LDADD = %D%/libruntime.a $(FLOOR2_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_snapshotter
 %C%_test_snapshotter_SOURCES = %D%/test_snapshotter.c \
 	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h

@@ -5,6 +5,7 @@
 
 #include "layer/image.h"
 #include "layer/layer.h"
+#include "format/format.h"
 #include "registry/manifest.h"
 #include "base/descriptor.h"
 #include "base/doc.h"
@@ -14,8 +15,8 @@
 enum { NOT_COMPRESSED = 0, GZIP = 2, ZSTD = 4 };
 
 static const char *const toc_annotations[] = {
-	"containerd.io/snapshot/stargz/toc.digest",
-	"io.github.containers.zstd-chunked.manifest-checksum",
+	STARGZ_TOC_DIGEST,
+	PODMAN_TOC_DIGEST,
 };
 
 static const char *
@@ -46,20 +47,12 @@ store_info_find(const struct image *i, const struct digest *d, int *layer,
 	    e, ENOENT, "%s has no layer %s", i->label, DIGEST_TEXT(d));
 }
 
-static bool
-ends_with(const char *text, const char *end)
-{
-	size_t n = strlen(text), m = strlen(end);
-
-	return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 static int
 compression_of(const struct descriptor *d)
 {
-	if (ends_with(d->media_type, "gzip"))
+	if (format_media_type_ends(d, "gzip"))
 		return GZIP;
-	return ends_with(d->media_type, "zstd") ? ZSTD : NOT_COMPRESSED;
+	return format_media_type_ends(d, "zstd") ? ZSTD : NOT_COMPRESSED;
 }
 
 char *
