@@ -8,36 +8,7 @@
 
 #include "base/fs.h"
 #include "base/test.h"
-
-struct folder {
-	char path[32];
-	int fd;
-};
-
-static int
-make_folder(void **s)
-{
-	struct folder *f = calloc(1, sizeof *f);
-	struct err e;
-
-	strcpy(f->path, "/tmp/layerfs-test-XXXXXX");
-	assert_non_null(mkdtemp(f->path));
-	f->fd = fs_open_dir(AT_FDCWD, f->path, &e);
-	*s = f;
-	return f->fd < 0;
-}
-
-static int
-remove_folder(void **s)
-{
-	struct folder *f = *s;
-	struct err e;
-	int rc = fs_remove_tree(AT_FDCWD, f->path, &e);
-
-	close(f->fd);
-	free(f);
-	return rc;
-}
+#include "base/test_folder.h"
 
 static void
 a_file_is_replaced_whole(void **s)

@@ -27,6 +27,7 @@ check_PROGRAMS += %D%/test_message
 %C%_test_message_SOURCES = %D%/test_message.c src/base/test.h
 %C%_test_message_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_snapshots
-%C%_test_snapshots_SOURCES = %D%/test_snapshots.c src/base/test.h
+%C%_test_snapshots_SOURCES = %D%/test_snapshots.c src/base/test.h \
+	src/base/test_folder.h
 %C%_test_snapshots_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)
 endif
