@@ -16,7 +16,7 @@ set -euo pipefail
 SUITE=bookworm
 # The mirror that this machine's apt uses; on another release of Debian the same
 # mirror has this one too.
-apt_uri() { apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Origin: Debian' | awk -v s="$1" '$2 ~ s {print $1; exit}'; }
+. "$(dirname "$0")/../lib/apt.bash"
 MIRROR=${MIRROR:-$(apt_uri '^[a-z]+$')}
 SEC=${SEC:-$(apt_uri '^[a-z]+-security$')}
 [ -n "$MIRROR" ] && [ -n "$SEC" ] || die "no Debian mirror among apt's sources: set MIRROR and SEC"

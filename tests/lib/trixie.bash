@@ -6,6 +6,8 @@
 # is seen inside, not the reverse.
 # shellcheck shell=bash disable=SC2034,SC2154
 
+. "$top_srcdir/tests/lib/apt.bash"
+
 TRIXIE=$LAYERFS_TEST_DATA/trixie
 TRIXIE_PACKAGES=containerd,runc,podman,crun,netavark,stargz-snapshotter,docker.io,docker-cli,docker-buildx,ca-certificates,iproute2,fuse-overlayfs,catatonit,conmon,golang-github-containers-common,iptables
 
@@ -14,7 +16,7 @@ make_trixie() {
 	[ ! -d "$TRIXIE" ] || return 0
 	rm -rf "$TRIXIE.new"
 	debootstrap --variant=minbase --include="$TRIXIE_PACKAGES" trixie "$TRIXIE.new" \
-		"${MIRROR:-http://deb.debian.org/debian}" >"$LAYERFS_TEST_DATA/trixie.log" 2>&1 ||
+		"${MIRROR:-$(apt_uri '^[a-z]+$')}" >"$LAYERFS_TEST_DATA/trixie.log" 2>&1 ||
 		{ tail -n 5 "$LAYERFS_TEST_DATA/trixie.log"; return 1; }
 	mv "$TRIXIE.new" "$TRIXIE"
 }
