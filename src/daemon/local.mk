@@ -18,7 +18,7 @@ layerfsd_SOURCES = \
 layerfsd_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"'
 layerfsd_LDADD = $(RUNTIME_LIBS)
 include_layerfsdir = $(includedir)/layerfs
-include_layerfs_HEADERS = include/layerfs/control.h
+include_layerfs_HEADERS = include/layerfs/control.h include/layerfs/profile.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_config %D%/test_mountinfo %D%/test_secret_file

@@ -9,15 +9,26 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/layer.c %D%/layer.h \
 	%D%/make.c \
 	%D%/open.c \
+	%D%/profile.c %D%/profile.h \
+	%D%/profile_file.c \
 	%D%/resolve.c \
 	%D%/sources.c %D%/sources.h \
 	%D%/view.c %D%/view.h
+
+fuzz_programs += %D%/fuzz_profile
+%C%_fuzz_profile_SOURCES = %D%/fuzz_profile.c %D%/profile_seal.h $(FUZZ_MAIN)
+%C%_fuzz_profile_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_profile_LDADD = src/layer/liblayer.a $(BASE_LIBS)
 
 # It plays the blobs, maps and store itself: links nothing below but base.
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_view
 %C%_test_view_SOURCES = %D%/test_view.c src/base/test.h
 %C%_test_view_LDADD = src/layer/liblayer.a $(BASE_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += %D%/test_profile
+%C%_test_profile_SOURCES = %D%/test_profile.c %D%/profile_seal.h src/base/test.h
+%C%_test_profile_LDADD = src/layer/liblayer.a $(BASE_LIBS) $(CMOCKA_LIBS)
 
 # On real blobs.
 check_PROGRAMS += %D%/test_catalog
