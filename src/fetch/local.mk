@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libfetch.a
 	%D%/head.c %D%/head.h \
 	%D%/inflight.c %D%/inflight.h \
 	%D%/intake.c %D%/intake.h \
+	%D%/ordered.c %D%/ordered.h \
 	%D%/piece.c %D%/piece.h \
 	%D%/plan.c %D%/plan.h \
 	%D%/replay.c %D%/replay.h \
@@ -25,7 +26,8 @@ noinst_PROGRAMS += %D%/fetchtool
 %C%_fetchtool_LDADD = $(FETCH_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += %D%/test_fetcher %D%/test_plan %D%/test_replay %D%/test_stream
+check_PROGRAMS += %D%/test_fetcher %D%/test_ordered %D%/test_plan \
+	%D%/test_replay %D%/test_stream
 check_LIBRARIES += %D%/libfetchtest.a
 
 %C%_libfetchtest_a_SOURCES = \
@@ -34,6 +36,8 @@ check_LIBRARIES += %D%/libfetchtest.a
 
 %C%_test_fetcher_SOURCES = %D%/test_fetcher.c
 %C%_test_fetcher_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
+%C%_test_ordered_SOURCES = %D%/test_ordered.c
+%C%_test_ordered_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_plan_SOURCES = %D%/test_plan.c
 %C%_test_plan_LDADD = src/fetch/libfetch.a $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_replay_SOURCES = %D%/test_replay.c
