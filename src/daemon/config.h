@@ -31,6 +31,9 @@ struct config {
 	int64_t fuse_threads;
 	int64_t read_ahead_kb;
 
+	int64_t record_ms;
+	int64_t quiet_ms;
+
 	int64_t whole_layer_bytes;
 	int64_t small_layer_bytes;
 	int64_t prepare_timeout_ms;

@@ -19,6 +19,7 @@
 #include "mount/mount.h"
 #include "mount/showing.h"
 #include "layer/catalog.h"
+#include "layer/recordings.h"
 #include "fetch/fetch.h"
 #include "registry/registry.h"
 #include "store/db.h"
@@ -164,6 +165,8 @@ open_catalog(struct daemon *d, struct err *e)
 		.fetcher = d->fetcher,
 		.registry = d->registry,
 		.patience_ms = d->config.patience_ms,
+		.record_ms = d->config.record_ms,
+		.quiet_ms = d->config.quiet_ms,
 	};
 
 	d->makers = pool_new("maker", MAKER_THREADS, e);
@@ -328,6 +331,9 @@ daemon_close(struct daemon *d)
 	struct err e = ERR_INIT;
 
 	pool_free(d->jobs);
+	/* Before views close: that would end a run. */
+	if (d->catalog != NULL)
+		recordings_stop(catalog_recordings(d->catalog));
 	control_free(d->control);
 	if (d->snapshotter != NULL)
 		snapshotter_cancel(d->snapshotter);

@@ -9,10 +9,17 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/layer.c %D%/layer.h \
 	%D%/make.c \
 	%D%/open.c \
+	%D%/places.c %D%/places.h \
+	%D%/places_find.c \
+	%D%/prefetch.c \
 	%D%/profile.c %D%/profile.h \
 	%D%/profile_file.c \
+	%D%/profiles.c %D%/profiles.h \
+	%D%/recording.c %D%/recording.h \
+	%D%/recordings.c %D%/recordings.h \
 	%D%/resolve.c \
 	%D%/sources.c %D%/sources.h \
+	%D%/trail.c %D%/trail.h \
 	%D%/view.c %D%/view.h
 
 fuzz_programs += %D%/fuzz_profile
@@ -30,9 +37,18 @@ check_PROGRAMS += %D%/test_profile
 %C%_test_profile_SOURCES = %D%/test_profile.c %D%/profile_seal.h src/base/test.h
 %C%_test_profile_LDADD = src/layer/liblayer.a $(BASE_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += %D%/test_trail
+%C%_test_trail_SOURCES = %D%/test_trail.c src/base/test.h
+%C%_test_trail_LDADD = src/layer/liblayer.a $(BASE_LIBS) $(CMOCKA_LIBS)
+
 # On real blobs.
 check_PROGRAMS += %D%/test_catalog
-%C%_test_catalog_SOURCES = %D%/test_catalog.c
+%C%_test_catalog_SOURCES = %D%/test_catalog.c %D%/testing.h
 %C%_test_catalog_LDADD = src/format/libformat_testing.a $(LAYER_LIBS) \
+	$(CMOCKA_LIBS)
+
+check_PROGRAMS += %D%/test_recordings
+%C%_test_recordings_SOURCES = %D%/test_recordings.c %D%/testing.h
+%C%_test_recordings_LDADD = src/format/libformat_testing.a $(LAYER_LIBS) \
 	$(CMOCKA_LIBS)
 endif
