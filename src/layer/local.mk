@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/open.c \
 	%D%/resolve.c \
 	%D%/sources.c %D%/sources.h \
+	%D%/usage.c \
 	%D%/view.c %D%/view.h
 
 # It plays the blobs, maps and store itself: links nothing below but base.
