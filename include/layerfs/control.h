@@ -56,10 +56,21 @@
  *            umount(2)s the target itself, before this.
  *
  * ls         -> {"mounts": [{"id", "target", "reference", "image", "layer"?, "rw",
- *                "kind", "mode", "since", "size", "present"}],
+ *                "kind", "mode", "since", "size", "present", usage}],
  *                "users": [as entries of images: those that others than mounts
  *                hold]}
  *            size: bytes of the image's files; present: those stored here.
+ *            usage: what fetching the image's layers has cost since this worker
+ *            opened them, whoever read: "requests", "fetched" (bytes), "waits"
+ *            (reads that had to wait), "waited_ms" (all of them together); and
+ *            now: "waiting" (reads), "oldest_wait_ms", "state": "ok", "waiting"
+ *            or "unreachable", the last with "unreachable_since" and "why".
+ *
+ * top        -> {"at_ms": of a clock that never goes back, "mounts": [{"id",
+ *                "reference", "image", "layer"?, "kind", "users": N, "targets":
+ *                [..], "reads", "errors", usage}]}
+ *            A row for each thing that is shown, which several targets and
+ *            containers may share.  reads, errors: since this worker serves it.
  *
  * images     -> {"images": [{"image", "references": [..], "label", "holders": {
  *                KIND: N}, "layers": N, "last_used", "resolved", "size",
@@ -83,7 +94,8 @@
  *            above where the layer is known here}
  *
  * explain    reference, source arguments -> {"reference", "image", "is_known":
- *            bool, "holders", "layer_list": [as above; "is_here": bool; of a layer
+ *            bool, "holders", "layer_list": [as above; "is_here": bool; of one
+ *            that is "missing_bytes" and usage; of a layer
  *            that is not here "lazy", "reason" and, where lazy, "format" are what
  *            its manifest lets expect; "fallback": why a runtime downloaded it,
  *            "fallback_at"]}
