@@ -170,12 +170,7 @@ inflight_cancel(struct inflight *i, struct list *done)
 static void
 corrupted(struct inflight *i, unsigned origin, struct list *done)
 {
-	struct err e;
-
 	metric_add(METRIC_fetch_corrupt, 1);
-	err_set(&e, EBADMSG, "%s: wrong bytes",
-	    source_name(i->blob->origins[origin].source));
-	usage_note_answer(i->blob, &e);
 	blob_origin_answered(i->blob, origin, false, clock_now_ns());
 	if (++i->corrupt >= CORRUPT_TRIES) {
 		inflight_fail(i, done);

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "fetch/fetch.h"
@@ -115,18 +114,6 @@ one_source_that_answers_is_enough(void **state)
 	fixture_close(f);
 }
 
-static void
-wrong_bytes_are_a_failure(void **state)
-{
-	struct fixture *f = two_files(1);
-
-	(void)state;
-	fake_answer(f->fakes[0], (struct fake_answer){ .is_wrong = true });
-	assert_int_equal(fixture_want(f, 0), EBADMSG);
-	assert_non_null(strstr(usage_of(f).why, "wrong bytes"));
-	fixture_close(f);
-}
-
 int
 main(void)
 {
@@ -136,7 +123,6 @@ main(void)
 		cmocka_unit_test(
 		    a_blob_fails_from_its_first_failure_to_its_next_answer),
 		cmocka_unit_test(one_source_that_answers_is_enough),
-		cmocka_unit_test(wrong_bytes_are_a_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,8 @@ struct blob_usage {
 	uint64_t waiting;        /* reads that wait now */
 	uint64_t oldest_wait_ns; /* for how long the first of them has */
 
-	/* Every source failed at its last request: since when (wall clock), and
+	/* Every source failed at its last request (wrong bytes are an answer,
+	 * counted elsewhere): since when (wall clock), and
 	 * what the last of them said.  0 where one gave what it was asked
 	 * for. */
 	int64_t failing_since_s;
