@@ -12,6 +12,7 @@
  *  opener   8 a runtime   images that runtimes pull  network, disk, makers
  *  store    1             podman's counts            supervisor, disk
  *  store-pull  8          podman's lookups           openers, network
+ *  metrics  1             answers scrapers           locks, state.db
  *  reaper   1             what snapshots left        supervisor, disk
  *
  * Signals are blocked in all but main.
