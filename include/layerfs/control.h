@@ -2,7 +2,9 @@
 /* The control protocol: how the `layerfs` command, and anything else that may
  * open the socket, talks to a running layerfsd.
  *
- * RUN/control.sock is a stream socket (mode 0600: its owner only).  A message is
+ * RUN/control.sock is a stream socket (mode 0600: its owner only).  Whoever connects
+ * and is neither root nor, in a user's own daemon, that user, gets one result that
+ * says so (EACCES), and no more.  A message is
  * one JSON object on one line, ended by a newline, at most 4 MiB.  Descriptors
  * travel beside the first byte of the line they belong to (SCM_RIGHTS), at most
  * LAYERFS_CONTROL_FDS.  The client sends a request; the daemon answers with any
