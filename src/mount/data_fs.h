@@ -60,6 +60,9 @@ void data_fs_end(struct mount_server *s);
 /* Waits for data_fs_begin(), and mounts RUN/m/d unless it is there. */
 int data_fs_prepare(struct mount_server *s, struct err *e);
 
+struct fuse_lowlevel_ops;
+extern const struct fuse_lowlevel_ops data_fs_ops;
+
 /* A session of its own on RUN/m/f, for as long as EROFS is tried: the other may
  * have to wait for mounts of an earlier worker. */
 struct session *data_fs_mount_trial(struct mount_server *s, struct err *e);
