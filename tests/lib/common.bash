@@ -163,10 +163,10 @@ unmount_under() {
 	done
 }
 
-# Nothing is shown below RUN/m but podman's layer store.
+# Nothing is shown below RUN/m but podman's layer store and EROFS's data.
 nothing_shown() {
-	[ -z "$(find "$RUN/m" -mindepth 1 -maxdepth 1 ! -name 0)" ] &&
-		! mounts_under "$RUN/m" | grep -vx "$RUN/m/0"
+	[ -z "$(find "$RUN/m" -mindepth 1 -maxdepth 1 ! -name '[0d]')" ] &&
+		! mounts_under "$RUN/m" | grep -vx "$RUN/m/[0d]"
 }
 
 is_mounted() { mountpoint -q "$1"; }
