@@ -31,6 +31,8 @@ enum {
 	LIMIT_CONTROL_MESSAGE_BYTES = 4 << 20,
 	LIMIT_CONTROL_FDS = 4,
 
+	LIMIT_METRICS_BYTES = 8 << 20, /* of one answer of ours */
+
 	/* gRPC: messages as containerd has it, the rest generous */
 	LIMIT_GRPC_MESSAGE_BYTES = 16 << 20,
 	LIMIT_GRPC_HEADER_BYTES = 32 << 10,  /* of one request or answer */

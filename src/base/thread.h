@@ -13,6 +13,7 @@
  *  record   1             saves what starts read     disk
  *  store    1             podman's counts            supervisor, disk
  *  store-pull  8          podman's lookups           openers, network
+ *  metrics  1             answers scrapers           locks, state.db
  *  reaper   1             what snapshots left        supervisor, disk
  *
  * Signals are blocked in all but main.

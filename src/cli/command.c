@@ -24,6 +24,9 @@ const struct option_spec option_specs[OPTION_COUNT] = {
 	    "detach now, even while files are open" },
 	[OPTION_PULL_LAZY] = { "lazy", 0, NULL,
 	    "fetch only the tables of contents" },
+	[OPTION_ONCE] = { "once", 0, NULL, "show one picture and end" },
+	[OPTION_INTERVAL] = { "interval", 0, "SECONDS",
+	    "between two pictures; 2 unless told otherwise" },
 };
 
 const struct command commands[] = {
@@ -51,6 +54,11 @@ const struct command commands[] = {
 	    .operands = "",
 	    .meaning = "list the mounts",
 	    .run = cmd_ls },
+	{ .name = "top",
+	    .operands = "",
+	    .meaning = "watch what mounts read, fetch and wait for",
+	    .options = OPTION_BIT(OPTION_ONCE) | OPTION_BIT(OPTION_INTERVAL),
+	    .run = cmd_top },
 	{ .name = "images",
 	    .operands = "",
 	    .meaning = "list the images that are known here",

@@ -28,6 +28,8 @@ enum option_id {
 	OPTION_PLAIN_HTTP,
 	OPTION_UNMOUNT_LAZY,
 	OPTION_PULL_LAZY,
+	OPTION_ONCE,
+	OPTION_INTERVAL,
 	OPTION_COUNT
 };
 
@@ -87,6 +89,7 @@ bool command_takes(const struct command *c, enum option_id id);
 int cmd_mount(struct session *s);
 int cmd_unmount(struct session *s);
 int cmd_ls(struct session *s);
+int cmd_top(struct session *s);
 int cmd_images(struct session *s);
 int cmd_stat(struct session *s);
 int cmd_inspect(struct session *s);

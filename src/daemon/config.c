@@ -44,6 +44,11 @@ struct key {
 		table, name, KEY_LIST, offsetof(struct config, field), value, \
 		    0, 0, 0, meaning                                          \
 	}
+#define NUMBER_AS(table, name, field, value, least, most, meaning)             \
+	{                                                                      \
+		table, name, KEY_NUMBER, offsetof(struct config, field), NULL, \
+		    value, least, most, meaning                                \
+	}
 #define NUMBER(table, name, value, least, most, meaning)                       \
 	{                                                                      \
 		table, #name, KEY_NUMBER, offsetof(struct config, name), NULL, \
@@ -105,6 +110,13 @@ static const struct key keys[] = {
 	NUMBER("podman", layer_store, 1, 0, 1,
 	    "whether root's daemon shows podman and CRI-O a layer store at "
 	    "RUN/store; 0: no"),
+	NUMBER_AS("metrics", "socket", metrics_socket, 1, 0, 1,
+	    "whether RUN/metrics.sock, which only root may open, tells "
+	    "metrics; "
+	    "0: no"),
+	TEXT("metrics", "address", metrics_address, "",
+	    "a loopback address and port, like 127.0.0.1:9464, that tells them "
+	    "to every user of this machine, too; empty: none"),
 };
 
 enum { N_KEYS = sizeof keys / sizeof *keys };

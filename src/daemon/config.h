@@ -41,6 +41,9 @@ struct config {
 	char *cri_containerd; /* "": no proxy */
 
 	int64_t layer_store;
+
+	int64_t metrics_socket;
+	char *metrics_address; /* "": none */
 };
 
 /* Where it is looked for unless the command line says otherwise. */

@@ -10,8 +10,10 @@
 #include "layer/layer.h"
 #include "layer/profile.h"
 #include "layer/profiles.h"
+#include "fetch/usage.h"
 #include "store/map.h"
 #include "store/store.h"
+#include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/doc.h"
 #include "base/err.h"
@@ -27,6 +29,39 @@ describe_layer(struct doc *o, const struct daemon *d, const struct layer *l)
 	doc_set_int(o, "size", l->size);
 	doc_set_int(o, "present", store_map_present(d->store, l->map));
 	doc_set_int(o, "files", l->files);
+}
+
+static const char *
+state_of(const struct blob_usage *u)
+{
+	if (u->failing_since_s != 0)
+		return "unreachable";
+	return u->waiting > 0 ? "waiting" : "ok";
+}
+
+void
+describe_counted(struct doc *o, const struct blob_usage *u)
+{
+	doc_set_int(o, "requests", u->requests);
+	doc_set_int(o, "fetched", u->bytes);
+	doc_set_int(o, "waits", u->waits);
+	doc_set_int(o, "waited_ms", u->waited_ns / NS_PER_MS);
+	doc_set_int(o, "waiting", u->waiting);
+	doc_set_int(o, "oldest_wait_ms", u->oldest_wait_ns / NS_PER_MS);
+	doc_set_string(o, "state", state_of(u));
+	if (u->failing_since_s == 0)
+		return;
+	doc_set_int(o, "unreachable_since", u->failing_since_s);
+	doc_set_string(o, "why", u->why);
+}
+
+void
+describe_usage(struct doc *o, const struct image *i, int layer)
+{
+	struct blob_usage u;
+
+	image_usage(i, layer, &u);
+	describe_counted(o, &u);
 }
 
 /* Layers that are not here have no more than what the manifest says. */

@@ -18,6 +18,13 @@ struct profile;
 void describe_layer(
     struct doc *o, const struct daemon *d, const struct layer *l);
 
+/* Adds the members that control.h calls usage: of an image's layer, or
+ * IMAGE_MERGED. */
+void describe_usage(struct doc *o, const struct image *i, int layer);
+/* The same from what was counted. */
+struct blob_usage;
+void describe_counted(struct doc *o, const struct blob_usage *u);
+
 /* A "layer_list". */
 struct doc *describe_layers(struct daemon *d, const struct image *i);
 

@@ -9,8 +9,10 @@
 #include "layer/catalog.h"
 #include "layer/image.h"
 #include "layer/layer.h"
+#include "fetch/usage.h"
 #include "registry/manifest.h"
 #include "registry/reference.h"
+#include "store/store.h"
 #include "base/doc.h"
 #include "base/err.h"
 
@@ -27,6 +29,18 @@ foresee(struct doc *o, const struct descriptor *d)
 	doc_set_string(o, "reason", format != NULL ? "" : why.msg);
 }
 
+/* What is still to be fetched, and what was. */
+static void
+describe_cost(struct doc *o, const struct daemon *d, const struct layer *l)
+{
+	struct blob_usage u = { 0 };
+
+	blob_add_usage(l->blob, &u);
+	describe_counted(o, &u);
+	doc_set_int(
+	    o, "missing_bytes", l->size - store_map_present(d->store, l->map));
+}
+
 static struct doc *
 explain_layer(struct daemon *d, const struct descriptor *wanted)
 {
@@ -41,6 +55,7 @@ explain_layer(struct daemon *d, const struct descriptor *wanted)
 		return o;
 	}
 	describe_layer(o, d, l);
+	describe_cost(o, d, l);
 	catalog_put_layer(d->catalog, l);
 	return o;
 }

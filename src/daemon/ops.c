@@ -119,6 +119,7 @@ const struct op ops[] = {
 	{ "attached", attached_arguments, op_attached },
 	{ "unmount", unmount_arguments, op_unmount },
 	{ "ls", no_arguments, op_ls },
+	{ "top", no_arguments, op_top },
 	{ "images", no_arguments, op_images },
 	{ "stat", reference_arguments, op_stat },
 	{ "inspect", image_arguments, op_inspect },

@@ -12,6 +12,9 @@ int op_unmount(struct request *r, struct doc *result, struct err *e);
 /* op_explain.c */
 int op_explain(struct request *r, struct doc *result, struct err *e);
 
+/* op_top.c */
+int op_top(struct request *r, struct doc *result, struct err *e);
+
 /* op_look.c */
 int op_ls(struct request *r, struct doc *result, struct err *e);
 int op_images(struct request *r, struct doc *result, struct err *e);

@@ -23,6 +23,7 @@
 
 #include "fetch/fetch.h"
 #include "fetch/spares.h"
+#include "fetch/usage.h"
 #include "base/digest.h"
 #include "base/hmap.h"
 #include "base/list.h"
@@ -88,6 +89,7 @@ struct blob {
 	struct origin origins[MAX_SOURCES];
 	unsigned n_origins;
 	struct replaying *replay; /* the one at a time, or NULL */
+	struct blob_usage past;   /* without what waits now */
 };
 
 /* The fetch thread looks again.  Lock held. */

@@ -100,4 +100,9 @@ struct image_sizes {
 };
 void image_sizes(const struct image *i, struct image_sizes *out);
 
+/* What fetching one layer, or IMAGE_MERGED: all that are here, has cost, and
+ * who waits for it (fetch/usage.h). */
+struct blob_usage;
+void image_usage(const struct image *i, int layer, struct blob_usage *out);
+
 #endif

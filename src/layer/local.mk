@@ -20,6 +20,7 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/resolve.c \
 	%D%/sources.c %D%/sources.h \
 	%D%/trail.c %D%/trail.h \
+	%D%/usage.c \
 	%D%/view.c %D%/view.h
 
 fuzz_programs += %D%/fuzz_profile

@@ -45,6 +45,7 @@ fail(struct session *x, fuse_req_t req, uint64_t nid, const struct err *e)
 		    path != NULL ? path : "?", e->msg);
 	}
 	metric_add(METRIC_read_errors, 1);
+	atomic_fetch_add_explicit(&x->mount.n_errors, 1, memory_order_relaxed);
 	fuse_reply_err(req, EIO);
 }
 
@@ -166,6 +167,7 @@ read_answer(fuse_req_t req, uint64_t nid, size_t size, uint64_t off)
 	struct session *x = SESSION_OF(req);
 	uint64_t data_off, file_size;
 
+	atomic_fetch_add_explicit(&x->mount.n_reads, 1, memory_order_relaxed);
 	if (!index_file(
 		view_index(x->mount.view), nid, &data_off, &file_size)) {
 		fuse_reply_err(req, ESTALE);

@@ -66,6 +66,7 @@ struct mount {
 	struct mount_server *server;
 	struct view *view;
 	char id[AGENT_ID_MAX + 1];
+	_Atomic uint64_t n_reads, n_errors;
 
 	/* server->lock */
 	bool is_started; /* INIT is saved and answered */
