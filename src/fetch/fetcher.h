@@ -22,6 +22,8 @@
 #include <stdint.h>
 
 #include "fetch/fetch.h"
+#include "fetch/guess.h"
+#include "fetch/link.h"
 #include "fetch/spares.h"
 #include "base/digest.h"
 #include "base/hmap.h"
@@ -42,6 +44,7 @@ struct fetcher {
 	struct pool *decoders;
 	struct spares spares;
 	unsigned max_requests;
+	unsigned guess_percent;
 	uint64_t idle_bytes_per_s;
 	pthread_t thread;
 
@@ -59,12 +62,16 @@ struct fetcher {
 	unsigned running[PRIORITIES]; /* transfers */
 	uint64_t reserved_bytes;      /* buffers of runs and pieces */
 	uint64_t idle_not_before_ns;  /* the background budget */
+	uint64_t read_ns;             /* when a reader last missed */
+	uint64_t spots_born;          /* of all guesses */
+	struct links links;
 	bool is_closing;
 };
 
 /* A source of a blob and how it has behaved. */
 struct origin {
 	struct source *source;
+	struct link *link;
 	unsigned failures; /* in a row */
 	uint64_t rest_until_ns;
 };
@@ -86,6 +93,7 @@ struct blob {
 	struct origin origins[MAX_SOURCES];
 	unsigned n_origins;
 	struct replaying *replay; /* the one at a time, or NULL */
+	struct guess guess;
 };
 
 /* The fetch thread looks again.  Lock held. */
@@ -101,6 +109,9 @@ void blob_drop(struct blob *b);
 
 /* The object that a chunk of the map is part of. */
 void blob_object_of(struct blob *b, uint32_t chunk, struct object *o);
+
+/* The chunk of this rank in the blob's order, for plan.h. */
+void blob_look(struct blob *b, uint32_t rank, struct plan_chunk *out);
 
 /* The best source that `tried` does not name; -1 when there is none. */
 int blob_pick_origin(const struct blob *b, uint32_t tried, uint64_t now_ns);

@@ -19,6 +19,8 @@ transfer_init(struct transfer *t, struct blob *b, unsigned origin,
 	t->blob = b;
 	t->origin = origin;
 	t->source = source_ref(b->origins[origin].source);
+	t->peer = b->origins[origin].link;
+	t->peer->flying_bytes += t->read.len;
 	t->holds = 1;
 	guard_init(&t->guard);
 	blob_hold(b);
@@ -29,8 +31,17 @@ transfer_init(struct transfer *t, struct blob *b, unsigned origin,
 void
 transfer_start(struct transfer *t)
 {
+	t->times.asked_ns = clock_now_ns();
 	source_read(t->source, &t->read);
 	guard_leave(&t->guard);
+}
+
+void
+transfer_note_bytes(struct transfer *t, size_t n)
+{
+	if (t->times.bytes == 0)
+		t->times.first_ns = clock_now_ns();
+	t->times.bytes += n;
 }
 
 void
@@ -75,6 +86,9 @@ transfer_end(struct transfer *t, const struct err *failure)
 	if (b->map != NULL && (failure == NULL || failure->code != ECANCELED))
 		blob_origin_answered(
 		    b, t->origin, failure == NULL, clock_now_ns());
+	t->times.end_ns = clock_now_ns();
+	link_learn(t->peer, &t->times);
+	t->peer->flying_bytes -= t->read.len;
 	f->running[t->read.priority]--;
 	list_remove(&t->link);
 	transfer_drop(t);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "fetch/guard.h"
+#include "fetch/link.h"
 #include "registry/source.h"
 #include "base/list.h"
 
@@ -26,6 +27,8 @@ struct transfer {
 	struct blob *blob;
 	struct source *source;
 	unsigned origin;
+	struct link *peer;
+	struct link_times times; /* the source's callbacks' until its end */
 	void (*free)(struct transfer *t);
 
 	/* guarded by fetcher->lock */
@@ -38,6 +41,9 @@ struct transfer {
 void transfer_init(struct transfer *t, struct blob *b, unsigned origin,
     enum source_priority priority);
 void transfer_start(struct transfer *t);
+
+/* In on_bytes: so many came.  Lock not held. */
+void transfer_note_bytes(struct transfer *t, size_t n);
 
 /* Any thread that holds it, lock not held. */
 void transfer_resume(struct transfer *t);
