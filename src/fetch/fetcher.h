@@ -25,6 +25,7 @@
 #include "fetch/guess.h"
 #include "fetch/link.h"
 #include "fetch/spares.h"
+#include "fetch/usage.h"
 #include "base/digest.h"
 #include "base/hmap.h"
 #include "base/list.h"
@@ -65,6 +66,7 @@ struct fetcher {
 	uint64_t read_ns;             /* when a reader last missed */
 	uint64_t spots_born;          /* of all guesses */
 	struct links links;
+	bool is_cancelled; /* nothing new is fetched ahead */
 	bool is_closing;
 };
 
@@ -87,6 +89,7 @@ struct blob {
 	unsigned holds;        /* records, transfers, pieces: memory only */
 	unsigned writing;      /* decoders that write to the store right now */
 	unsigned fills;        /* that run */
+	unsigned ordered;      /* ranges of what a start reads, on their way */
 	const struct map *map; /* NULL once closed */
 	uint32_t last_object;  /* that blob_object_of() found */
 	struct hmap inflight;  /* inflight.node, by chunk */
@@ -94,6 +97,7 @@ struct blob {
 	unsigned n_origins;
 	struct replaying *replay; /* the one at a time, or NULL */
 	struct guess guess;
+	struct blob_usage past;   /* without what waits now */
 };
 
 /* The fetch thread looks again.  Lock held. */

@@ -26,6 +26,7 @@ transfer_init(struct transfer *t, struct blob *b, unsigned origin,
 	blob_hold(b);
 	list_push_back(&f->transfers, &t->link);
 	f->running[priority]++;
+	b->past.requests++;
 }
 
 void
@@ -39,9 +40,9 @@ transfer_start(struct transfer *t)
 void
 transfer_note_bytes(struct transfer *t, size_t n)
 {
-	if (t->times.bytes == 0)
+	if (t->got == 0)
 		t->times.first_ns = clock_now_ns();
-	t->times.bytes += n;
+	t->got += n;
 }
 
 void
@@ -83,10 +84,14 @@ transfer_end(struct transfer *t, const struct err *failure)
 	struct blob *b = t->blob;
 	struct fetcher *f = b->fetcher;
 
-	if (b->map != NULL && (failure == NULL || failure->code != ECANCELED))
+	b->past.bytes += t->got;
+	if (b->map != NULL && (failure == NULL || failure->code != ECANCELED)) {
 		blob_origin_answered(
 		    b, t->origin, failure == NULL, clock_now_ns());
+		usage_note_answer(b, failure);
+	}
 	t->times.end_ns = clock_now_ns();
+	t->times.bytes = t->got;
 	link_learn(t->peer, &t->times);
 	t->peer->flying_bytes -= t->read.len;
 	f->running[t->read.priority]--;

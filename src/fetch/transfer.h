@@ -27,6 +27,7 @@ struct transfer {
 	struct blob *blob;
 	struct source *source;
 	unsigned origin;
+	uint64_t got; /* bytes; transfer_note_bytes() counts */
 	struct link *peer;
 	struct link_times times; /* the source's callbacks' until its end */
 	void (*free)(struct transfer *t);
