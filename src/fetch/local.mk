@@ -1,5 +1,6 @@
 noinst_LIBRARIES += %D%/libfetch.a
 %C%_libfetch_a_SOURCES = \
+	%D%/belt.c %D%/belt.h \
 	%D%/blob.c \
 	%D%/demand.c %D%/demand.h \
 	%D%/fetch.h \
@@ -25,13 +26,15 @@ noinst_PROGRAMS += %D%/fetchtool
 %C%_fetchtool_LDADD = $(FETCH_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += %D%/test_fetcher %D%/test_plan %D%/test_replay %D%/test_stream
+check_PROGRAMS += %D%/test_belt %D%/test_fetcher %D%/test_plan %D%/test_replay %D%/test_stream
 check_LIBRARIES += %D%/libfetchtest.a
 
 %C%_libfetchtest_a_SOURCES = \
 	%D%/fake_source.c %D%/fake_source.h \
 	%D%/fixture.c %D%/fixture.h
 
+%C%_test_belt_SOURCES = %D%/test_belt.c
+%C%_test_belt_LDADD = $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_fetcher_SOURCES = %D%/test_fetcher.c
 %C%_test_fetcher_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_plan_SOURCES = %D%/test_plan.c

@@ -2,7 +2,7 @@
  * writes it there as it passes, unless the store has it.  Nothing is kept until
  * sink_keep(): sink_release() gives every fresh place back.
  *
- * One thread.
+ * One thread at a time.
  */
 #ifndef FETCH_SINK_H
 #define FETCH_SINK_H

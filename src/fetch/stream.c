@@ -1,7 +1,8 @@
 /* fetch_stream(): the first pull of a blob without a table of contents.
  *
- *	source callbacks -> intake -> the calling thread: digest, decompress,
- *	                              cut into files -> sink -> store
+ *	source callbacks -> intake -> the calling thread: digest, decompress
+ *	                 -> belt   -> decode threads: cut into files, their
+ *	                              digests -> sink -> store
  *
  * A read that breaks goes on where it broke, at the next source: what the blob
  * is in the end is decided by its digest.  When that is wrong it starts again
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "fetch/belt.h"
 #include "fetch/fetcher.h"
 #include "fetch/guard.h"
 #include "fetch/head.h"
@@ -24,14 +26,18 @@
 
 struct pull {
 	const struct stream_pull *order;
-	struct sink sink;
 	struct head head;
-	struct stream *stream;
+	struct unpacker *unpacker;
 	struct hasher *hasher;
 	uint64_t blob_at;      /* bytes of the blob so far */
 	uint64_t progress_ns;  /* when the last came */
 	unsigned failures;     /* of sources, since then */
 	bool is_unsalvageable; /* our side failed, not a source */
+
+	/* the belt's task's, until that has finished */
+	struct belt belt;
+	struct stream *stream;
+	struct sink sink;
 };
 
 /* ---- one read ---- */
@@ -92,10 +98,11 @@ feed(void *ctx, const struct format *f, const void *p, size_t n, struct err *e)
 {
 	struct pull *pull = ctx;
 
-	if (pull->stream == NULL &&
-	    (pull->stream = f->stream_new(pull->order->layer->size, e)) == NULL)
+	if (pull->unpacker == NULL)
+		pull->unpacker = f->unpacker_new(pull->order->layer->size, e);
+	if (pull->unpacker == NULL)
 		return -1;
-	return stream_feed(pull->stream, p, n, &pull->sink.content, e);
+	return unpacker_feed(pull->unpacker, p, n, &pull->belt.taker, e);
 }
 
 static int
@@ -212,7 +219,9 @@ read_blob(struct pull *pull, unsigned first, struct err *e)
 		if (!may_go_on(pull))
 			return -1;
 	}
-	return head_end(&pull->head, feed, pull, e);
+	if (head_end(&pull->head, feed, pull, e) < 0)
+		return -1;
+	return unpacker_end(pull->unpacker, &pull->belt.taker, e);
 }
 
 static int
@@ -226,11 +235,20 @@ check(struct pull *pull, struct err *e)
 		return err_set(e, EBADMSG, "its digest is %s", DIGEST_TEXT(&d));
 	if (o->diff_id == NULL)
 		return 0;
-	stream_diff_id(pull->stream, &d);
+	unpacker_diff_id(pull->unpacker, &d);
 	if (!digest_equal(&d, o->diff_id))
 		return err_set(
 		    e, EBADMSG, "its diff_id is %s", DIGEST_TEXT(&d));
 	return 0;
+}
+
+/* On a decode thread. */
+static int
+store_stretch(void *ctx, const struct stretch *x, struct err *e)
+{
+	struct pull *pull = ctx;
+
+	return stream_take(pull->stream, x, &pull->sink.content, e);
 }
 
 static int
@@ -240,7 +258,8 @@ pull_blob(
 	struct contents got = { 0 };
 
 	if (sink_init(&pull->sink, pull->order->fetcher->store, e) < 0 ||
-	    read_blob(pull, first, e) < 0 ||
+	    (pull->stream = stream_new(e)) == NULL ||
+	    read_blob(pull, first, e) < 0 || belt_finish(&pull->belt, e) < 0 ||
 	    stream_end(pull->stream, &got.tree, e) < 0)
 		return -1;
 	if (check(pull, e) < 0) {
@@ -262,10 +281,14 @@ pull_once(const struct stream_pull *o, unsigned first, struct contents *out,
 		.hasher = hasher_new(),
 		.progress_ns = clock_now_ns(),
 	};
-	int rc = pull_blob(&pull, first, out, e);
+	int rc;
 
+	belt_init(&pull.belt, o->fetcher->decoders, store_stretch, &pull);
+	rc = pull_blob(&pull, first, out, e);
 	if (rc == 0)
 		*format_name = pull.head.format->name;
+	belt_release(&pull.belt);
+	unpacker_free(pull.unpacker);
 	stream_free(pull.stream);
 	sink_release(&pull.sink);
 	hasher_free(pull.hasher);
