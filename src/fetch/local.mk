@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libfetch.a
 	%D%/inflight.c %D%/inflight.h \
 	%D%/intake.c %D%/intake.h \
 	%D%/piece.c %D%/piece.h \
+	%D%/places.c %D%/places.h \
 	%D%/plan.c %D%/plan.h \
 	%D%/replay.c %D%/replay.h \
 	%D%/run.c %D%/run.h \

@@ -260,6 +260,7 @@ pull_blob(
 	if (sink_init(&pull->sink, pull->order->fetcher->store, e) < 0 ||
 	    (pull->stream = stream_new(e)) == NULL ||
 	    read_blob(pull, first, e) < 0 || belt_finish(&pull->belt, e) < 0 ||
+	    sink_finish(&pull->sink, e) < 0 ||
 	    stream_end(pull->stream, &got.tree, e) < 0)
 		return -1;
 	if (check(pull, e) < 0) {
