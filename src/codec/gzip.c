@@ -3,7 +3,7 @@
 struct decoder *
 gzip_decoder_new(struct err *e)
 {
-#ifdef HAVE_ISAL
+#if HAVE_ISAL
 	return gzip_isal_decoder_new(e);
 #else
 	return gzip_zlib_decoder_new(e);

@@ -27,7 +27,7 @@
 struct decoder *gzip_decoder_new(struct err *e);
 
 struct decoder *gzip_zlib_decoder_new(struct err *e);
-#ifdef HAVE_ISAL
+#if HAVE_ISAL
 struct decoder *gzip_isal_decoder_new(struct err *e);
 #endif
 
