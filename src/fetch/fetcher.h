@@ -44,6 +44,7 @@ struct fetcher {
 	struct spares spares;
 	unsigned max_requests;
 	uint64_t idle_bytes_per_s;
+	_Atomic uint64_t ahead_bytes; /* of downloads, before their turn */
 	pthread_t thread;
 
 	struct lock lock;  /* guards what follows */
@@ -60,7 +61,7 @@ struct fetcher {
 	unsigned running[PRIORITIES]; /* transfers */
 	uint64_t reserved_bytes;      /* buffers of runs and pieces */
 	uint64_t idle_not_before_ns;  /* the background budget */
-	bool is_cancelled; /* nothing new is fetched ahead */
+	bool is_cancelled;            /* nothing new is fetched ahead */
 	bool is_closing;
 };
 

@@ -14,8 +14,12 @@
 
 #include "registry/source.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/list.h"
 #include "base/lock.h"
+
+/* Above it the source pauses. */
+#define INTAKE_BYTES MIB(4)
 
 struct parcel {
 	struct list link;

@@ -3,16 +3,17 @@ noinst_LIBRARIES += %D%/libfetch.a
 	%D%/belt.c %D%/belt.h \
 	%D%/blob.c \
 	%D%/demand.c %D%/demand.h \
+	%D%/download.c %D%/download.h \
 	%D%/fetch.h \
 	%D%/fetcher.c %D%/fetcher.h \
 	%D%/fill.c %D%/fill.h \
+	%D%/fresh.c %D%/fresh.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/head.c %D%/head.h \
 	%D%/inflight.c %D%/inflight.h \
 	%D%/intake.c %D%/intake.h \
 	%D%/ordered.c %D%/ordered.h \
 	%D%/piece.c %D%/piece.h \
-	%D%/places.c %D%/places.h \
 	%D%/plan.c %D%/plan.h \
 	%D%/replay.c %D%/replay.h \
 	%D%/run.c %D%/run.h \

@@ -34,7 +34,7 @@ write_batch(struct sink *s, struct err *e)
 
 	if (s->n_batched == 0)
 		return 0;
-	if (places_take(&s->places, s->bytes.len, &off, e) < 0 ||
+	if (fresh_take(&s->fresh, s->bytes.len, &off, e) < 0 ||
 	    store_write(s->store, s->bytes.data, s->bytes.len, off, true, e) <
 		0)
 		return -1;
@@ -100,7 +100,7 @@ begin(struct content_sink *c, uint64_t size, struct err *e)
 		s->start = 0;
 		return write_batch(s, e) < 0
 			   ? -1
-			   : places_take(&s->places, size, &s->data_off, e);
+			   : fresh_take(&s->fresh, size, &s->data_off, e);
 	}
 	if (make_room(s, e) < 0)
 		return -1;
@@ -222,7 +222,7 @@ place_large(struct sink *s, const struct digest *digest, uint32_t ordinal,
 		return 0;
 	return copy_missing(s, off, e) < 0
 		   ? -1
-		   : places_give_back(&s->places, s->data_off, s->size, e);
+		   : fresh_give_back(&s->fresh, s->data_off, s->size, e);
 }
 
 static int
@@ -246,7 +246,7 @@ drop_file(struct sink *s, struct err *e)
 	s->bytes.len = s->start;
 	return s->data_off == MAP_NOWHERE
 		   ? 0
-		   : places_give_back(&s->places, s->data_off, s->size, e);
+		   : fresh_give_back(&s->fresh, s->data_off, s->size, e);
 }
 
 static int
@@ -275,7 +275,7 @@ sink_init(struct sink *s, struct store *store, struct err *e)
 		.content = { begin, write_some, end },
 		.store = store,
 	};
-	places_init(&s->places, store);
+	fresh_init(&s->fresh, store);
 	buf_init(&s->bytes, STEP_BYTES);
 	s->map = map_builder_new(e);
 	return s->map != NULL ? 0 : -1;
@@ -290,14 +290,14 @@ sink_finish(struct sink *s, struct err *e)
 struct map_builder *
 sink_keep(struct sink *s)
 {
-	places_keep(&s->places);
+	fresh_keep(&s->fresh);
 	return take_ptr(&s->map);
 }
 
 void
 sink_release(struct sink *s)
 {
-	places_release(&s->places);
+	fresh_release(&s->fresh);
 	buf_release(&s->bytes);
 	map_builder_free(s->map);
 }

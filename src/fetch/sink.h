@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "fetch/places.h"
+#include "fetch/fresh.h"
 #include "format/format.h"
 #include "base/bytes.h"
 
@@ -32,7 +32,7 @@ struct sink {
 	struct store *store;
 	struct map_builder *map;
 
-	struct places places;
+	struct fresh fresh;
 
 	struct batched batch[BATCH_FILES];
 	size_t n_batched;

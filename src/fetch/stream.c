@@ -1,8 +1,8 @@
 /* fetch_stream(): the first pull of a blob without a table of contents.
  *
- *	source callbacks -> intake -> the calling thread: digest, decompress
- *	                 -> belt   -> decode threads: cut into files, their
- *	                              digests -> sink -> store
+ *	source -> download -> the calling thread: digest, decompress
+ *	       -> belt     -> decode threads: cut into files, their digests
+ *	       -> sink     -> store
  *
  * A read that breaks goes on where it broke, at the next source: what the blob
  * is in the end is decided by its digest.  When that is wrong it starts again
@@ -13,10 +13,9 @@
 #include <time.h>
 
 #include "fetch/belt.h"
+#include "fetch/download.h"
 #include "fetch/fetcher.h"
-#include "fetch/guard.h"
 #include "fetch/head.h"
-#include "fetch/intake.h"
 #include "fetch/sink.h"
 #include "format/format.h"
 #include "base/bytes.h"
@@ -33,6 +32,7 @@ struct pull {
 	uint64_t progress_ns;  /* when the last came */
 	unsigned failures;     /* of sources, since then */
 	bool is_unsalvageable; /* our side failed, not a source */
+	bool is_rangeless;     /* a source that sends no parts is among them */
 
 	/* the belt's task's, until that has finished */
 	struct belt belt;
@@ -41,57 +41,6 @@ struct pull {
 };
 
 /* ---- one read ---- */
-
-struct reading {
-	struct source_read read;
-	struct guard guard;
-	struct intake intake;
-	struct source *source;
-};
-
-static enum source_verdict
-on_bytes(struct source_read *sr, const void *p, size_t n)
-{
-	struct reading *r = container_of(sr, struct reading, read);
-	bool is_first;
-
-	return intake_put(&r->intake, p, n, &is_first);
-}
-
-/* intake_end() is the last that touches r: its reader may be gone after. */
-static void
-on_done(struct source_read *sr, const struct err *failure)
-{
-	struct reading *r = container_of(sr, struct reading, read);
-
-	guard_end(&r->guard);
-	intake_end(&r->intake, failure);
-}
-
-static void
-resume(struct reading *r)
-{
-	if (guard_enter(&r->guard)) {
-		source_resume(r->source, &r->read);
-		guard_leave(&r->guard);
-	}
-}
-
-/* We want no more; waits for its on_done. */
-static void
-abandon(struct reading *r)
-{
-	struct parcel *p;
-	bool again;
-
-	intake_close(&r->intake);
-	if (guard_enter(&r->guard)) {
-		source_cancel(r->source, &r->read);
-		guard_leave(&r->guard);
-	}
-	while ((p = intake_wait(&r->intake, &again)) != NULL)
-		free(p);
-}
 
 static int
 feed(void *ctx, const struct format *f, const void *p, size_t n, struct err *e)
@@ -119,55 +68,28 @@ consume(struct pull *pull, const struct parcel *p, struct err *e)
 	return head_feed(&pull->head, p->bytes, p->len, feed, pull, e);
 }
 
-static void
-reading_start(struct reading *r, const struct pull *pull, struct source *s)
-{
-	const struct descriptor *layer = pull->order->layer;
-
-	r->source = s;
-	r->read = (struct source_read){
-		.blob = layer->digest,
-		.blob_size = layer->size,
-		.off = pull->blob_at,
-		.len = layer->size - pull->blob_at,
-		.priority = SOURCE_SOON,
-		.on_bytes = on_bytes,
-		.on_done = on_done,
-	};
-	guard_init(&r->guard);
-	intake_init(&r->intake);
-	source_read(s, &r->read);
-	guard_leave(&r->guard);
-}
-
 /* Reads on from one source as far as it goes. */
 static int
-read_from(struct pull *pull, struct source *s, struct err *e)
+read_on(struct pull *pull, struct source *s, struct err *e)
 {
-	struct reading r;
+	const struct stream_pull *o = pull->order;
+	struct download d;
 	struct parcel *p;
-	bool again;
-	int rc = 0;
+	int rc = 0, got = 1;
 
-	reading_start(&r, pull, s);
-	while (rc == 0 && (p = intake_wait(&r.intake, &again)) != NULL) {
-		if (again)
-			resume(&r);
+	download_init(
+	    &d, o->fetcher, s, o->layer, pull->blob_at, !pull->is_rangeless);
+	while (rc == 0 && (got = download_next(&d, &p, e)) > 0) {
 		rc = consume(pull, p, e);
 		free(p);
 	}
-	if (rc < 0) {
-		pull->is_unsalvageable = true;
-		abandon(&r);
-	} else if (r.intake.failure.code != 0) {
-		*e = r.intake.failure;
-		rc = -1;
-	} else if (pull->blob_at < pull->order->layer->size) {
-		rc = err_set(e, EAGAIN, "%s: ended early", source_name(s));
+	download_release(&d);
+	pull->is_unsalvageable = rc < 0;
+	if (got < 0 && e->code == ENOTSUP && d.is_in_parts) {
+		pull->is_rangeless = true;
+		return read_on(pull, s, e);
 	}
-	intake_release(&r.intake);
-	guard_release(&r.guard);
-	return rc;
+	return rc < 0 ? rc : got;
 }
 
 /* ---- the whole blob ---- */
@@ -213,7 +135,7 @@ read_blob(struct pull *pull, unsigned first, struct err *e)
 	while (pull->blob_at < o->layer->size) {
 		struct source *s = o->sources[next++ % o->n_sources];
 
-		if (read_from(pull, s, e) == 0)
+		if (read_on(pull, s, e) == 0)
 			break;
 		pull->failures++;
 		if (!may_go_on(pull))

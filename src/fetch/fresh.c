@@ -1,4 +1,4 @@
-#include "fetch/places.h"
+#include "fetch/fresh.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,19 +16,19 @@ struct place {
 };
 
 void
-places_init(struct places *p, struct store *store)
+fresh_init(struct fresh *p, struct store *store)
 {
-	*p = (struct places){ .store = store };
+	*p = (struct fresh){ .store = store };
 }
 
 void
-places_keep(struct places *p)
+fresh_keep(struct fresh *p)
 {
 	p->n = 0;
 }
 
 void
-places_release(struct places *p)
+fresh_release(struct fresh *p)
 {
 	struct err e = ERR_INIT;
 
@@ -40,7 +40,7 @@ places_release(struct places *p)
 }
 
 static int
-remember(struct places *p, uint64_t off, uint64_t len, struct err *e)
+remember(struct fresh *p, uint64_t off, uint64_t len, struct err *e)
 {
 	struct place *last = p->n > 0 ? &p->at[p->n - 1] : NULL;
 
@@ -62,7 +62,7 @@ remember(struct places *p, uint64_t off, uint64_t len, struct err *e)
 }
 
 int
-places_take(struct places *p, uint64_t size, uint64_t *off, struct err *e)
+fresh_take(struct fresh *p, uint64_t size, uint64_t *off, struct err *e)
 {
 	uint64_t len = align_up(size, STORE_BLOCK);
 	struct err ignored = ERR_INIT;
@@ -76,7 +76,7 @@ places_take(struct places *p, uint64_t size, uint64_t *off, struct err *e)
 }
 
 int
-places_give_back(struct places *p, uint64_t off, uint64_t size, struct err *e)
+fresh_give_back(struct fresh *p, uint64_t off, uint64_t size, struct err *e)
 {
 	struct place *last = &p->at[p->n - 1];
 	uint64_t len = align_up(size, STORE_BLOCK);
