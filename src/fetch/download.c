@@ -7,6 +7,7 @@
 
 #include "fetch/fetcher.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/err.h"
 #include "base/limits.h"
@@ -16,6 +17,13 @@
 
 /* Of all downloads, besides the part that each is at. */
 #define AHEAD_BYTES MIB(32)
+
+/* Slow start is over after the one; parts save nothing that ends before the
+ * other, and cost more requests and slow starts.  Bytes that wait say that the
+ * reader is slow, not the source. */
+#define SLOW_AFTER_NS (NS_PER_S / 2)
+#define SLOW_BEFORE_NS (3 * NS_PER_S / 2)
+#define WAITING_BYTES KIB(512)
 
 /* ---- the source's side ---- */
 
@@ -86,6 +94,7 @@ start_part(struct download *d)
 		},
 		.is_ahead = d->n > 0,
 	};
+	part->end = part->read.len;
 	d->asked_off += part->read.len;
 	d->n++;
 	guard_init(&part->guard);
@@ -147,18 +156,99 @@ wait_for_end(struct download_part *part)
 		free(p);
 }
 
+static void
+drop_part(struct download *d)
+{
+	wait_for_end(part_at(d, 0));
+	end_part(d);
+}
+
+/* ---- from one request to parts ---- */
+
+static bool
+is_slow(const struct download *d, struct download_part *part)
+{
+	uint64_t took_ns = clock_now_ns() - d->began_ns;
+	uint64_t left = part->end - part->got;
+
+	return took_ns >= d->rule.after_ns &&
+	       (double)left / part->got * took_ns >= d->rule.before_ns &&
+	       intake_bytes(&part->intake) <= d->rule.waiting_bytes;
+}
+
+/* Not when there is no memory for a part ahead. */
+static void
+split(struct download *d)
+{
+	struct download_part *only = part_at(d, 0);
+
+	d->is_in_parts = true;
+	only->end = only->got + PART_BYTES;
+	d->asked_off = only->read.off + only->end;
+	start_parts(d);
+	if (d->n > 1)
+		return;
+	d->is_in_parts = false;
+	only->end = only->read.len;
+	d->asked_off = d->blob->size;
+}
+
+/* No parts after all: the first request has not been left yet. */
+static void
+join(struct download *d)
+{
+	struct download_part *only = part_at(d, 0);
+
+	for (unsigned i = 1; i < d->n; i++)
+		cancel(d, part_at(d, i));
+	for (; d->n > 1; d->n--) {
+		struct download_part *last = part_at(d, d->n - 1);
+
+		wait_for_end(last);
+		end_ahead(d, last);
+		intake_release(&last->intake);
+		guard_release(&last->guard);
+	}
+	d->is_in_parts = d->may_split = false;
+	only->end = only->read.len;
+	d->asked_off = d->blob->size;
+}
+
+/* The first request is where it shall be left, if the next part comes. */
+static void
+reach_end(struct download *d, struct download_part *part, struct parcel *p)
+{
+	if (intake_has_bytes(&part_at(d, 1)->intake))
+		p->len = part->end - part->got;
+	else
+		join(d);
+}
+
+static void
+count(struct download *d, struct download_part *part, struct parcel *p)
+{
+	if (d->began_ns == 0)
+		d->began_ns = clock_now_ns();
+	if (part->end < part->read.len && part->got + p->len >= part->end)
+		reach_end(d, part, p);
+	part->got += p->len;
+	if (d->may_split && !d->is_in_parts &&
+	    part->end - part->got > 2 * PART_BYTES && is_slow(d, part))
+		split(d);
+}
+
 /* ---- the reader's side ---- */
 
 void
 download_init(struct download *d, struct fetcher *f, struct source *s,
-    const struct descriptor *blob, uint64_t blob_off, bool may_split)
+    const struct descriptor *blob, uint64_t blob_off)
 {
 	*d = (struct download){
 		.fetcher = f,
 		.source = s,
 		.blob = blob,
-		.is_in_parts = may_split && source_has_slow_start(s) &&
-			       blob->size - blob_off > PART_BYTES,
+		.rule = { SLOW_AFTER_NS, SLOW_BEFORE_NS, WAITING_BYTES },
+		.may_split = source_has_slow_start(s),
 		.asked_off = blob_off,
 	};
 }
@@ -171,31 +261,45 @@ judge_end(
 		*e = part->intake.failure;
 		return -1;
 	}
-	if (part->got < part->read.len)
+	if (part->got < part->end)
 		return err_set(
 		    e, EAGAIN, "%s: ended early", source_name(d->source));
 	return 0;
 }
 
+/* The next parcel of the first part, or NULL. */
+static struct parcel *
+next_parcel(struct download *d, struct download_part *part)
+{
+	struct parcel *p;
+	bool again;
+
+	p = intake_wait(&part->intake, &again);
+	if (again)
+		resume(d, part);
+	if (p != NULL)
+		count(d, part, p);
+	return p;
+}
+
 int
 download_next(struct download *d, struct parcel **p, struct err *e)
 {
-	struct download_part *part;
-	bool again;
-
 	start_parts(d);
 	while (d->n > 0) {
-		part = part_at(d, 0);
-		*p = intake_wait(&part->intake, &again);
-		if (again)
-			resume(d, part);
-		if (*p != NULL) {
-			part->got += (*p)->len;
-			return 1;
+		struct download_part *part = part_at(d, 0);
+
+		if (part->got == part->end && part->end < part->read.len) {
+			cancel(d, part);
+			drop_part(d);
+		} else {
+			*p = next_parcel(d, part);
+			if (*p != NULL)
+				return 1;
+			if (judge_end(d, part, e) < 0)
+				return -1;
+			end_part(d);
 		}
-		if (judge_end(d, part, e) < 0)
-			return -1;
-		end_part(d);
 		start_parts(d);
 	}
 	return 0;
@@ -206,8 +310,6 @@ download_release(struct download *d)
 {
 	for (unsigned i = 0; i < d->n; i++)
 		cancel(d, part_at(d, i));
-	while (d->n > 0) {
-		wait_for_end(part_at(d, 0));
-		end_part(d);
-	}
+	while (d->n > 0)
+		drop_part(d);
 }

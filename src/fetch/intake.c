@@ -117,6 +117,24 @@ intake_has_ended(struct intake *in)
 	return in->has_ended && list_is_empty(&in->parcels);
 }
 
+size_t
+intake_bytes(struct intake *in)
+{
+	LOCK_SCOPE(&in->lock);
+
+	return in->bytes;
+}
+
+bool
+intake_has_bytes(struct intake *in)
+{
+	LOCK_SCOPE(&in->lock);
+
+	while (list_is_empty(&in->parcels) && !in->has_ended)
+		cond_wait(&in->changed, &in->lock);
+	return !list_is_empty(&in->parcels);
+}
+
 void
 intake_close(struct intake *in)
 {

@@ -53,6 +53,11 @@ struct parcel *intake_take(struct intake *in, bool *resume);
 struct parcel *intake_wait(struct intake *in, bool *resume);
 bool intake_has_ended(struct intake *in);
 
+/* How many wait to be taken. */
+size_t intake_bytes(struct intake *in);
+/* Blocks until there are some, or, false, will never be. */
+bool intake_has_bytes(struct intake *in);
+
 /* Nothing more is wanted: what is queued is dropped. */
 void intake_close(struct intake *in);
 

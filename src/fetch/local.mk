@@ -30,7 +30,7 @@ noinst_PROGRAMS += %D%/fetchtool
 %C%_fetchtool_LDADD = $(FETCH_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += %D%/test_belt %D%/test_fetcher %D%/test_ordered %D%/test_plan \
+check_PROGRAMS += %D%/test_belt %D%/test_download %D%/test_fetcher %D%/test_ordered %D%/test_plan \
 	%D%/test_replay %D%/test_stream %D%/test_usage
 check_LIBRARIES += %D%/libfetchtest.a
 
@@ -40,6 +40,8 @@ check_LIBRARIES += %D%/libfetchtest.a
 
 %C%_test_belt_SOURCES = %D%/test_belt.c
 %C%_test_belt_LDADD = $(FETCH_LIBS) $(CMOCKA_LIBS)
+%C%_test_download_SOURCES = %D%/test_download.c
+%C%_test_download_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_fetcher_SOURCES = %D%/test_fetcher.c
 %C%_test_fetcher_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_ordered_SOURCES = %D%/test_ordered.c

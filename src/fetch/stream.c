@@ -32,7 +32,6 @@ struct pull {
 	uint64_t progress_ns;  /* when the last came */
 	unsigned failures;     /* of sources, since then */
 	bool is_unsalvageable; /* our side failed, not a source */
-	bool is_rangeless;     /* a source that sends no parts is among them */
 
 	/* the belt's task's, until that has finished */
 	struct belt belt;
@@ -77,18 +76,13 @@ read_on(struct pull *pull, struct source *s, struct err *e)
 	struct parcel *p;
 	int rc = 0, got = 1;
 
-	download_init(
-	    &d, o->fetcher, s, o->layer, pull->blob_at, !pull->is_rangeless);
+	download_init(&d, o->fetcher, s, o->layer, pull->blob_at);
 	while (rc == 0 && (got = download_next(&d, &p, e)) > 0) {
 		rc = consume(pull, p, e);
 		free(p);
 	}
 	download_release(&d);
 	pull->is_unsalvageable = rc < 0;
-	if (got < 0 && e->code == ENOTSUP && d.is_in_parts) {
-		pull->is_rangeless = true;
-		return read_on(pull, s, e);
-	}
 	return rc < 0 ? rc : got;
 }
 

@@ -1,13 +1,10 @@
 /* The first pull of a blob without a table of contents. */
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "fetch/fetcher.h"
 #include "fetch/fixture.h"
 #include "format/format.h"
 #include "store/map.h"
@@ -323,78 +320,6 @@ a_read_that_breaks_goes_on_where_it_broke(void **s)
 	end(&p);
 }
 
-/* ---- in parts ---- */
-
-static void *
-pull_far(void *arg)
-{
-	struct pulling *p = arg;
-
-	assert_int_equal(pull(p), 0);
-	return NULL;
-}
-
-/* None is answered before all have come. */
-static void
-a_far_source_is_asked_for_several_parts_at_once(void **s)
-{
-	struct pulling p;
-	pthread_t t;
-
-	(void)s;
-	begin(&p, wrap_plain);
-	fake_set_far(p.fakes[0]);
-	fake_hold(p.fakes[0]);
-	assert_int_equal(pthread_create(&t, NULL, pull_far, &p), 0);
-	fake_await(p.fakes[0], 3);
-	fake_release(p.fakes[0]);
-	pthread_join(t, NULL);
-	assert_all_there(&p, 3);
-	assert_int_equal(fake_count(p.fakes[0]), 3);
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(fake_request(p.fakes[0], i).off, i * MIB(4));
-	assert_int_equal(p.progress, p.blob.len);
-	end(&p);
-}
-
-static void
-a_source_that_sends_no_parts_is_asked_for_all(void **s)
-{
-	struct pulling p;
-	struct fake_request last;
-
-	(void)s;
-	begin(&p, wrap_plain);
-	fake_set_far(p.fakes[0]);
-	fake_set_rangeless(p.fakes[0]);
-	assert_int_equal(pull(&p), 0);
-	assert_all_there(&p, 3);
-	last = fake_request(p.fakes[0], fake_count(p.fakes[0]) - 1);
-	assert_int_equal(last.off, 0);
-	assert_int_equal(last.len, p.blob.len);
-	end(&p);
-}
-
-static void
-a_part_that_breaks_goes_on_elsewhere_and_what_is_ahead_is_dropped(void **s)
-{
-	struct pulling p;
-
-	(void)s;
-	begin(&p, wrap_plain);
-	p.order.n_sources = 2;
-	fake_set_far(p.fakes[0]);
-	fake_set_far(p.fakes[1]);
-	fake_answer_next(p.fakes[0],
-	    (struct fake_answer){ .code = ETIMEDOUT, .bytes = MIB(1) });
-	assert_int_equal(pull(&p), 0);
-	assert_all_there(&p, 3);
-	assert_int_equal(fake_request(p.fakes[1], 0).off, MIB(1));
-	assert_int_equal(fake_request(p.fakes[1], 1).off, MIB(5));
-	assert_int_equal(atomic_load(&p.fetcher->ahead_bytes), 0);
-	end(&p);
-}
-
 static void
 without_patience_a_failure_ends_the_pull(void **s)
 {
@@ -494,11 +419,6 @@ main(void)
 		cmocka_unit_test(
 		    a_synchronous_source_waits_for_the_decompressor),
 		cmocka_unit_test(a_read_that_breaks_goes_on_where_it_broke),
-		cmocka_unit_test(
-		    a_far_source_is_asked_for_several_parts_at_once),
-		cmocka_unit_test(a_source_that_sends_no_parts_is_asked_for_all),
-		cmocka_unit_test(
-		    a_part_that_breaks_goes_on_elsewhere_and_what_is_ahead_is_dropped),
 		cmocka_unit_test(without_patience_a_failure_ends_the_pull),
 		cmocka_unit_test(patience_outlasts_a_failure),
 		cmocka_unit_test(a_wrong_digest_leaves_nothing),
