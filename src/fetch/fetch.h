@@ -123,7 +123,8 @@ struct stream_pull {
 };
 
 /* Reads the blob once from its start, its contents straight into the store, and
- * makes tree and placed map.  Blocking: for a job's thread.  Verifies the
+ * makes tree and placed map.  Blocking: for a maker's thread, which unpacks;
+ * the files are cut and stored by the decode threads meanwhile.  Verifies the
  * blob's digest; on failure nothing of it stays.  *format_name: the stream
  * format it turned out to be. */
 int fetch_stream(const struct stream_pull *p, struct contents *out,
