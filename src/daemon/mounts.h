@@ -74,6 +74,8 @@ bool mounts_use_image(struct mounts *m, const struct digest *image);
 
 /* An object a mount, as the control protocol's `ls` has it. */
 struct doc *mounts_list(struct mounts *m);
+/* The targets of a showing, by its id: an array. */
+struct doc *mounts_targets(struct mounts *m, const char *showing);
 unsigned mounts_count(struct mounts *m);
 
 #endif

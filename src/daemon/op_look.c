@@ -154,7 +154,7 @@ int
 op_inspect(struct request *r, struct doc *result, struct err *e)
 {
 	struct image *i = open_to_inspect(r, e);
-	struct doc *manifest, *config;
+	struct doc *manifest, *config, *profile;
 
 	if (i == NULL)
 		return -1;
@@ -163,6 +163,9 @@ op_inspect(struct request *r, struct doc *result, struct err *e)
 	doc_set_string(result, "image", DIGEST_TEXT(&i->manifest.digest));
 	doc_set_string(result, "reference", i->label);
 	doc_set(result, "layer_list", describe_layers(r->daemon, i));
+	profile = describe_profile_of(r->daemon, &i->manifest.digest);
+	if (profile != NULL)
+		doc_set(result, "profile", profile);
 	if (manifest != NULL)
 		doc_set(result, "manifest", manifest);
 	if (config != NULL)

@@ -11,6 +11,7 @@ struct blob;
 struct err;
 struct index;
 struct map;
+struct recording;
 struct store;
 struct view;
 struct want;
@@ -22,6 +23,9 @@ struct want;
 struct view *view_new(struct store *s, struct index *take,
     struct blob *const *blobs, const struct map *const *maps, size_t n,
     const char *label, void (*on_free)(void *ctx), void *ctx, struct err *e);
+/* What it reads from now on is noted there (layer/recording.h); borrowed until
+ * on_free. Before anybody reads. */
+void view_record(struct view *v, struct recording *r);
 struct view *view_ref(struct view *v);
 void view_unref(struct view *v);
 

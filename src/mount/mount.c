@@ -96,3 +96,10 @@ mount_view(const struct mount *m)
 {
 	return m->view;
 }
+
+void
+mount_count(const struct mount *m, uint64_t *reads, uint64_t *errors)
+{
+	*reads = atomic_load_explicit(&m->n_reads, memory_order_relaxed);
+	*errors = atomic_load_explicit(&m->n_errors, memory_order_relaxed);
+}

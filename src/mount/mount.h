@@ -89,6 +89,10 @@ const char *mount_id(const struct mount *m);
 const char *mount_kind_name(const struct mount *m); /* "erofs" */
 struct view *mount_view(const struct mount *m);
 
+/* Reads that were asked for since this process serves it, and those that were
+ * answered with an error. */
+void mount_count(const struct mount *m, uint64_t *reads, uint64_t *errors);
+
 /* ---- for the files that implement a kind ---- */
 
 struct mount_kind {

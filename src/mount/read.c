@@ -57,6 +57,7 @@ fail(const struct reading *r, uint64_t file, const struct err *e)
 		    path != NULL ? path : "?", e->msg);
 	}
 	metric_add(METRIC_read_errors, 1);
+	atomic_fetch_add_explicit(&r->mount->n_errors, 1, memory_order_relaxed);
 	fuse_reply_err(r->req, EIO);
 }
 
@@ -264,6 +265,7 @@ read_answer(const struct reading *r)
 	uint8_t *bytes = server_buffer();
 	struct err e;
 
+	atomic_fetch_add_explicit(&r->mount->n_reads, 1, memory_order_relaxed);
 	if (view_read(r->mount->view, bytes, r->len, r->data_off, &e) == 0) {
 		metric_add(METRIC_read_hits, 1);
 		fuse_reply_buf(r->req, (const char *)bytes, r->len);

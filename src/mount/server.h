@@ -78,6 +78,7 @@ struct mount {
 	struct mount_server *server; /* a reference */
 	struct view *view;           /* a reference, or NULL */
 	char id[AGENT_ID_MAX + 1];
+	_Atomic uint64_t n_reads, n_errors;
 	atomic_uint refs;
 	void (*free)(struct mount *m);
 	struct failures failures;

@@ -19,7 +19,8 @@
 #include "base/lock.h"
 #include "base/log.h"
 
-enum { ID_SIZE = AGENT_ID_MAX + 1, SOURCE_SIZE = 200 };
+enum { ID_SIZE = SHOWING_ID_SIZE, SOURCE_SIZE = 200 };
+_Static_assert((int)ID_SIZE == AGENT_ID_MAX + 1, "ids");
 
 struct showing {
 	struct list link;
@@ -272,6 +273,56 @@ showings_take(struct showings *s, struct image *i, int layer,
 	if (is_mine)
 		make_showing(s, w, i, own_id != NULL ? target : NULL);
 	return made_or_failed(s, w, e);
+}
+
+/* ---- looking ---- */
+
+static size_t
+count(const struct showings *s)
+{
+	size_t n = 0;
+
+	list_for_each(l, &s->all)
+		n++;
+	return n;
+}
+
+static void
+describe(const struct showing *w, struct shown *out)
+{
+	memcpy(out->id, w->id, sizeof out->id);
+	out->image = image_ref(w->image);
+	out->layer = w->layer;
+	out->users = w->users;
+	out->kind = showing_kind(w);
+	mount_count(w->mount, &out->reads, &out->errors);
+}
+
+struct shown *
+showings_list(struct showings *s, size_t *n)
+{
+	struct shown *rows;
+
+	*n = 0;
+	LOCK_SCOPE(&s->lock);
+	rows = calloc(count(s) + 1, sizeof *rows);
+	if (rows == NULL)
+		return NULL;
+	list_for_each(l, &s->all) {
+		const struct showing *w = list_entry(l, struct showing, link);
+
+		if (w->state == SHOWING_SHOWN)
+			describe(w, &rows[(*n)++]);
+	}
+	return rows;
+}
+
+void
+shown_free(struct shown *rows, size_t n)
+{
+	while (n-- > 0)
+		image_unref(rows[n].image);
+	free(rows);
 }
 
 /* ---- after a restart ---- */

@@ -38,6 +38,7 @@ struct asking {
 struct agent {
 	int sock;
 	bool is_root;
+	uint64_t life;        /* of this worker, from 1 */
 	uint32_t last_serial; /* of agent_next_held(); the starting thread's */
 
 	struct lock lock; /* guards what is below */
@@ -241,6 +242,7 @@ agent_new(int fd, struct err *e)
 		return NULL;
 	}
 	a->is_root = m.number != 0;
+	a->life = m.body.hello.life;
 	return a;
 }
 
@@ -257,6 +259,12 @@ int
 agent_fd(const struct agent *a)
 {
 	return a->sock;
+}
+
+uint64_t
+agent_life(const struct agent *a)
+{
+	return a->life;
 }
 
 bool

@@ -188,6 +188,9 @@ int agent_open_login(struct agent *a, unsigned n, int *fd, struct err *e);
  * none; ECONNREFUSED, EAGAIN: not now. */
 int agent_connect_containerd(struct agent *a, int *fd, struct err *e);
 
+/* The how-manieth worker of this supervisor this is, from 1. */
+uint64_t agent_life(const struct agent *a);
+
 /* Whether this supervisor can clone mounts and mount overlays: root, also of a
  * user namespace. */
 bool agent_is_root(const struct agent *a);

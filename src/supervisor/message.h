@@ -13,7 +13,7 @@
  *
  * A request, and what its answer carries ("-": nothing):
  *
- *   HELLO                            -> number: 1 where it may mount
+ *   HELLO                            -> number: 1 where it may mount; hello
  *   READY                            -> -
  *   NEXT     number: the last serial -> number: serial, name, payload, 1 fd;
  *            (0 at first)               ENOENT at the end
@@ -100,6 +100,9 @@ struct message {
 			uint32_t uid, gid;
 			uint32_t with_work; /* 0 or 1 */
 		} snapshot;
+		struct {
+			uint64_t life; /* of the worker, from 1 */
+		} hello;
 		struct {
 			uint64_t bytes, inodes;
 		} usage;

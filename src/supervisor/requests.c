@@ -167,6 +167,7 @@ handle(struct supervisor *s, struct message *m, int *fds, unsigned n_fds)
 	switch (m->kind) {
 	case MESSAGE_HELLO:
 		m->number = s->account.is_root;
+		m->body.hello.life = s->worker.life;
 		answer(s, m, -1, NULL);
 		return;
 	case MESSAGE_READY:

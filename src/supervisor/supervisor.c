@@ -224,6 +224,9 @@ hold_what_is_open(struct supervisor *s, struct err *e)
 	    hold_put_copy(&s->holds, "secrets", s->root.secrets, e) != 0 ||
 	    hold_put_copy(&s->holds, "control", s->run.control, e) != 0)
 		return -1;
+	if (s->run.metrics >= 0 &&
+	    hold_put_copy(&s->holds, "metrics", s->run.metrics, e) != 0)
+		return -1;
 	if (!s->account.is_root)
 		return 0;
 	if (hold_put_copy(&s->holds, "snapshotter", s->run.snapshotter, e) != 0)
@@ -261,6 +264,8 @@ prepare(struct supervisor *s, struct err *e)
 {
 	if (rundir_open(&s->run, s->options->run, geteuid() == 0, e) != 0 ||
 	    rootdir_open(&s->root, &s->account, s->options, e) != 0)
+		return -1;
+	if (s->options->with_metrics && rundir_open_metrics(&s->run, e) != 0)
 		return -1;
 	s->mounter = (struct mounter){ .is_root = s->account.is_root,
 		.in_user_ns = s->account.in_user_ns,

@@ -146,6 +146,17 @@ free_port() {
 	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
+# let_others_in PATH: every user reaches it, and may speak to it if it is a socket.
+let_others_in() {
+	local folder
+	chmod a+rw "$1"
+	folder=$(dirname "$1")
+	while [ "$folder" != / ] && [ "$folder" != /tmp ]; do
+		chmod a+x "$folder"
+		folder=$(dirname "$folder")
+	done
+}
+
 # --- mounts ------------------------------------------------------------------
 
 # Mount points below a folder, deepest first.
