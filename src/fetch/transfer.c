@@ -11,27 +11,46 @@ void
 transfer_init(struct transfer *t, struct blob *b, unsigned origin,
     enum source_priority priority)
 {
-	struct fetcher *f = b->fetcher;
-
 	t->read.blob = b->digest;
 	t->read.blob_size = b->size;
 	t->read.priority = priority;
+	t->source = source_ref(b->origins[origin].source);
+	guard_init(&t->guard);
+	transfer_adopt(t, b, origin);
+}
+
+void
+transfer_adopt(struct transfer *t, struct blob *b, unsigned origin)
+{
+	struct fetcher *f = b->fetcher;
+
 	t->blob = b;
 	t->origin = origin;
-	t->source = source_ref(b->origins[origin].source);
+	t->peer = b->origins[origin].link;
+	t->peer->flying_bytes += t->read.len;
+	/* Of one that runs already bytes were held back: it shows no rate. */
+	t->times.asked_ns = UINT64_MAX;
 	t->holds = 1;
-	guard_init(&t->guard);
 	blob_hold(b);
 	list_push_back(&f->transfers, &t->link);
-	f->running[priority]++;
+	f->running[t->read.priority]++;
 	b->past.requests++;
 }
 
 void
 transfer_start(struct transfer *t)
 {
+	t->times.asked_ns = clock_now_ns();
 	source_read(t->source, &t->read);
 	guard_leave(&t->guard);
+}
+
+void
+transfer_note_bytes(struct transfer *t, size_t n)
+{
+	if (t->got == 0)
+		t->times.first_ns = clock_now_ns();
+	t->got += n;
 }
 
 void
@@ -79,6 +98,10 @@ transfer_end(struct transfer *t, const struct err *failure)
 		    b, t->origin, failure == NULL, clock_now_ns());
 		usage_note_answer(b, failure);
 	}
+	t->times.end_ns = clock_now_ns();
+	t->times.bytes = t->got;
+	link_learn(t->peer, &t->times);
+	t->peer->flying_bytes -= t->read.len;
 	f->running[t->read.priority]--;
 	list_remove(&t->link);
 	transfer_drop(t);
@@ -100,7 +123,8 @@ transfers_bury(struct fetcher *f)
 		guard_release(&t->guard);
 		t->free(t);
 		lock_acquire(&f->lock);
-		blob_drop(b);
+		if (b != NULL)
+			blob_drop(b);
 	}
 	lock_release(&f->lock);
 }

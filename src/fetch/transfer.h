@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "fetch/guard.h"
+#include "fetch/link.h"
 #include "registry/source.h"
 #include "base/list.h"
 
@@ -26,7 +27,9 @@ struct transfer {
 	struct blob *blob;
 	struct source *source;
 	unsigned origin;
-	uint64_t got; /* bytes, for its callbacks to count */
+	uint64_t got; /* bytes; transfer_note_bytes() counts */
+	struct link *peer;
+	struct link_times times; /* the source's callbacks' until its end */
 	void (*free)(struct transfer *t);
 
 	/* guarded by fetcher->lock */
@@ -38,7 +41,13 @@ struct transfer {
 /* `read` has its callbacks, off and len. */
 void transfer_init(struct transfer *t, struct blob *b, unsigned origin,
     enum source_priority priority);
+/* The same of a read that runs already, with a source and a guard: from here on
+ * the blob's closing cancels it. */
+void transfer_adopt(struct transfer *t, struct blob *b, unsigned origin);
 void transfer_start(struct transfer *t);
+
+/* In on_bytes: so many came.  Lock not held. */
+void transfer_note_bytes(struct transfer *t, size_t n);
 
 /* Any thread that holds it, lock not held. */
 void transfer_resume(struct transfer *t);
@@ -51,6 +60,7 @@ void transfer_end(struct transfer *t, const struct err *failure);
 void transfer_hold(struct transfer *t);
 void transfer_drop(struct transfer *t);
 
+/* blob may be NULL: of one that never had any. */
 void transfers_bury(struct fetcher *f);
 
 /* Cancels those of closed blobs, or all when the fetcher closes; lock not
