@@ -61,18 +61,23 @@ set_ranges(struct prefetch *p, const struct places *places, struct err *e)
 	return 0;
 }
 
-/* ENOENT: it has none. */
+int
+image_find_start(const struct image *i, struct places *out, struct err *e)
+{
+	AUTO_PROFILE struct profile *p = profiles_load(
+	    catalog_parts(i->catalog)->store, &i->manifest.digest, e);
+
+	*out = (struct places){ 0 };
+	return p == NULL ? -1 : places_of_profile(i, p, out, e);
+}
+
+/* ENOENT: no profile is known. */
 static int
 find_ranges(struct prefetch *p, struct err *e)
 {
-	const struct catalog_parts *parts = catalog_parts(p->image->catalog);
-	AUTO_PROFILE struct profile *profile =
-	    profiles_load(parts->store, &p->image->manifest.digest, e);
-	struct places places = { 0 };
-	int rc = -1;
+	struct places places;
+	int rc = image_find_start(p->image, &places, e);
 
-	if (profile != NULL)
-		rc = places_of_profile(p->image, profile, &places, e);
 	if (rc == 0)
 		rc = set_ranges(p, &places, e);
 	places_release(&places);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "layer/places.h"
 #include "layer/profile.h"
 #include "layer/profiles.h"
 #include "layer/recordings.h"
@@ -14,6 +15,7 @@
 #include "index/index.h"
 
 #define NAMED ((struct image_request){ .layout = -1 })
+#define STARTED ((struct image_request){ .layout = -1, .is_start = true })
 
 /* Of the tar, and of the blob with a table of contents. */
 #define HELLO "srv/hello"
@@ -236,6 +238,7 @@ a_profile_brings_what_a_start_reads_and_no_more(void **state)
 	struct fixture *f = *state;
 	struct digest d = add_image(f, "a", 1);
 	AUTO_PROFILE struct profile *p = NULL;
+	struct places places;
 	struct image *i;
 	struct view *v;
 	struct err e;
@@ -249,11 +252,17 @@ a_profile_brings_what_a_start_reads_and_no_more(void **state)
 	f = *state;
 	add_image(f, "a", 1);
 	OK(profiles_save(f->parts.store, p, &e));
-	i = open_image(f, "a", NAMED);
+	i = open_image(f, "a", STARTED);
 	v = begin_run(f, i);
 	for (int n = 0; n < 1000 && !has_file(f, v, LONG); n++)
 		nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
 	assert_true(has_file(f, v, LONG));
+	/* And what makes room is told where it lies. */
+	OK(image_find_start(i, &places, &e));
+	assert_int_equal(places.n, 1);
+	assert_true(
+	    store_has(f->parts.store, places.at[0].data_off, places.at[0].len));
+	places_release(&places);
 	view_unref(v);
 	/* Nobody read: that was no run. */
 	recordings_settle(catalog_recordings(f->catalog), &d);
