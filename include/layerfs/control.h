@@ -44,7 +44,7 @@
  *                                          work folder, or none for a temporary
  *                                          upper layer
  *            events: progress (below)
- *            -> {"id", "image": digest, "layers": N, "kind": "fuse",
+ *            -> {"id", "image": digest, "layers": N, "kind": "erofs",
  *                "mode": "attach" | "mounted"}
  *            "attach": descriptor 0 is a detached mount; the client puts it in
  *            place with move_mount(2), then sends `attached`.  When the

@@ -83,6 +83,10 @@ static const struct key keys[] = {
 	    "threads that decompress and verify; 0: one a core, 4 at most"),
 	NUMBER("fetch", background_bytes_per_s, 0, 0, INT64_MAX,
 	    "budget for fetching the rest of mounted images; 0: do not"),
+	TEXT("mount", "kernel", mount_kernel, "auto",
+	    "auto: where a trial at start succeeds, the kernel's EROFS reads "
+	    "folders and attributes by itself; off: layerfs answers for them "
+	    "(FUSE); loop: the kernel, by loop devices"),
 	NUMBER("mount", fuse_threads, 0, 0, 64,
 	    "threads that answer the kernel; 0: 2 to 4, by cores"),
 	NUMBER("mount", read_ahead_kb, 1024, 0, 65536,

@@ -28,6 +28,7 @@ struct config {
 	int64_t decode_threads;
 	int64_t background_bytes_per_s;
 
+	char *mount_kernel;
 	int64_t fuse_threads;
 	int64_t read_ahead_kb;
 

@@ -7,6 +7,7 @@
 #include "daemon/image_arguments.h"
 #include "daemon/mounts.h"
 #include "daemon/ops.h"
+#include "mount/mount.h"
 #include "layer/catalog.h"
 #include "layer/image.h"
 #include "registry/reference.h"
@@ -122,8 +123,8 @@ op_stat(struct request *r, struct doc *result, struct err *e)
 	for (int m = 0; m < METRIC_COUNT; m++)
 		doc_set_int(counters, metric_name(m), metric_get(m));
 	doc_set(result, "counters", counters);
-	doc_set_string(kind, "name", "fuse");
-	doc_set_string(kind, "why", "the only way that this version has");
+	doc_set_string(kind, "name", mount_server_kind(r->daemon->server));
+	doc_set_string(kind, "why", mount_server_why(r->daemon->server));
 	doc_set(result, "kind", kind);
 	doc_set_int(result, "mounts", mounts_count(r->daemon->mounts));
 	return stat_store(r, result, e);

@@ -11,6 +11,7 @@
 #include "index/index.h"
 #include "store/map.h"
 #include "store/store.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/list.h"
@@ -116,6 +117,23 @@ find_part(const struct view *v, size_t from, uint64_t data_off)
 		if (map_find_object(v->parts[from].map, data_off, &object))
 			return from;
 	return v->n;
+}
+
+uint64_t
+view_extent(
+    const struct view *v, uint64_t data_off, uint64_t len, uint64_t *start)
+{
+	size_t part = find_part(v, v->n, data_off);
+	struct object o;
+	uint32_t n;
+
+	*start = 0;
+	if (part == v->n || !map_find_object(v->parts[part].map, data_off, &n))
+		return 0;
+	map_object(v->parts[part].map, n, &o);
+	*start = o.data_off;
+	return min_u64(
+	    len, align_up(o.data_off + o.size, STORE_BLOCK) - data_off);
 }
 
 /* A want that more than one layer can serve: asks one after the other. */

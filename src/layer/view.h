@@ -36,6 +36,11 @@ const char *view_label(const struct view *v);
 int view_read(
     struct view *v, void *p, size_t len, uint64_t data_off, struct err *e);
 
+/* How many bytes from data_off on, up to len, lie in one file's contents, and
+ * where those begin; 0: no layer of the view has the position. */
+uint64_t view_extent(
+    const struct view *v, uint64_t data_off, uint64_t len, uint64_t *start);
+
 /* Makes a range of one file present (fetch/fetch.h): the layer that lies on top
  * and whose map has the position is asked first, then the others.  on_done
  * comes exactly once; EIO when no layer's map has it. */
