@@ -28,7 +28,10 @@ struct image {
 				    here, only in a partial image */
 	char **reasons;          /* why not; NULL where the layer is */
 	struct digest *diff_ids; /* the config's; NULL when it is not here */
-	struct list link;        /* the catalog's */
+	/* The image that its name meant before; its own where there was none.
+	 * A start without a profile goes by that one's. */
+	struct digest before;
+	struct list link; /* the catalog's */
 };
 
 /* For open.c: an image with room for its layers, on the catalog's list of open
