@@ -237,10 +237,10 @@ fake_destroy(struct source *s)
 }
 
 static const struct source_ops ops = {
-	fake_read,
-	fake_resume,
-	fake_cancel,
-	fake_destroy,
+	.read = fake_read,
+	.resume = fake_resume,
+	.cancel = fake_cancel,
+	.free = fake_destroy,
 };
 
 struct fake *

@@ -7,10 +7,12 @@ noinst_LIBRARIES += %D%/libfetch.a
 	%D%/fetch.h \
 	%D%/fetcher.c %D%/fetcher.h \
 	%D%/fill.c %D%/fill.h \
+	%D%/guess.c %D%/guess.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/head.c %D%/head.h \
 	%D%/inflight.c %D%/inflight.h \
 	%D%/intake.c %D%/intake.h \
+	%D%/link.c %D%/link.h \
 	%D%/ordered.c %D%/ordered.h \
 	%D%/piece.c %D%/piece.h \
 	%D%/plan.c %D%/plan.h \
@@ -29,8 +31,9 @@ noinst_PROGRAMS += %D%/fetchtool
 %C%_fetchtool_LDADD = $(FETCH_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += %D%/test_ahead %D%/test_fetcher %D%/test_ordered %D%/test_plan \
-	%D%/test_replay %D%/test_stream %D%/test_usage
+check_PROGRAMS += %D%/test_ahead %D%/test_fetcher %D%/test_guess %D%/test_link \
+	%D%/test_ordered %D%/test_plan %D%/test_replay %D%/test_stream \
+	%D%/test_usage
 check_LIBRARIES += %D%/libfetchtest.a
 
 %C%_libfetchtest_a_SOURCES = \
@@ -41,6 +44,10 @@ check_LIBRARIES += %D%/libfetchtest.a
 %C%_test_fetcher_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_ahead_SOURCES = %D%/test_ahead.c
 %C%_test_ahead_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
+%C%_test_guess_SOURCES = %D%/test_guess.c
+%C%_test_guess_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
+%C%_test_link_SOURCES = %D%/test_link.c
+%C%_test_link_LDADD = src/fetch/libfetch.a $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_ordered_SOURCES = %D%/test_ordered.c
 %C%_test_ordered_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_plan_SOURCES = %D%/test_plan.c

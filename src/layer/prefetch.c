@@ -10,6 +10,7 @@
 #include "layer/profiles.h"
 #include "layer/recordings.h"
 #include "fetch/ahead.h"
+#include "fetch/fetch.h"
 #include "fetch/ordered.h"
 #include "store/map.h"
 #include "base/err.h"
@@ -157,6 +158,15 @@ fetch_hints(struct image *i)
 	}
 }
 
+/* What is known need not be guessed. */
+static void
+stop_guessing(struct image *i)
+{
+	for (size_t k = 0; k < i->manifest.n_layers; k++)
+		if (i->layers[k] != NULL)
+			blob_stop_guessing(i->layers[k]->blob);
+}
+
 static void
 run_prefetch(struct task *t)
 {
@@ -165,6 +175,7 @@ run_prefetch(struct task *t)
 	struct err e = ERR_INIT;
 
 	if (find_ranges(p, &e) == 0) {
+		stop_guessing(i);
 		fetch_ordered(catalog_parts(i->catalog)->fetcher, &p->ordered);
 		return;
 	}
