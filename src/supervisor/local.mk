@@ -1,5 +1,6 @@
 noinst_LIBRARIES += %D%/libsupervisor.a
 %C%_libsupervisor_a_SOURCES = \
+	%D%/activation.c %D%/activation.h \
 	%D%/agent.c %D%/agent.h \
 	%D%/copies.c %D%/copies.h \
 	%D%/drop.c %D%/drop.h \
@@ -17,6 +18,9 @@ noinst_LIBRARIES += %D%/libsupervisor.a
 	%D%/worker.c %D%/worker.h
 
 if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_activation
+%C%_test_activation_SOURCES = %D%/test_activation.c src/base/test.h
+%C%_test_activation_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_agent
 %C%_test_agent_SOURCES = %D%/test_agent.c src/base/test.h
 %C%_test_agent_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)

@@ -24,6 +24,7 @@
 
 #include <stdbool.h>
 
+struct activation;
 struct err;
 
 struct rundir {
@@ -36,9 +37,11 @@ struct rundir {
 
 #define RUNDIR_NONE ((struct rundir){ -1, -1, -1, -1, -1, -1 })
 
-/* EBUSY when another supervisor has it.  What an earlier one left mounted is
- * still there.  On failure nothing stays open. */
-int rundir_open(struct rundir *r, const char *run, bool is_root, struct err *e);
+/* EBUSY when another supervisor has it.  Takes its sockets from what was given
+ * at start, and makes those that were not.  What an earlier supervisor left
+ * mounted is still there.  On failure nothing stays open. */
+int rundir_open(struct rundir *r, const char *run, bool is_root,
+    struct activation *given, struct err *e);
 void rundir_close(struct rundir *r);
 
 /* Root only.  A RUN/m that an earlier supervisor left goes on being used, for

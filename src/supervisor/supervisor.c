@@ -258,7 +258,8 @@ look_at_uppers(struct supervisor *s)
 static int
 prepare(struct supervisor *s, struct err *e)
 {
-	if (rundir_open(&s->run, s->options->run, geteuid() == 0, e) != 0 ||
+	if (rundir_open(
+		&s->run, s->options->run, geteuid() == 0, &s->given, e) != 0 ||
 	    rootdir_open(&s->root, &s->account, s->options, e) != 0)
 		return -1;
 	s->mounter = (struct mounter){ .is_root = s->account.is_root,
@@ -315,6 +316,7 @@ static void
 release(struct supervisor *s)
 {
 	hold_drop_all(&s->holds);
+	activation_release(&s->given);
 	cleanup_close(&s->signals);
 	rundir_close(&s->run);
 	rootdir_close(&s->root);
@@ -333,7 +335,7 @@ supervisor_run(const struct supervisor_options *o, struct err *e)
 	list_init(&s.holds);
 	list_init(&s.jobs);
 	raise_limits();
-	if (prepare(&s, e) == 0) {
+	if (activation_take(&s.given, e) == 0 && prepare(&s, e) == 0) {
 		worker_start(&s.worker, o, &s.account);
 		loop(&s);
 		kill_jobs(&s);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "supervisor/activation.h"
 #include "supervisor/drop.h"
 #include "supervisor/mounter.h"
 #include "supervisor/rootdir.h"
@@ -20,6 +21,7 @@ enum { SUPERVISOR_JOBS_MAX = 64 };
 
 struct supervisor {
 	const struct supervisor_options *options;
+	struct activation given; /* what nobody took of it yet */
 	struct rootdir root;
 	struct rundir run;
 	struct account account;
