@@ -7,9 +7,14 @@ noinst_LIBRARIES += %D%/libsupervisor.a
 	%D%/fusermount.c %D%/fusermount.h \
 	%D%/hold.c %D%/hold.h \
 	%D%/job.c %D%/job.h \
+	%D%/keep.c %D%/keep.h \
+	%D%/leftover.c %D%/leftover.h \
 	%D%/mapped.c %D%/mapped.h \
 	%D%/message.c %D%/message.h \
 	%D%/mounter.c %D%/mounter.h \
+	%D%/mounttable.c %D%/mounttable.h \
+	%D%/note.c %D%/note.h \
+	%D%/notify.c %D%/notify.h \
 	%D%/requests.c \
 	%D%/rootdir.c %D%/rootdir.h \
 	%D%/rundir.c %D%/rundir.h \
@@ -27,6 +32,9 @@ check_PROGRAMS += %D%/test_agent
 check_PROGRAMS += %D%/test_hold
 %C%_test_hold_SOURCES = %D%/test_hold.c src/base/test.h
 %C%_test_hold_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_keep
+%C%_test_keep_SOURCES = %D%/test_keep.c src/base/test.h src/base/test_folder.h
+%C%_test_keep_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_message
 %C%_test_message_SOURCES = %D%/test_message.c src/base/test.h
 %C%_test_message_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)

@@ -20,6 +20,8 @@
 
 enum { BACKLOG = 64 };
 
+#define STORE_LINK "m/" AGENT_STORE_ID
+
 static int
 lock(int dir, const char *run, struct err *e)
 {
@@ -170,11 +172,24 @@ mount_points(struct rundir *r, struct err *e)
 	return 0;
 }
 
+static bool
+shows(const struct rundir *r, const char *name, int folder)
+{
+	struct stat a, b;
+
+	return fstatat(r->dir, name, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstat(folder, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+/* An earlier supervisor's stays: containers may be starting by it. */
 static int
 bind_snapshots(struct rundir *r, int snapshots, struct err *e)
 {
 	char source[TARGET_SIZE], target[TARGET_SIZE];
 
+	if (shows(r, "s", snapshots))
+		return 0;
 	snprintf(source, sizeof source, "/proc/self/fd/%d", snapshots);
 	unmount(r, "s");
 	if (mkdirat(r->dir, "s", 0700) != 0 && errno != EEXIST)
@@ -195,8 +210,13 @@ remove_store(const struct rundir *r)
 static int
 link_store(struct rundir *r, struct err *e)
 {
+	char to[sizeof STORE_LINK + 1];
+
+	if (readlinkat(r->dir, "store", to, sizeof to) == strlen(STORE_LINK) &&
+	    memcmp(to, STORE_LINK, strlen(STORE_LINK)) == 0)
+		return 0;
 	remove_store(r);
-	if (symlinkat("m/" AGENT_STORE_ID, r->dir, "store") != 0)
+	if (symlinkat(STORE_LINK, r->dir, "store") != 0)
 		return err_sys(e, "make RUN/store");
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* RUN: the folder with the sockets and the mount points.
  *
  *	RUN/lock          held (flock) while a supervisor lives
+ *	RUN/held          0700: of held descriptors (supervisor/note.h)
  *	RUN/control.sock  0600
  *	RUN/snapshotter.sock, RUN/cri.sock   the same; where root only
  *	RUN/m/ID          mount points; 0711: reachable, not listed

@@ -14,6 +14,7 @@
 
 #include "supervisor/hold.h"
 #include "supervisor/job.h"
+#include "supervisor/leftover.h"
 #include "supervisor/message.h"
 #include "supervisor/snapshots.h"
 #include "supervisor/supervisor_private.h"
@@ -212,22 +213,23 @@ hold_config(struct supervisor *s, struct err *e)
 	fd = open(s->options->config, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, "open %s", s->options->config);
-	return hold_put_copy(&s->holds, "config", fd, e);
+	return hold_put_copy(&s->keep.holds, "config", fd, e);
 }
 
 static int
 hold_what_is_open(struct supervisor *s, struct err *e)
 {
-	if (hold_put_copy(&s->holds, "root", s->root.dir, e) != 0 ||
+	if (hold_put_copy(&s->keep.holds, "root", s->root.dir, e) != 0 ||
 	    hold_config(s, e) != 0 ||
-	    hold_put_copy(&s->holds, "secrets", s->root.secrets, e) != 0 ||
-	    hold_put_copy(&s->holds, "control", s->run.control, e) != 0)
+	    hold_put_copy(&s->keep.holds, "secrets", s->root.secrets, e) != 0 ||
+	    hold_put_copy(&s->keep.holds, "control", s->run.control, e) != 0)
 		return -1;
 	if (!s->account.is_root)
 		return 0;
-	if (hold_put_copy(&s->holds, "snapshotter", s->run.snapshotter, e) != 0)
+	if (hold_put_copy(
+		&s->keep.holds, "snapshotter", s->run.snapshotter, e) != 0)
 		return -1;
-	return hold_put_copy(&s->holds, "cri", s->run.cri, e);
+	return hold_put_copy(&s->keep.holds, "cri", s->run.cri, e);
 }
 
 /* Root of a container may not be allowed to; images can be pulled there. */
@@ -255,6 +257,21 @@ look_at_uppers(struct supervisor *s)
 	    "%s: containers cannot write there: %s", s->options->root, e.msg);
 }
 
+/* An earlier supervisor's mounts must not end because a worker cannot start:
+ * the next one may. */
+static void
+take_over(struct supervisor *s)
+{
+	size_t n = keep_resume(&s->keep, &s->given);
+
+	activation_release(&s->given);
+	s->was_ready = n > 0;
+	if (n > 0)
+		log_info("goes on with %zu descriptors of an earlier "
+			 "supervisor",
+		    n);
+}
+
 static int
 prepare(struct supervisor *s, struct err *e)
 {
@@ -268,9 +285,10 @@ prepare(struct supervisor *s, struct err *e)
 		.uppers = s->root.uppers,
 		.snapshots = s->root.snapshots };
 	s->signals = open_signals(e);
-	if (s->signals < 0)
+	if (s->signals < 0 || keep_open(&s->keep, s->run.dir, e) != 0)
 		return -1;
-	mounter_clean(&s->mounter);
+	take_over(s);
+	leftover_clean(&s->mounter, &s->keep.holds);
 	if (s->account.is_root) {
 		mount_run(s);
 		look_at_uppers(s);
@@ -299,7 +317,7 @@ unmount_all(struct supervisor *s)
 	struct err e;
 	int fd;
 
-	list_for_each(l, &s->holds) {
+	list_for_each(l, &s->keep.holds) {
 		struct held_fd *f = list_entry(l, struct held_fd, link);
 		if (f->target == NULL)
 			continue;
@@ -307,7 +325,8 @@ unmount_all(struct supervisor *s)
 		if (mounter_run(&s->mounter, &m, NULL, 0, &fd, &e) != 0)
 			log_warn("left behind: %s", e.msg);
 	}
-	mounter_clean(&s->mounter);
+	keep_drop_all(&s->keep);
+	leftover_clean(&s->mounter, &s->keep.holds);
 	if (s->account.is_root)
 		rundir_unmount(&s->run);
 }
@@ -315,7 +334,7 @@ unmount_all(struct supervisor *s)
 static void
 release(struct supervisor *s)
 {
-	hold_drop_all(&s->holds);
+	keep_close(&s->keep);
 	activation_release(&s->given);
 	cleanup_close(&s->signals);
 	rundir_close(&s->run);
@@ -332,12 +351,13 @@ supervisor_run(const struct supervisor_options *o, struct err *e)
 		.worker = { .sock = -1 } };
 	int rc = -1;
 
-	list_init(&s.holds);
+	keep_init(&s.keep);
 	list_init(&s.jobs);
 	raise_limits();
 	if (activation_take(&s.given, e) == 0 && prepare(&s, e) == 0) {
 		worker_start(&s.worker, o, &s.account);
 		loop(&s);
+		notify_say(&s.keep.notify, "STOPPING=1");
 		kill_jobs(&s);
 		unmount_all(&s);
 		rc = s.ended_with == 0

@@ -8,6 +8,7 @@
 
 #include "supervisor/activation.h"
 #include "supervisor/drop.h"
+#include "supervisor/keep.h"
 #include "supervisor/mounter.h"
 #include "supervisor/rootdir.h"
 #include "supervisor/rundir.h"
@@ -27,12 +28,13 @@ struct supervisor {
 	struct account account;
 	struct mounter mounter;
 	int signals;
-	struct list holds;
+	struct keep keep;
 	struct list jobs;
 	unsigned n_jobs;
 
 	struct worker worker;
-	bool was_ready; /* some life of the worker was */
+	bool was_ready; /* some life of the worker was, or an earlier
+			   supervisor's */
 
 	bool is_ending;
 	uint64_t kill_at_ns; /* the worker shall be gone by then; 0: not */
