@@ -214,9 +214,9 @@ list_one(struct given *g, const struct held_fd *f)
 }
 
 struct given *
-keep_list(struct keep *k, size_t *n, struct err *e)
+keep_list(struct keep *k, size_t more, size_t *n, struct err *e)
 {
-	struct given *all = calloc(count(k) + 1, sizeof *all);
+	struct given *all = calloc(count(k) + more, sizeof *all);
 	bool is_whole = all != NULL;
 
 	*n = 0;

@@ -49,9 +49,9 @@ void keep_drop_all(struct keep *k);
 /* Whether the worker may use the name. */
 bool keep_is_name(const char *name);
 
-/* Those that outlive the supervisor, under their other names: the caller's,
- * freed with keep_free_given(). */
-struct given *keep_list(struct keep *k, size_t *n, struct err *e);
+/* Those that outlive the supervisor, under their other names, with room for
+ * `more`: the caller's, freed with keep_free_given(). */
+struct given *keep_list(struct keep *k, size_t more, size_t *n, struct err *e);
 void keep_free_given(struct given *all, size_t n);
 
 #endif

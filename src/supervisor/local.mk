@@ -15,6 +15,7 @@ noinst_LIBRARIES += %D%/libsupervisor.a
 	%D%/mounttable.c %D%/mounttable.h \
 	%D%/note.c %D%/note.h \
 	%D%/notify.c %D%/notify.h \
+	%D%/reload.c %D%/reload.h \
 	%D%/requests.c \
 	%D%/rootdir.c %D%/rootdir.h \
 	%D%/rundir.c %D%/rundir.h \

@@ -34,6 +34,21 @@ supervisor_expect_end(struct supervisor *s)
 	s->kill_at_ns = clock_now_ns() + PATIENCE_MS * NS_PER_MS;
 }
 
+/* A mount that is being made would come after the clean-up, and a long deletion
+ * is not waited for. */
+void
+supervisor_kill_jobs(struct supervisor *s)
+{
+	list_for_each_safe(l, &s->jobs) {
+		struct job *j = list_entry(l, struct job, link);
+
+		job_kill(j);
+		list_remove(&j->link);
+		job_free(j);
+	}
+	s->n_jobs = 0;
+}
+
 static void
 end(struct supervisor *s)
 {
@@ -49,10 +64,11 @@ end(struct supervisor *s)
 static void
 on_worker_end(struct supervisor *s, int status)
 {
-	bool is_final =
-	    WIFEXITED(status) && (WEXITSTATUS(status) == 0 || !s->was_ready);
+	bool is_final = !reload_is_draining(s) && WIFEXITED(status) &&
+			(WEXITSTATUS(status) == 0 || !s->was_ready);
+	bool is_wanted = s->is_ending || is_final || reload_is_draining(s);
 
-	worker_note_end(&s->worker, status, !s->is_ending && !is_final);
+	worker_note_end(&s->worker, status, !is_wanted);
 	s->kill_at_ns = 0;
 	if (s->is_ending || !is_final)
 		return;
@@ -83,7 +99,7 @@ reap(struct supervisor *s)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (pid == s->worker.pid)
 			on_worker_end(s, status);
-		else
+		else if (!reload_note_end(s, pid, status))
 			forget_child(s, pid);
 }
 
@@ -96,10 +112,10 @@ on_signal(struct supervisor *s)
 		return;
 	if (i.ssi_signo == SIGCHLD)
 		reap(s);
-	else if (i.ssi_signo != SIGHUP)
-		end(s);
+	else if (i.ssi_signo == SIGHUP)
+		reload_begin(s);
 	else
-		worker_kill(&s->worker, SIGHUP);
+		end(s);
 }
 
 /* A session that is being made, which takes no worker, is one that the next
@@ -107,7 +123,7 @@ on_signal(struct supervisor *s)
 static bool
 may_start_worker(const struct supervisor *s)
 {
-	if (s->is_ending || s->worker.pid != 0)
+	if (s->is_ending || s->worker.pid != 0 || reload_is_draining(s))
 		return false;
 	list_for_each(l, &s->jobs)
 		if (list_entry(l, struct job, link)->request.kind ==
@@ -168,6 +184,7 @@ loop(struct supervisor *s)
 		if (p[0].revents != 0)
 			on_signal(s);
 		on_time(s);
+		reload_try_exec(s);
 	}
 }
 
@@ -296,20 +313,6 @@ prepare(struct supervisor *s, struct err *e)
 	return hold_what_is_open(s, e);
 }
 
-/* A mount that is being made would come after the clean-up, and a long deletion
- * is not waited for. */
-static void
-kill_jobs(struct supervisor *s)
-{
-	list_for_each_safe(l, &s->jobs) {
-		struct job *j = list_entry(l, struct job, link);
-
-		job_kill(j);
-		list_remove(&j->link);
-		job_free(j);
-	}
-}
-
 static void
 unmount_all(struct supervisor *s)
 {
@@ -358,7 +361,7 @@ supervisor_run(const struct supervisor_options *o, struct err *e)
 		worker_start(&s.worker, o, &s.account);
 		loop(&s);
 		notify_say(&s.keep.notify, "STOPPING=1");
-		kill_jobs(&s);
+		supervisor_kill_jobs(&s);
 		unmount_all(&s);
 		rc = s.ended_with == 0
 			 ? 0

@@ -9,7 +9,7 @@
  * systemd (supervisor/keep.h), and the next supervisor starts with that.
  *
  * SIGTERM and SIGINT end it: the worker gets SIGTERM and 5 s, then what was
- * mounted is unmounted.  SIGHUP is passed on.  A worker that dies within 1 s of
+ * mounted is unmounted.  SIGHUP: reload.h.  A worker that dies within 1 s of
  * its start is started again with back-off up to 5 s.  A worker that exits with
  * 0 ends the supervisor, too; so does one that exits before it or another has
  * been ready (a bad configuration, a store in use), unless an earlier
@@ -33,6 +33,7 @@ struct supervisor_options {
 	char *const *login_files;
 	const char *containerd; /* its socket, which the worker may have
 				   connected to; "" or NULL for none */
+	const char *program; /* what it becomes on SIGHUP, with worker_argv */
 	/* The worker: execs this file with these arguments, plus
 	 * "--worker-fd=3". */
 	const char *worker_path;

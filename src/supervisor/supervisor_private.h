@@ -10,6 +10,7 @@
 #include "supervisor/drop.h"
 #include "supervisor/keep.h"
 #include "supervisor/mounter.h"
+#include "supervisor/reload.h"
 #include "supervisor/rootdir.h"
 #include "supervisor/rundir.h"
 #include "supervisor/supervisor.h"
@@ -36,6 +37,7 @@ struct supervisor {
 	bool was_ready; /* some life of the worker was, or an earlier
 			   supervisor's */
 
+	struct reload reload;
 	bool is_ending;
 	uint64_t kill_at_ns; /* the worker shall be gone by then; 0: not */
 	int ended_with;      /* the first worker's exit status */
@@ -43,6 +45,9 @@ struct supervisor {
 
 /* The worker is to be gone soon, or is killed. */
 void supervisor_expect_end(struct supervisor *s);
+
+/* Whatever the worker had asked for and has had no answer to. */
+void supervisor_kill_jobs(struct supervisor *s);
 
 /* ---- requests.c ---- */
 

@@ -122,7 +122,7 @@ succeed(struct keep *to, struct keep *from, const struct folder *f)
 	struct activation given;
 	struct err e;
 	size_t n;
-	struct given *all = keep_list(from, &n, &e);
+	struct given *all = keep_list(from, 1, &n, &e);
 
 	assert_non_null(all);
 	given = (struct activation){ all, n };

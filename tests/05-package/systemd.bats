@@ -61,5 +61,7 @@ units() {
 		StartLimitIntervalSec=0; do
 		grep -qx "$line" "$T/units/layerfsd.service"
 	done
+	grep -qx 'ExecReload=.*/layerfsd --check' "$T/units/layerfsd.service"
+	grep -qx 'ExecReload=/bin/kill -HUP $MAINPID' "$T/units/layerfsd.service"
 	[ "$(sed -n 's/^FileDescriptorStoreMax=//p' "$T/units/layerfsd.service")" -ge 10000 ]
 }

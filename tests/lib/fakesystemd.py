@@ -13,7 +13,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def say(*words):
-    print(*words, flush=True)
+    """One write: the service writes to the same file."""
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
 
 def same_file(a, b):
