@@ -66,6 +66,7 @@ void blob_unref(struct blob *b);
  * credentials may be newer.  The first added is tried first. */
 int blob_add_source(struct blob *b, struct source *s, struct err *e);
 unsigned blob_n_sources(struct blob *b);
+bool blob_has_source(struct blob *b, const char *name);
 
 #define WANT_FOREVER UINT32_MAX
 

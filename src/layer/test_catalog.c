@@ -218,17 +218,24 @@ remove_fixture(void **state)
 
 /* The request's reference is layout:TAG. */
 static struct image *
-try_open(struct fixture *f, const char *tag, struct image_request q)
+try_open_in(struct fixture *f, const char *folder, const char *tag,
+    struct image_request q)
 {
 	AUTO_REFERENCE struct reference r = { 0 };
 	char text[120];
 
-	snprintf(text, sizeof text, "oci:%s/layout:%s", test_path, tag);
+	snprintf(text, sizeof text, "oci:%s/%s:%s", test_path, folder, tag);
 	assert_int_equal(reference_parse(&r, text, &f->e), 0);
 	q.reference = &r;
 	q.layout = f->layout;
 	f->e = ERR_INIT;
 	return catalog_open_image(f->catalog, &q, &f->e);
+}
+
+static struct image *
+try_open(struct fixture *f, const char *tag, struct image_request q)
+{
+	return try_open_in(f, "layout", tag, q);
 }
 
 static struct image *
@@ -602,6 +609,32 @@ the_config_is_kept_though_every_layer_was_here(void **state)
 	assert_true(digest_equal(&got, &d));
 }
 
+/* Also where the process died after it had made the layers, before it had noted
+ * where they are from. */
+static void
+layers_that_are_here_get_the_source_of_whoever_opens_them(void **state)
+{
+	struct fixture *f = *state;
+	struct image *i;
+
+	add_image(f, "a", 2);
+	image_unref(open_image(f, "a", NAMED));
+	assert_int_equal(symlinkat("layout", f->root, "other"), 0);
+	i = try_open_in(f, "other", "a", NAMED);
+	assert_non_null(i);
+	for (size_t k = 0; k < 2; k++)
+		assert_int_equal(blob_n_sources(i->layers[k]->blob), 2);
+	image_unref(i);
+	i = open_image(f, "a", NAMED);
+	assert_int_equal(blob_n_sources(i->layers[0]->blob), 2);
+	image_unref(i);
+	stop(f);
+	start(f);
+	i = open_image(f, "a", NAMED);
+	assert_int_equal(blob_n_sources(i->layers[1]->blob), 2);
+	image_unref(i);
+}
+
 static int
 note_reason(void *ctx, const struct fallback *k)
 {
@@ -646,6 +679,8 @@ main(void)
 		ON_NODE(a_manifest_that_is_known_needs_no_tag),
 		ON_NODE(chains_follow_from_the_config),
 		ON_NODE(the_config_is_kept_though_every_layer_was_here),
+		ON_NODE(
+		    layers_that_are_here_get_the_source_of_whoever_opens_them),
 		ON_NODE(why_a_layer_was_downloaded_is_kept),
 	};
 
