@@ -10,6 +10,7 @@ start_service() {
 	daemon=${DAEMON:-$(program layerfsd)} || return
 	ROOT=$T/root RUN=$T/run
 	mkdir -p "$RUN"
+	rm -f "$T/log/systemd" # an earlier one's
 	start systemd "$top_srcdir/tests/lib/fakesystemd.py" "${keep[@]}" \
 		--socket "control=$RUN/control.sock" \
 		--socket "snapshotter=$RUN/snapshotter.sock" \
