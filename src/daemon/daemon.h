@@ -21,6 +21,7 @@ struct err;
 struct fetcher;
 struct layer_store;
 struct loop;
+struct metrics_server;
 struct mount_server;
 struct mounts;
 struct pool;
@@ -55,6 +56,7 @@ struct daemon {
 	struct layer_store *layer_store; /* NULL with it, or not wanted */
 	struct pool *jobs;
 	struct control *control;
+	struct metrics_server *metrics; /* NULL: nobody is told */
 };
 
 struct daemon_options {

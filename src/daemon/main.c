@@ -13,13 +13,19 @@
 
 #include "daemon/config.h"
 #include "daemon/daemon.h"
+#include "daemon/metrics_page.h"
 #include "supervisor/supervisor.h"
 #include "base/err.h"
 #include "base/log.h"
 
 #include "layerfs/control.h"
 
-enum { OPTION_WORKER_FD = 256, OPTION_PRINT_CONFIG, OPTION_CHECK };
+enum {
+	OPTION_WORKER_FD = 256,
+	OPTION_PRINT_CONFIG,
+	OPTION_PRINT_METRICS,
+	OPTION_CHECK,
+};
 enum { ARENAS = 4 };
 
 struct options {
@@ -38,6 +44,7 @@ static const struct option long_options[] = {
 	{ "log-level", required_argument, NULL, 'l' },
 	{ "worker-fd", required_argument, NULL, OPTION_WORKER_FD },
 	{ "print-config", no_argument, NULL, OPTION_PRINT_CONFIG },
+	{ "print-metrics", no_argument, NULL, OPTION_PRINT_METRICS },
 	{ "check", no_argument, NULL, OPTION_CHECK },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
@@ -55,6 +62,7 @@ print_help(FILE *to)
 	      "  --config FILE     instead of /etc/layerfs/layerfs.toml\n"
 	      "  --log-level L     error, warn, info or debug\n"
 	      "  --print-config    every key with its default, then exit\n"
+	      "  --print-metrics   every metric with its meaning, then exit\n"
 	      "  --check           whether the configuration is right, then "
 	      "exit\n"
 	      "  --version, --help\n",
@@ -89,6 +97,9 @@ parse_options(struct options *o, int argc, char **argv)
 			break;
 		case OPTION_PRINT_CONFIG:
 			config_print_defaults();
+			return 0;
+		case OPTION_PRINT_METRICS:
+			metrics_page_print_table();
 			return 0;
 		case OPTION_CHECK:
 			o->is_check = true;
@@ -165,6 +176,7 @@ supervise(struct options *o, char **argv, struct err *e)
 		return -1;
 	s.program = program;
 	s.config = o->config;
+	s.with_metrics = c.metrics_socket != 0 && HAVE_MICROHTTPD;
 	s.login_files = c.credential_files;
 	s.containerd = c.cri_containerd;
 	s.user = *c.user == 0 ? NULL : c.user;

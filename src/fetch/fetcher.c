@@ -249,6 +249,7 @@ fetcher_cancel(struct fetcher *f)
 
 	err_set(&e, ECANCELED, "the daemon ends");
 	LOCK_SCOPE(&f->lock);
+	f->is_cancelled = true;
 	fills_cancel(f);
 	demands_cancel(f, &e, &f->done);
 	fetcher_wake(f);

@@ -183,6 +183,7 @@ on_bytes(struct source_read *sr, const void *p, size_t n)
 	struct run *r = run_of(sr);
 	const uint8_t *bytes = p;
 
+	r->transfer.got += n;
 	while (n > 0 && !list_is_empty(&r->pieces)) {
 		size_t took = run_take(r,
 		    list_entry(r->pieces.next, struct piece, link), bytes, n);

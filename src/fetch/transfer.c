@@ -24,6 +24,7 @@ transfer_init(struct transfer *t, struct blob *b, unsigned origin,
 	blob_hold(b);
 	list_push_back(&f->transfers, &t->link);
 	f->running[priority]++;
+	b->past.requests++;
 }
 
 void
@@ -72,9 +73,12 @@ transfer_end(struct transfer *t, const struct err *failure)
 	struct blob *b = t->blob;
 	struct fetcher *f = b->fetcher;
 
-	if (b->map != NULL && (failure == NULL || failure->code != ECANCELED))
+	b->past.bytes += t->got;
+	if (b->map != NULL && (failure == NULL || failure->code != ECANCELED)) {
 		blob_origin_answered(
 		    b, t->origin, failure == NULL, clock_now_ns());
+		usage_note_answer(b, failure);
+	}
 	f->running[t->read.priority]--;
 	list_remove(&t->link);
 	transfer_drop(t);

@@ -26,6 +26,7 @@ struct transfer {
 	struct blob *blob;
 	struct source *source;
 	unsigned origin;
+	uint64_t got; /* bytes, for its callbacks to count */
 	void (*free)(struct transfer *t);
 
 	/* guarded by fetcher->lock */

@@ -175,7 +175,8 @@ want_chunks(struct demand *d, const struct want *w)
 	}
 	for (uint32_t n = x.first; n <= x.last; n++)
 		wait_for_chunk(d, n);
-	if (d->missing == 1 || w->priority != SOURCE_NOW)
+	/* What a start reads is on its way: it knows better than its place. */
+	if (d->missing == 1 || w->priority != SOURCE_NOW || b->ordered > 0)
 		return;
 	if (plan_is_small(x.object.size))
 		fetch_around(b, &x);

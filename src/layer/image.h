@@ -72,9 +72,14 @@ int image_diff_id(
 int image_chain_id(
     const struct image *i, int layer, struct digest *out, struct err *e);
 
-/* Starts to fetch what the image's own hints say a start reads; returns at
- * once. Failures are logged at level info only: a read will try again. */
-void image_prefetch(struct image *i);
+/* Somebody is about to run the image: begins to record what he reads, and to
+ * fetch what its profile says that he will, or else the image's own hints.
+ * Returns at once: all that it does it does on a maker's thread.  Failures are
+ * logged only: a read will try again. */
+void image_start(struct image *i);
+
+/* For prefetch.c: starts to fetch the layer's blob up to blob_end. */
+void image_fill_start(struct image *i, size_t layer, uint64_t blob_end);
 
 /* Starts to fetch each layer whose blob is at most so large, whole; returns at
  * once. */
@@ -94,5 +99,10 @@ struct image_sizes {
 	uint64_t unique;  /* of those, in layers that no other image has */
 };
 void image_sizes(const struct image *i, struct image_sizes *out);
+
+/* What fetching one layer, or IMAGE_MERGED: all that are here, has cost, and
+ * who waits for it (fetch/usage.h). */
+struct blob_usage;
+void image_usage(const struct image *i, int layer, struct blob_usage *out);
 
 #endif

@@ -66,7 +66,7 @@ open_image(struct pull *p, struct err *e)
 	i = catalog_open_image(parts->catalog, &q, e);
 	if (i == NULL)
 		return NULL;
-	image_prefetch(i);
+	image_start(i);
 	image_fill_small(i, parts->small_layer_bytes);
 	return i;
 }

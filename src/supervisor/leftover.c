@@ -17,29 +17,22 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-#define SESSION "fuse:"
-
-static bool
-is_session(const struct held_fd *f)
-{
-	return strncmp(f->h.name, SESSION, strlen(SESSION)) == 0;
-}
-
 static bool
 has_sessions(struct list *holds)
 {
 	list_for_each(l, holds)
-		if (is_session(list_entry(l, struct held_fd, link)))
+		if (strncmp(list_entry(l, struct held_fd, link)->h.name,
+			"fuse:", strlen("fuse:")) == 0)
 			return true;
 	return false;
 }
 
 static bool
-is_held(struct list *holds, const char *id)
+is_held(struct list *holds, const char *kind, const char *id)
 {
 	char name[AGENT_NAME_MAX + 1];
 
-	snprintf(name, sizeof name, SESSION "%.*s", AGENT_ID_MAX, id);
+	snprintf(name, sizeof name, "%s:%.*s", kind, AGENT_ID_MAX, id);
 	return hold_find(holds, name) != NULL;
 }
 
@@ -48,8 +41,11 @@ is_dead(const struct mounted *point, const char *id, void *ctx)
 {
 	struct list *holds = ctx;
 
-	return !has_sessions(holds) ||
-	       (mounted_is_fuse(point) && !is_held(holds, id));
+	if (!has_sessions(holds))
+		return true;
+	if (mounted_is(point, "fuse"))
+		return !is_held(holds, "fuse", id);
+	return mounted_is(point, "erofs") && !is_held(holds, "erofs", id);
 }
 
 /* The path of RUN/m, as the table has it. */

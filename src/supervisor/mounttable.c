@@ -87,9 +87,12 @@ mounttable_release(struct mounttable *t)
 }
 
 bool
-mounted_is_fuse(const struct mounted *m)
+mounted_is(const struct mounted *m, const char *type)
 {
-	return strncmp(m->type, "fuse", strlen("fuse")) == 0;
+	size_t n = strlen(type);
+
+	return strncmp(m->type, type, n) == 0 &&
+	       (m->type[n] == '\0' || m->type[n] == '.');
 }
 
 bool

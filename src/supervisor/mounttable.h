@@ -29,7 +29,8 @@ struct mounttable {
 int mounttable_read(struct mounttable *t, struct err *e);
 void mounttable_release(struct mounttable *t);
 
-bool mounted_is_fuse(const struct mounted *m);
+/* "fuse" is "fuse.layerfs", too. */
+bool mounted_is(const struct mounted *m, const char *type);
 /* The name that it has in that folder, or NULL: deeper, or elsewhere. */
 const char *mounted_name_in(const struct mounted *m, const char *folder);
 bool mounted_is_below(const struct mounted *m, const char *folder);

@@ -120,6 +120,12 @@ open_sockets(
 	return open_socket(r, &r->cri, "cri.sock", e);
 }
 
+int
+rundir_open_metrics(struct rundir *r, struct err *e)
+{
+	return open_socket(r, &r->metrics, "metrics.sock", e);
+}
+
 /* ---- mounts ---- */
 
 enum { TARGET_SIZE = 48 };
@@ -259,6 +265,7 @@ rundir_open(struct rundir *r, const char *run, bool is_root,
 void
 rundir_close(struct rundir *r)
 {
+	cleanup_close(&r->metrics);
 	cleanup_close(&r->cri);
 	cleanup_close(&r->snapshotter);
 	cleanup_close(&r->control);

@@ -70,6 +70,7 @@ on_worker_end(struct supervisor *s, int status)
 
 	worker_note_end(&s->worker, status, !is_wanted);
 	s->kill_at_ns = 0;
+	supervisor_kill_orphans(s);
 	if (s->is_ending || !is_final)
 		return;
 	s->ended_with = WEXITSTATUS(status);
@@ -241,6 +242,9 @@ hold_what_is_open(struct supervisor *s, struct err *e)
 	    hold_put_copy(&s->keep.holds, "secrets", s->root.secrets, e) != 0 ||
 	    hold_put_copy(&s->keep.holds, "control", s->run.control, e) != 0)
 		return -1;
+	if (s->run.metrics >= 0 &&
+	    hold_put_copy(&s->keep.holds, "metrics", s->run.metrics, e) != 0)
+		return -1;
 	if (!s->account.is_root)
 		return 0;
 	if (hold_put_copy(
@@ -296,6 +300,8 @@ prepare(struct supervisor *s, struct err *e)
 		&s->run, s->options->run, geteuid() == 0, &s->given, e) != 0 ||
 	    rootdir_open(&s->root, &s->account, s->options, e) != 0)
 		return -1;
+	if (s->options->with_metrics && rundir_open_metrics(&s->run, e) != 0)
+		return -1;
 	s->mounter = (struct mounter){ .is_root = s->account.is_root,
 		.in_user_ns = s->account.in_user_ns,
 		.points = s->run.points,
@@ -328,6 +334,8 @@ unmount_all(struct supervisor *s)
 		if (mounter_run(&s->mounter, &m, NULL, 0, &fd, &e) != 0)
 			log_warn("left behind: %s", e.msg);
 	}
+	/* Reads that nobody will answer hold an EROFS mount's end up, and end
+	 * with the session that they wait for. */
 	keep_drop_all(&s->keep);
 	leftover_clean(&s->mounter, &s->keep.holds);
 	if (s->account.is_root)

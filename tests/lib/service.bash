@@ -31,10 +31,11 @@ kill_supervisor() {
 	wait_for 20 said_ready $((n + 1))
 }
 
-# What systemd keeps, a name a line; podman's layer store is always there.
+# What systemd keeps, a name a line; less what
+# a daemon has for itself: podman's layer store, EROFS' data.
 stored() {
 	awk '/^said: FDSTORE=1/ { kept[$NF] = 1 }
 		/^said: FDSTOREREMOVE=1/ { delete kept[$NF] }
 		END { for (n in kept) print substr(n, 8) }' "$T/log/systemd" |
-		grep -vx fuse-0 | sort
+		grep -vx -e fuse-0 -e fuse-d | sort
 }
