@@ -10,6 +10,8 @@
  *	+----------------+
  *	| entries   16 B | in the order in which they were read first
  *	+----------------+
+ *	| ranges    16 B | of the blobs, in the order in which to ask for them
+ *	+----------------+
  *	| names          | what each file's path adds to that of the one before
  *	+----------------+ end of the file
  *
@@ -19,12 +21,16 @@
  * A file is named by the number of its layer in the manifest and its path in
  * that layer ("usr/bin/env"), an entry by blocks of 4,096 bytes of the file's
  * content.  Refused: positions in a node's store, which mean something else on
- * every node; ranges of the blob, which a gzip or zstd layer does not have; the
+ * every node; ranges of the blob alone, which a gzip or zstd layer has not; the
  * file's number in the layer, which changes with whoever makes the index; the
  * content's digest, which no index finds without reading all of it, and which
  * not every table of contents has.  A path is understood by any reader of the
  * layer, whatever its format, and by people.  Paths that start like the one
  * before store only their end, so that a file takes some 25 bytes.
+ *
+ * Ranges say where most of this lies in those blobs that have a table of contents,
+ * neighbours joined: a node that has the table not yet can ask for them while that
+ * is on its way, and finds out later what they are.  There may be none.
  *
  * A profile is no promise: an entry whose file or range is not there is skipped.
  * It says what to fetch early, never what bytes are: nothing is believed of it.
@@ -54,7 +60,8 @@ struct layerfs_profile_header {
 	uint8_t image[32];  /* digest of the image's manifest */
 	int64_t recorded_s; /* when the last was, since 1970 */
 	uint64_t checksum;
-	uint8_t reserved[48];
+	uint32_t n_ranges;
+	uint8_t reserved[44];
 };
 
 struct layerfs_profile_file {
@@ -73,11 +80,19 @@ struct layerfs_profile_entry {
 	uint16_t missed;   /* runs since the last that did */
 };
 
+struct layerfs_profile_range {
+	uint64_t blob_off;
+	uint32_t len; /* 1 or more */
+	uint16_t layer;
+	uint16_t reserved;
+};
+
 _Static_assert(sizeof(struct layerfs_profile_header) == 128, "on disk");
 _Static_assert(offsetof(struct layerfs_profile_header, image) == 32, "on disk");
 _Static_assert(
     offsetof(struct layerfs_profile_header, checksum) == 72, "on disk");
 _Static_assert(sizeof(struct layerfs_profile_file) == 8, "on disk");
 _Static_assert(sizeof(struct layerfs_profile_entry) == 16, "on disk");
+_Static_assert(sizeof(struct layerfs_profile_range) == 16, "on disk");
 
 #endif

@@ -69,6 +69,7 @@ enum {
 	/* a profile: what a start reads */
 	LIMIT_PROFILE_FILES = 1 << 14,
 	LIMIT_PROFILE_ENTRIES = 1 << 14,
+	LIMIT_PROFILE_RANGES = 1 << 11,
 	LIMIT_PROFILE_NAMES_BYTES = 1 << 20,
 	LIMIT_PROFILE_BYTES = 2 << 20, /* no less than all of these */
 	LIMIT_PROFILES = 1000,         /* of one node */

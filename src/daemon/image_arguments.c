@@ -118,11 +118,13 @@ arguments_find_manifest(struct request *r, const struct reference *ref,
 }
 
 struct image *
-arguments_open_image(struct request *r, struct err *e)
+arguments_open_image(struct request *r, bool is_start, struct err *e)
 {
 	AUTO_REFERENCE struct reference ref = { 0 };
 	struct request_watcher w;
-	struct image_request q = { .reference = &ref, .watcher = &w.watcher };
+	struct image_request q = {
+		.reference = &ref, .watcher = &w.watcher, .is_start = is_start
+	};
 
 	request_watcher_init(&w, r);
 	if (arguments_reference(r, &ref, e) < 0 ||

@@ -26,7 +26,8 @@ int arguments_find_manifest(struct request *r, const struct reference *ref,
     struct manifest *out, bool *is_known, struct err *e);
 
 /* Opens the image as the arguments say, sending progress events. */
-struct image *arguments_open_image(struct request *r, struct err *e);
+struct image *arguments_open_image(
+    struct request *r, bool is_start, struct err *e);
 
 /* Turns what an image tells into progress events of the request. */
 struct request_watcher {

@@ -147,7 +147,7 @@ open_to_inspect(struct request *r, struct err *e)
 	    catalog_find_image(c, ref.name, &manifest, &resolved_s, &unknown) ==
 		0)
 		return catalog_open_known(c, &manifest, ref.name, true, e);
-	return arguments_open_image(r, e);
+	return arguments_open_image(r, false, e);
 }
 
 int

@@ -102,7 +102,7 @@ mount_image(
 int
 op_mount(struct request *r, struct doc *result, struct err *e)
 {
-	struct image *i = arguments_open_image(r, e);
+	struct image *i = arguments_open_image(r, true, e);
 	int rc;
 
 	if (i == NULL)

@@ -90,7 +90,7 @@ op_pull(struct request *r, struct doc *result, struct err *e)
 
 	if (doc_find_bool(r->arguments, "lazy", &lazy, e) < 0)
 		return -1;
-	i = arguments_open_image(r, e);
+	i = arguments_open_image(r, false, e);
 	if (i == NULL)
 		return -1;
 	request_watcher_init(&w, r);

@@ -58,9 +58,10 @@ struct fetcher {
 	struct list fills;
 	struct list blobs;
 	unsigned running[PRIORITIES]; /* transfers */
-	uint64_t reserved_bytes;      /* buffers of runs and pieces */
-	uint64_t idle_not_before_ns;  /* the background budget */
-	bool is_cancelled; /* nothing new is fetched ahead */
+	unsigned early; /* reads whose blob is not known yet (early.h) */
+	uint64_t reserved_bytes;     /* buffers of runs and pieces */
+	uint64_t idle_not_before_ns; /* the background budget */
+	bool is_cancelled;           /* nothing new is fetched ahead */
 	bool is_closing;
 };
 

@@ -1,7 +1,9 @@
 noinst_LIBRARIES += %D%/libfetch.a
 %C%_libfetch_a_SOURCES = \
+	%D%/ahead.c %D%/ahead.h \
 	%D%/blob.c \
 	%D%/demand.c %D%/demand.h \
+	%D%/early.c %D%/early.h \
 	%D%/fetch.h \
 	%D%/fetcher.c %D%/fetcher.h \
 	%D%/fill.c %D%/fill.h \
@@ -27,7 +29,7 @@ noinst_PROGRAMS += %D%/fetchtool
 %C%_fetchtool_LDADD = $(FETCH_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += %D%/test_fetcher %D%/test_ordered %D%/test_plan \
+check_PROGRAMS += %D%/test_ahead %D%/test_fetcher %D%/test_ordered %D%/test_plan \
 	%D%/test_replay %D%/test_stream %D%/test_usage
 check_LIBRARIES += %D%/libfetchtest.a
 
@@ -37,6 +39,8 @@ check_LIBRARIES += %D%/libfetchtest.a
 
 %C%_test_fetcher_SOURCES = %D%/test_fetcher.c
 %C%_test_fetcher_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
+%C%_test_ahead_SOURCES = %D%/test_ahead.c
+%C%_test_ahead_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_ordered_SOURCES = %D%/test_ordered.c
 %C%_test_ordered_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_plan_SOURCES = %D%/test_plan.c

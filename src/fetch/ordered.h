@@ -1,11 +1,10 @@
 /* Chunks of several blobs in one order: what a profile says a start reads.
  *
- * They are asked for with priority SOON, a few MiB ahead of what has arrived:
- *in this order, so that a slow link brings first what is read first; and so
- *many at once, so that those that are neighbours in their blob become one
- *request wherever they stand in the order.  A reader that wants one of them
- *meanwhile moves it up and widens nothing: what else he will want is on its
- *way.
+ * They are asked for with priority SOON, tens of MiB ahead of what has come:
+ * in this order, so that a slow link brings first what is read first; and so
+ * many at once, so that those that are neighbours in their blob become one
+ * request wherever they stand in the order.  A reader that wants one of them
+ * meanwhile moves it up and widens nothing: what else he will want is coming.
  *
  *	fetch_ordered() -> on_done, exactly once
  *

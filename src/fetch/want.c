@@ -123,7 +123,7 @@ look(void *ctx, uint32_t rank, struct plan_chunk *out)
 static void
 fetch_around(struct blob *b, const struct extent *x)
 {
-	struct plan_view v = { map_n_chunks(b->map), look, b };
+	struct plan_view v = { map_n_chunks(b->map), look, b, 0 };
 	struct plan_span s = plan_window(&v, map_blob_rank(b->map, x->first));
 	struct err e = ERR_INIT;
 

@@ -80,6 +80,9 @@ struct image_request {
 	/* Layers that cannot be opened are left out, and image->reasons says
 	 * why; opening fails only when the manifest cannot be had. */
 	bool is_partial;
+	/* It will be run, too: what its profile knows of layers that are to be
+	 * made is fetched meanwhile.  image_start() follows. */
+	bool is_start;
 	/* The name is not noted: the asker holds the image before it unrefs
 	 * it. */
 	bool is_unnamed;

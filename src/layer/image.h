@@ -14,6 +14,8 @@
 #include "registry/manifest.h"
 #include "base/list.h"
 
+struct ahead;
+struct source;
 struct view;
 
 struct image {
@@ -42,6 +44,7 @@ struct image_opening {
 	struct image_watcher *watcher; /* or NULL */
 	uint64_t whole_max_bytes;      /* as in struct image_request */
 	bool is_partial;
+	bool is_start;
 };
 struct image *image_open(struct catalog *c, struct manifest *take,
     const struct image_opening *o, struct err *e);
@@ -77,6 +80,10 @@ int image_chain_id(
  * Returns at once: all that it does it does on a maker's thread.  Failures are
  * logged only: a read will try again. */
 void image_start(struct image *i);
+
+/* For open.c: the same before the layers are known, from this source; NULL
+ * where there is nothing to be fetched. */
+struct ahead *image_fetch_ahead(const struct image *i, struct source *s);
 
 /* For prefetch.c: starts to fetch the layer's blob up to blob_end. */
 void image_fill_start(struct image *i, size_t layer, uint64_t blob_end);

@@ -14,6 +14,7 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/prefetch.c \
 	%D%/profile.c %D%/profile.h \
 	%D%/profile_file.c \
+	%D%/profile_ranges.c \
 	%D%/profiles.c %D%/profiles.h \
 	%D%/recording.c %D%/recording.h \
 	%D%/recordings.c %D%/recordings.h \

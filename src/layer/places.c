@@ -168,3 +168,44 @@ places_of_profile(const struct image *i, const struct profile *p,
 	}
 	return 0;
 }
+
+/* ---- ranges ---- */
+
+/* Chunks to look at, whatever a profile names. */
+enum { CHUNKS_MAX = 1 << 17 };
+
+static size_t
+add_ranges(const struct map *m, const struct place *at,
+    struct profile_range *out, size_t room)
+{
+	size_t n = 0;
+
+	for (uint32_t k = at->first_chunk; k <= at->last_chunk && n < room;
+	     k++) {
+		struct chunk c;
+
+		map_chunk(m, k, &c);
+		if (c.codec != CHUNK_STREAM && c.blob_len > 0)
+			out[n++] = (struct profile_range){ c.blob_off,
+				c.blob_len, at->layer };
+	}
+	return n;
+}
+
+int
+places_set_ranges(const struct image *i, struct profile *p, struct err *e)
+{
+	AUTO_FREE struct profile_range *all = calloc(CHUNKS_MAX, sizeof *all);
+	struct places places = { 0 };
+	size_t n = 0;
+	int rc;
+
+	if (all == NULL)
+		return err_set(e, ENOMEM, "profile of %s", i->label);
+	rc = places_of_profile(i, p, &places, e);
+	for (size_t k = 0; k < places.n; k++)
+		n += add_ranges(i->layers[places.at[k].layer]->map,
+		    &places.at[k], all + n, CHUNKS_MAX - n);
+	places_release(&places);
+	return rc < 0 ? -1 : profile_set_ranges(p, all, n, e);
+}

@@ -30,6 +30,9 @@ int places_of_profile(const struct image *i, const struct profile *p,
     struct places *out, struct err *e);
 void places_release(struct places *p);
 
+/* Tells the profile what its entries are in the blobs. */
+int places_set_ranges(const struct image *i, struct profile *p, struct err *e);
+
 /* What a run read, as a profile of one run. A position that several layers
  * share counts for the topmost. */
 struct profile *places_to_profile(

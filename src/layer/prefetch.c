@@ -9,6 +9,7 @@
 #include "layer/profile.h"
 #include "layer/profiles.h"
 #include "layer/recordings.h"
+#include "fetch/ahead.h"
 #include "fetch/ordered.h"
 #include "store/map.h"
 #include "base/err.h"
@@ -76,6 +77,47 @@ find_ranges(struct prefetch *p, struct err *e)
 		rc = set_ranges(p, &places, e);
 	places_release(&places);
 	return rc;
+}
+
+/* ---- before the layers are known ---- */
+
+/* Of layers that are to be made. */
+static size_t
+list_ranges(
+    const struct image *i, const struct profile *p, struct ahead_range *out)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < p->n_ranges; k++) {
+		const struct profile_range *r = &p->ranges[k];
+		const struct descriptor *d = &i->manifest.layers[r->layer];
+
+		if (i->layers[r->layer] != NULL || r->blob_off > d->size ||
+		    r->len > d->size - r->blob_off)
+			continue;
+		out[n++] = (struct ahead_range){ d->digest, d->size,
+			r->blob_off, r->len, r->layer };
+	}
+	return n;
+}
+
+struct ahead *
+image_fetch_ahead(const struct image *i, struct source *s)
+{
+	const struct catalog_parts *parts = catalog_parts(i->catalog);
+	struct err none = ERR_INIT;
+	AUTO_PROFILE struct profile *p =
+	    profiles_load(parts->store, &i->manifest.digest, &none);
+	AUTO_FREE struct ahead_range *ranges = NULL;
+	size_t n = 0;
+
+	if (p == NULL || profile_check_image(p, &i->manifest, &none) < 0)
+		return NULL;
+	ranges = calloc(p->n_ranges + 1, sizeof *ranges);
+	if (ranges != NULL)
+		n = list_ranges(i, p, ranges);
+	return n == 0 ? NULL
+		      : ahead_new(parts->fetcher, s, take_ptr(&ranges), n);
 }
 
 /* ---- as the image hints ---- */

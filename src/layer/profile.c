@@ -39,6 +39,7 @@ profile_free(struct profile *p)
 	hmap_release(&p->by_path);
 	free(p->files);
 	free(p->entries);
+	free(p->ranges);
 	free(p->layers);
 	free(p);
 }

@@ -40,6 +40,13 @@ struct profile_entry {
 	uint16_t missed;                /* since the last that did */
 };
 
+/* Of a layer's blob. */
+struct profile_range {
+	uint64_t blob_off;
+	uint32_t len;
+	uint16_t layer;
+};
+
 struct profile {
 	struct digest image;
 	struct digest *layers;
@@ -51,6 +58,8 @@ struct profile {
 	struct hmap by_path;
 	struct profile_entry *entries; /* in order of first use */
 	size_t n_entries;
+	struct profile_range *ranges; /* in order of use */
+	size_t n_ranges;
 };
 
 #define AUTO_PROFILE CLEANUP(profile_cleanup)
@@ -80,6 +89,11 @@ int profile_add(
  * what it did not read. */
 int profile_merge(struct profile *latest, const struct profile *earlier,
     bool is_whole, struct err *e);
+
+/* What its entries are in the blobs, in their order, where they have such
+ * places: joined, and in the place of those it has (profile_ranges.c). */
+int profile_set_ranges(struct profile *p, const struct profile_range *ranges,
+    size_t n, struct err *e);
 
 /* It is of this image: EBADMSG says of which it is. */
 int profile_check_image(

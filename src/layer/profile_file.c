@@ -16,7 +16,7 @@
 struct parsing {
 	const uint8_t *bytes;
 	struct layerfs_profile_header h;
-	size_t layers_off, files_off, entries_off, names_off;
+	size_t layers_off, files_off, entries_off, ranges_off, names_off;
 };
 
 static uint64_t
@@ -46,6 +46,7 @@ get_header(struct layerfs_profile_header *h, const uint8_t *bytes)
 	h->runs = le32toh(h->runs);
 	h->recorded_s = (int64_t)le64toh((uint64_t)h->recorded_s);
 	h->checksum = le64toh(h->checksum);
+	h->n_ranges = le32toh(h->n_ranges);
 }
 
 static int
@@ -53,6 +54,7 @@ check_counts(const struct layerfs_profile_header *h, struct err *e)
 {
 	if (h->n_layers > LIMIT_LAYERS || h->n_files > LIMIT_PROFILE_FILES ||
 	    h->n_entries > LIMIT_PROFILE_ENTRIES ||
+	    h->n_ranges > LIMIT_PROFILE_RANGES ||
 	    h->names_bytes > LIMIT_PROFILE_NAMES_BYTES)
 		return err_set(e, E2BIG, "a profile larger than may be");
 	return 0;
@@ -77,8 +79,10 @@ parse_header(struct parsing *p, size_t n, struct err *e)
 	p->files_off = p->layers_off + h->n_layers * (size_t)DIGEST_BYTES;
 	p->entries_off =
 	    p->files_off + h->n_files * sizeof(struct layerfs_profile_file);
-	p->names_off = p->entries_off +
-		       h->n_entries * sizeof(struct layerfs_profile_entry);
+	p->ranges_off = p->entries_off +
+			h->n_entries * sizeof(struct layerfs_profile_entry);
+	p->names_off =
+	    p->ranges_off + h->n_ranges * sizeof(struct layerfs_profile_range);
 	if (p->names_off + h->names_bytes != n)
 		return err_set(e, EBADMSG, "a profile of another length");
 	if (checksum_of(p->bytes, n) != h->checksum)
@@ -166,6 +170,29 @@ parse_entries(struct profile *out, const struct parsing *p, struct err *e)
 }
 
 static int
+parse_ranges(struct profile *out, const struct parsing *p, struct err *e)
+{
+	out->ranges = calloc(p->h.n_ranges + 1, sizeof *out->ranges);
+	if (out->ranges == NULL)
+		return err_set(e, ENOMEM, "profile");
+	for (uint32_t i = 0; i < p->h.n_ranges; i++) {
+		struct profile_range *r = &out->ranges[i];
+		struct layerfs_profile_range d;
+
+		memcpy(&d, p->bytes + p->ranges_off + i * sizeof d, sizeof d);
+		r->blob_off = le64toh(d.blob_off);
+		r->len = le32toh(d.len);
+		r->layer = le16toh(d.layer);
+		if (r->layer >= p->h.n_layers || r->len == 0 ||
+		    r->len > LIMIT_CHUNK_BLOB_BYTES ||
+		    r->blob_off > LIMIT_BLOB_BYTES)
+			return err_set(e, EBADMSG, "a bad range of a blob");
+	}
+	out->n_ranges = p->h.n_ranges;
+	return 0;
+}
+
+static int
 compare_places(const void *a, const void *b)
 {
 	const struct profile_entry *x = a, *y = b;
@@ -217,7 +244,7 @@ profile_parse(const void *bytes, size_t n, struct err *e)
 	out->runs = p.h.runs;
 	out->recorded_s = p.h.recorded_s;
 	if (parse_files(out, &p, e) < 0 || parse_entries(out, &p, e) < 0 ||
-	    check_overlap(out, e) < 0)
+	    check_overlap(out, e) < 0 || parse_ranges(out, &p, e) < 0)
 		return NULL;
 	return take_ptr(&out);
 }
@@ -315,6 +342,23 @@ write_entries(struct writing *w, struct err *e)
 	return 0;
 }
 
+static int
+write_ranges(struct writing *w, struct err *e)
+{
+	for (size_t i = 0; i < w->profile->n_ranges; i++) {
+		const struct profile_range *r = &w->profile->ranges[i];
+		struct layerfs_profile_range d = {
+			.blob_off = htole64(r->blob_off),
+			.len = htole32(r->len),
+			.layer = htole16(r->layer),
+		};
+
+		if (buf_append(w->out, &d, sizeof d, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static struct layerfs_profile_header
 make_header(const struct writing *w)
 {
@@ -327,6 +371,7 @@ make_header(const struct writing *w)
 		.names_bytes = htole32(w->names.len),
 		.runs = htole32(p->runs),
 		.recorded_s = (int64_t)htole64((uint64_t)p->recorded_s),
+		.n_ranges = htole32(p->n_ranges),
 	};
 
 	memcpy(h.magic, LAYERFS_PROFILE_MAGIC, sizeof h.magic);
@@ -345,6 +390,7 @@ write_sections(struct writing *w, struct err *e)
 	    buf_append(w->out, p->layers, p->n_layers * sizeof *p->layers, e) <
 		0 ||
 	    write_files(w, e) < 0 || write_entries(w, e) < 0 ||
+	    write_ranges(w, e) < 0 ||
 	    buf_append(w->out, w->names.data, w->names.len, e) < 0)
 		return -1;
 	h = make_header(w);

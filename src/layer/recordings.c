@@ -133,7 +133,8 @@ merge_and_save(struct recordings *r, const struct run *run,
 	if (!run->is_new)
 		earlier = profiles_load(r->store, &latest->image, &none);
 	latest->recorded_s = clock_wall_s();
-	if (profile_merge(latest, earlier, run->is_whole, e) < 0)
+	if (profile_merge(latest, earlier, run->is_whole, e) < 0 ||
+	    places_set_ranges(run->image, latest, e) < 0)
 		return -1;
 	return profiles_save(r->store, latest, e);
 }

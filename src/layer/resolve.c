@@ -232,6 +232,7 @@ open_resolved(struct catalog *c, const struct image_request *q,
 		.watcher = q->watcher,
 		.whole_max_bytes = q->whole_max_bytes,
 		.is_partial = q->is_partial,
+		.is_start = q->is_start,
 	};
 	struct image *i;
 

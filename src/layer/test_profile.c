@@ -225,6 +225,8 @@ a_profile_of_another_image_is_told(void **state)
 static void
 write_sample(struct buf *out)
 {
+	static const struct profile_range ranges[] = { { 1 << 20, 100, 1 },
+		{ 5, 10, 0 } };
 	AUTO_PROFILE struct profile *p = make();
 	struct err e = ERR_INIT;
 
@@ -232,6 +234,7 @@ write_sample(struct buf *out)
 	add(p, 0, "usr/bin/python3", 0, 100);
 	add(p, 1, "usr/lib/python3", 5, 1);
 	add(p, 0, "usr/bin/python3", 200, 1);
+	assert_int_equal(profile_set_ranges(p, ranges, 2, &e), 0);
 	p->runs = 7;
 	p->recorded_s = 1234567890123;
 	buf_init(out, LIMIT_PROFILE_BYTES);
@@ -248,9 +251,9 @@ what_was_written_is_read(void **state)
 	(void)state;
 	write_sample(&b);
 	/* usr/lib/python3 is the start of the path that follows it. */
-	assert_int_equal(
-	    b.len, 128 + 2 * 32 + 3 * 8 + 4 * 16 + strlen("usr/bin/python3") +
-		       strlen("usr/lib/python3") + strlen("/os.py"));
+	assert_int_equal(b.len,
+	    128 + 2 * 32 + 3 * 8 + 4 * 16 + 2 * 16 + strlen("usr/bin/python3") +
+		strlen("usr/lib/python3") + strlen("/os.py"));
 	p = profile_parse(b.data, b.len, &e);
 	assert_non_null(p);
 	assert_int_equal(p->runs, 7);
@@ -258,6 +261,9 @@ what_was_written_is_read(void **state)
 	assert_string_equal(text_of(p),
 	    "1:usr/lib/python3/os.py+0,3 0:usr/bin/python3+0,100 "
 	    "1:usr/lib/python3+5,1 0:usr/bin/python3+200,1");
+	assert_int_equal(p->n_ranges, 2);
+	assert_int_equal(p->ranges[0].blob_off, 1 << 20);
+	assert_int_equal(p->ranges[1].len, 10);
 	profile_free(p);
 	buf_release(&b);
 }
@@ -289,7 +295,12 @@ a_cut_or_flipped_profile_is_refused(void **state)
 }
 
 /* Offsets in the sample, whose checksum is made right again. */
-enum { FILES = 128 + 64, ENTRIES = FILES + 24, NAMES = ENTRIES + 64 };
+enum {
+	FILES = 128 + 64,
+	ENTRIES = FILES + 24,
+	RANGES = ENTRIES + 64,
+	NAMES = RANGES + 32
+};
 
 static void
 lies_behind_a_right_checksum_are_refused(void **state)
@@ -317,8 +328,13 @@ lies_behind_a_right_checksum_are_refused(void **state)
 		{ ENTRIES + 4, UINT32_MAX, EBADMSG },  /* past every file */
 		{ ENTRIES + 8, 0, EBADMSG },           /* no blocks */
 		{ ENTRIES + 12, 0, EBADMSG },          /* in no run */
-		{ ENTRIES + 12, 1 | 3 << 16, EBADMSG }, /* gone by then */
-		{ ENTRIES + 52, 99, EBADMSG },          /* overlaps */
+		{ ENTRIES + 12, 1 | 3 << 16, EBADMSG },  /* gone by then */
+		{ ENTRIES + 52, 99, EBADMSG },           /* overlaps */
+		{ RANGES + 8, 0, EBADMSG },              /* nothing */
+		{ RANGES + 8, UINT32_MAX, EBADMSG },     /* too much */
+		{ RANGES + 4, UINT32_MAX, EBADMSG },     /* past every blob */
+		{ RANGES + 12, 2, EBADMSG },             /* no such layer */
+		{ 80, LIMIT_PROFILE_RANGES + 1, E2BIG }, /* counts */
 	};
 
 	(void)state;
@@ -330,6 +346,39 @@ lies_behind_a_right_checksum_are_refused(void **state)
 		assert_refused(&b, b.len, lies[i].code);
 		buf_release(&b);
 	}
+}
+
+static void
+ranges_that_are_near_are_joined_in_order_of_use(void **state)
+{
+	static const struct profile_range used[] = {
+		{ MIB(3), KIB(10), 0 },
+		{ 0, KIB(10), 1 },
+		{ KIB(40), KIB(10), 0 },
+		{ MIB(3) + KIB(50), KIB(10), 0 },
+		{ 0, KIB(10), 0 },
+		{ KIB(10), MIB(1), 0 }, /* would make one too long */
+		{ MIB(3) + KIB(200), KIB(10), 0 },
+	};
+	static const struct profile_range joined[] = {
+		{ MIB(3), KIB(60), 0 },
+		{ 0, KIB(10), 1 },
+		{ KIB(10), MIB(1), 0 },
+		{ 0, KIB(10), 0 },
+		{ MIB(3) + KIB(200), KIB(10), 0 },
+	};
+	struct profile *p = make();
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(profile_set_ranges(p, used, 7, &e), 0);
+	assert_int_equal(p->n_ranges, 5);
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(p->ranges[i].blob_off, joined[i].blob_off);
+		assert_int_equal(p->ranges[i].len, joined[i].len);
+		assert_int_equal(p->ranges[i].layer, joined[i].layer);
+	}
+	profile_free(p);
 }
 
 int
@@ -346,6 +395,8 @@ main(void)
 		cmocka_unit_test(what_is_read_again_counts_as_new),
 		cmocka_unit_test(a_full_profile_takes_no_more),
 		cmocka_unit_test(a_profile_of_another_image_is_told),
+		cmocka_unit_test(
+		    ranges_that_are_near_are_joined_in_order_of_use),
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(a_cut_or_flipped_profile_is_refused),
 		cmocka_unit_test(lies_behind_a_right_checksum_are_refused),

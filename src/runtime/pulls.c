@@ -57,6 +57,7 @@ open_image(struct pull *p, struct err *e)
 		.manifest = p->has_manifest ? &p->manifest : NULL,
 		.whole_max_bytes = parts->whole_layer_bytes,
 		.is_partial = true,
+		.is_start = true,
 		.is_unnamed = true,
 	};
 	struct image *i;
