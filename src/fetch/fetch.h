@@ -67,6 +67,7 @@ void blob_unref(struct blob *b);
  * credentials may be newer.  The first added is tried first. */
 int blob_add_source(struct blob *b, struct source *s, struct err *e);
 unsigned blob_n_sources(struct blob *b);
+bool blob_has_source(struct blob *b, const char *name);
 
 /* Somebody knows what will be read of it: nothing is guessed any more. */
 void blob_stop_guessing(struct blob *b);
