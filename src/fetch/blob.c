@@ -242,6 +242,17 @@ blob_n_sources(struct blob *b)
 }
 
 bool
+blob_is_reachable(struct blob *b)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+
+	for (unsigned i = 0; i < b->n_origins; i++)
+		if (b->origins[i].failures == 0)
+			return true;
+	return false;
+}
+
+bool
 blob_has_untried(const struct blob *b, uint32_t tried)
 {
 	for (unsigned i = 0; i < b->n_origins; i++)
