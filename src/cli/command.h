@@ -28,6 +28,10 @@ enum option_id {
 	OPTION_PLAIN_HTTP,
 	OPTION_UNMOUNT_LAZY,
 	OPTION_PULL_LAZY,
+	OPTION_FETCH,
+	OPTION_UNUSED,
+	OPTION_ALL,
+	OPTION_DRY_RUN,
 	OPTION_COUNT
 };
 
@@ -92,6 +96,9 @@ int cmd_inspect(struct session *s);
 int cmd_explain(struct session *s);
 int cmd_pull(struct session *s);
 int cmd_rm(struct session *s);
+int cmd_prune(struct session *s);
+int cmd_pin(struct session *s);
+int cmd_unpin(struct session *s);
 int cmd_version(struct session *s);
 int cmd_completion(struct session *s);
 int cmd_help(struct session *s);

@@ -78,6 +78,14 @@ static const struct key keys[] = {
 	    "threads that decompress and verify; 0: one a core, 4 at most"),
 	NUMBER("fetch", background_bytes_per_s, 0, 0, INT64_MAX,
 	    "budget for fetching the rest of mounted images; 0: do not"),
+	NUMBER("cache", quota_bytes, 0, 0, INT64_MAX,
+	    "how much disk the contents of images may take; what was not read "
+	    "for the longest is dropped and fetched again when it is read; 0: "
+	    "no quota"),
+	NUMBER("cache", min_free_percent, 5, 0, 90,
+	    "the same when less of the disk than this is free; 0: do not"),
+	NUMBER("cache", unused_days, 0, 0, 36500,
+	    "an image that nobody used for so long is removed; 0: none is"),
 	NUMBER("mount", fuse_threads, 0, 0, 64,
 	    "threads that answer the kernel; 0: 2 to 4, by cores"),
 	NUMBER("mount", read_ahead_kb, 1024, 0, 65536,

@@ -18,6 +18,7 @@
 #include "runtime/snapshotter.h"
 #include "mount/mount.h"
 #include "mount/showing.h"
+#include "layer/cache.h"
 #include "layer/catalog.h"
 #include "fetch/fetch.h"
 #include "registry/registry.h"
@@ -277,6 +278,19 @@ offer_showings(struct daemon *d, struct inheritance *i)
 	}
 }
 
+static int
+open_cache(struct daemon *d, struct err *e)
+{
+	struct cache_options o = {
+		.quota_bytes = d->config.quota_bytes,
+		.min_free_percent = d->config.min_free_percent,
+		.unused_days = d->config.unused_days,
+	};
+
+	d->cache = cache_new(d->catalog, &o, e);
+	return d->cache == NULL ? -1 : 0;
+}
+
 /* What earlier workers mounted goes on; what nobody wants is unmounted. */
 static int
 resume_mounts(struct daemon *d, struct inheritance *i, struct err *e)
@@ -290,7 +304,7 @@ resume_mounts(struct daemon *d, struct inheritance *i, struct err *e)
 		try_layer_store(d, i);
 	showings_drop_unclaimed(d->showings);
 	catalog_collect(d->catalog);
-	return 0;
+	return open_cache(d, e);
 }
 
 static int
@@ -340,8 +354,10 @@ daemon_close(struct daemon *d)
 	mounts_free(d->mounts);
 	showings_free(d->showings);
 	pool_free(d->makers);
+	cache_stop(d->cache);
 	catalog_free(d->catalog);
 	fetcher_free(d->fetcher);
+	cache_free(d->cache);
 	secrets_free(d->secrets);
 	registry_free(d->registry);
 	db_close(d->db);

@@ -8,6 +8,7 @@
 #include "layer/catalog.h"
 #include "layer/image.h"
 #include "layer/layer.h"
+#include "layer/usage.h"
 #include "store/map.h"
 #include "store/store.h"
 #include "base/descriptor.h"
@@ -54,7 +55,6 @@ describe_sizes(struct doc *o, const struct image *i)
 	image_sizes(i, &sizes);
 	doc_set_int(o, "size", sizes.size);
 	doc_set_int(o, "present", sizes.present);
-	doc_set_int(o, "unique", sizes.unique);
 }
 
 static struct doc *
@@ -82,14 +82,28 @@ describe_holders(const struct known_image *k)
 	return counts;
 }
 
-/* What state.db says, and what the layers say that are here. */
-struct doc *
-describe_image(struct daemon *d, const struct known_image *k, bool with_layers)
+static struct image *
+open_quietly(struct daemon *d, const struct known_image *k, struct err *e)
+{
+	return catalog_open_known(d->catalog, &k->manifest, k->label, true, e);
+}
+
+static void
+describe_shares(
+    struct doc *o, const struct usage *u, const struct digest *manifest)
+{
+	const struct image_usage *found = usage_find(u, manifest);
+
+	if (found == NULL)
+		return;
+	doc_set_int(o, "unique", found->own_bytes);
+	doc_set_int(o, "shared", found->shared_bytes);
+}
+
+static struct doc *
+describe_row(const struct known_image *k)
 {
 	struct doc *o = doc_new_object();
-	struct err e = ERR_INIT;
-	struct image *i =
-	    catalog_open_known(d->catalog, &k->manifest, k->label, true, &e);
 
 	doc_set_string(o, "image", DIGEST_TEXT(&k->manifest));
 	doc_set_string(o, "label", k->label);
@@ -97,14 +111,24 @@ describe_image(struct daemon *d, const struct known_image *k, bool with_layers)
 	doc_set(o, "holders", describe_holders(k));
 	doc_set_int(o, "last_used", k->last_used_s);
 	doc_set_int(o, "resolved", k->resolved_s);
+	return o;
+}
+
+struct doc *
+describe_image(
+    struct daemon *d, const struct known_image *k, const struct usage *u)
+{
+	struct doc *o = describe_row(k);
+	struct err e = ERR_INIT;
+	struct image *i = open_quietly(d, k, &e);
+
 	if (i == NULL) {
 		doc_set_string(o, "problem", e.msg);
 		return o;
 	}
 	doc_set_int(o, "layers", i->manifest.n_layers);
 	describe_sizes(o, i);
-	if (with_layers)
-		doc_set(o, "layer_list", describe_layers(d, i));
+	describe_shares(o, u, &k->manifest);
 	image_unref(i);
 	return o;
 }
@@ -138,19 +162,38 @@ describe_one(struct daemon *d, struct picking *p, struct err *e)
 	return p->found;
 }
 
+struct whole {
+	struct daemon *daemon;
+	struct usage usage;
+};
+
 static struct doc *
 with_layers(void *ctx, const struct known_image *k)
 {
-	return describe_image(ctx, k, true);
+	struct whole *w = ctx;
+	struct doc *o = describe_image(w->daemon, k, &w->usage);
+	struct err absent = ERR_INIT;
+	struct image *i = open_quietly(w->daemon, k, &absent);
+
+	if (i != NULL)
+		doc_set(o, "layer_list", describe_layers(w->daemon, i));
+	image_unref(i);
+	return o;
 }
 
 struct doc *
 describe_manifest(
     struct daemon *d, const struct digest *manifest, struct err *e)
 {
-	struct picking p = { manifest, with_layers, d, NULL };
+	struct whole w = { .daemon = d };
+	struct picking p = { manifest, with_layers, &w, NULL };
+	struct doc *found;
 
-	return describe_one(d, &p, e);
+	if (usage_measure(d->catalog, NULL, 0, &w.usage, e) < 0)
+		return NULL;
+	found = describe_one(d, &p, e);
+	usage_release(&w.usage);
+	return found;
 }
 
 static struct doc *

@@ -1,16 +1,21 @@
 noinst_LIBRARIES += %D%/liblayer.a
 %C%_liblayer_a_SOURCES = \
-	%D%/catalog.c %D%/catalog.h \
+	%D%/cache.c %D%/cache.h \
+	%D%/catalog.c %D%/catalog.h %D%/catalog_private.h \
 	%D%/collect.c \
+	%D%/evict.c %D%/evict.h \
 	%D%/files.c %D%/files.h \
 	%D%/fill.c \
 	%D%/image.c %D%/image.h \
 	%D%/known.c \
 	%D%/layer.c %D%/layer.h \
+	%D%/look.c %D%/look.h \
 	%D%/make.c \
 	%D%/open.c \
+	%D%/prune.c %D%/prune.h \
 	%D%/resolve.c \
 	%D%/sources.c %D%/sources.h \
+	%D%/usage.c %D%/usage.h \
 	%D%/view.c %D%/view.h
 
 # It plays the blobs, maps and store itself: links nothing below but base.

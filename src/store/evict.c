@@ -210,12 +210,15 @@ sweep_whole(struct sweep *w, struct err *e)
 struct run {
 	uint64_t data_off, size; /* the object's */
 	uint64_t from, to;       /* of it; from == to: none */
+	bool has_gone_before;    /* the chunk before it went just now */
 };
 
 static struct range
 blocks_of_run(const struct run *r)
 {
-	uint64_t first = align_up(r->data_off + r->from, STORE_BLOCK);
+	uint64_t first = r->has_gone_before
+			     ? align_down(r->data_off + r->from, STORE_BLOCK)
+			     : align_up(r->data_off + r->from, STORE_BLOCK);
 	uint64_t end = r->to == r->size
 			   ? align_up(r->data_off + r->to, STORE_BLOCK)
 			   : align_down(r->data_off + r->to, STORE_BLOCK);
@@ -232,6 +235,7 @@ struct ageing {
 	int (*each)(struct ageing *a, const struct object *o,
 	    const struct chunk *c, uint16_t age, struct err *e);
 	struct run run;
+	uint64_t gone_to; /* the end of the last run that was taken */
 };
 
 static int
@@ -240,7 +244,10 @@ end_run(struct ageing *a, struct err *e)
 	struct run r = a->run;
 
 	a->run = (struct run){ 0 };
-	return r.from < r.to ? take(a->sweep, blocks_of_run(&r), e) : 0;
+	if (r.from >= r.to)
+		return 0;
+	a->gone_to = r.data_off + r.to;
+	return take(a->sweep, blocks_of_run(&r), e);
 }
 
 static int
@@ -252,9 +259,6 @@ walk_object(struct ageing *a, const struct map *m, const struct object *o,
 		uint16_t age;
 
 		map_chunk(m, o->first_chunk + k, &c);
-		/* A hole already. */
-		if (c.codec == CHUNK_ZEROS)
-			continue;
 		age = heat_age(&a->sweep->store->heat,
 		    range_of_bytes(o->data_off + c.object_off, c.len));
 		if (age >= AGES)
@@ -310,7 +314,11 @@ take_chunk(struct ageing *a, const struct object *o, const struct chunk *c,
 	if (!is_next) {
 		if (end_run(a, e) < 0)
 			return -1;
-		*r = (struct run){ o->data_off, o->size, c->object_off, 0 };
+		*r = (struct run){ .data_off = o->data_off,
+			.size = o->size,
+			.from = c->object_off,
+			.has_gone_before =
+			    o->data_off + c->object_off == a->gone_to };
 	}
 	r->to = c->object_off + c->len;
 	/* Short enough that too much is not taken. */

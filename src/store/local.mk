@@ -5,6 +5,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/claim.c \
 	%D%/db.c %D%/db.h \
 	%D%/db_image.c \
+	%D%/db_keep.c %D%/db_keep.h \
 	%D%/db_open.c %D%/db_open.h \
 	%D%/db_vfs.c %D%/db_vfs.h \
 	%D%/db_rows.c %D%/db_rows.h \

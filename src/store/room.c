@@ -57,7 +57,7 @@ room_before_write(struct store *s, uint64_t len)
 }
 
 bool
-room_after_failure(struct store *s, const struct err *failure)
+store_make_room(struct store *s, const struct err *failure)
 {
 	const struct store_room *r = atomic_load(&s->room);
 

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct err;
 struct store;
 
 struct store_room {
@@ -24,9 +25,13 @@ struct store_room {
 	void *ctx;
 };
 
-/* Borrowed from then on; before anybody writes.  Nobody may be writing when it
- * is taken away with NULL. */
+/* Borrowed from then on.  Nobody may be writing when it is taken away with
+ * NULL. */
 void store_set_room(struct store *s, const struct store_room *r);
+
+/* For what fails with ENOSPC beside `data`: asks for room as a write does.
+ * True: some was made, try once more. */
+bool store_make_room(struct store *s, const struct err *failure);
 
 /* Disk blocks that `data` occupies, in bytes; one fstat(2). */
 uint64_t store_disk_bytes(const struct store *s);

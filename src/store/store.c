@@ -281,7 +281,7 @@ write_range(struct store *s, const void *p, uint64_t len, uint64_t off,
 	room_before_write(s, p != NULL ? len : 0);
 	if (try_write_range(s, p, len, off, end, e) == 0)
 		return 0;
-	if (!room_after_failure(s, e))
+	if (!store_make_room(s, e))
 		return -1;
 	return try_write_range(s, p, len, off, end, e);
 }

@@ -37,7 +37,5 @@ int store_grow(struct store *s, uint64_t end, struct err *e);
 
 /* Asks for room where `len` more bytes are too many. */
 void room_before_write(struct store *s, uint64_t len);
-/* True: some was made, and the write may be tried again. */
-bool room_after_failure(struct store *s, const struct err *failure);
 
 #endif
