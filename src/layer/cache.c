@@ -148,8 +148,10 @@ run_round(struct cache *x, bool is_full)
 			return r;
 		}
 		r.freed += once;
-		q.need_bytes = is_full ? 0 : bytes_too_many(x, false);
-		q.is_full = false;
+		if (once >= q.need_bytes)
+			q.need_bytes = bytes_too_many(x, false);
+		else
+			q.need_bytes -= once;
 	}
 	if (r.freed > 0)
 		log_info("%s of data dropped to make room", SIZE_TEXT(r.freed));

@@ -9,6 +9,7 @@
 #include "layer/files.h"
 #include "layer/image.h"
 #include "layer/layer.h"
+#include "layer/sources.h"
 #include "registry/registry.h"
 #include "registry/source.h"
 #include "base/err.h"
@@ -244,16 +245,20 @@ make_missing(
 
 /* ---- what is here ---- */
 
-/* The common case, without a thread or a wait. */
+/* The common case, without a thread or a wait.  Where the image comes from is
+ * where layers that are here can be had, too: their own source may go away. */
 static bool
-find_all_layers(struct image *i)
+find_all_layers(struct image *i, struct source *source)
 {
+	const struct catalog_parts *p = catalog_parts(i->catalog);
 	bool all = true;
 
 	for (size_t k = 0; k < i->manifest.n_layers; k++) {
 		i->layers[k] = catalog_find_layer(
 		    i->catalog, &i->manifest.layers[k].digest);
 		all = all && i->layers[k] != NULL;
+		if (i->layers[k] != NULL && source != NULL)
+			sources_remember(p, i->layers[k], source);
 	}
 	return all;
 }
@@ -286,7 +291,7 @@ image_open(struct catalog *c, struct manifest *take,
 
 	if (i == NULL)
 		return NULL;
-	has_layers = find_all_layers(i);
+	has_layers = find_all_layers(i, o->source);
 	has_config = find_config(i, &unknown) == 0;
 	if (o->source == NULL)
 		rc = leave_out_missing(i, o->is_partial, e);
