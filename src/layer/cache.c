@@ -193,10 +193,14 @@ purge(struct task *t)
 static void
 start_purge(struct cache *x)
 {
-	LOCK_SCOPE(&x->lock);
-	if (x->is_purging)
-		return;
+	bool was_purging;
+
+	lock_acquire(&x->lock);
+	was_purging = x->is_purging;
 	x->is_purging = true;
+	lock_release(&x->lock);
+	if (was_purging)
+		return;
 	x->purging.run = purge;
 	catalog_submit(x->catalog, &x->purging);
 }
