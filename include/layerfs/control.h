@@ -113,9 +113,16 @@
  *            The image stays, and what is here of it, until it is unpinned.
  * unpin      reference -> {"image"}
  *
+ * verify     reference?, "repair": bool
+ *            events: progress -> {"findings": [{"reference", "path", "what",
+ *            "repaired": bool}] (the first 1,000), "wrong": N, "repaired": N,
+ *            "checked_bytes", "unchecked_bytes": of chunks that are not whole}
+ *            Without reference everything, bitmaps and database included.
+ *
  * ---- events ----
  *
- * {"event": "progress", "stage": "resolve" | "layers" | "fetch" | "mount",
+ * {"event": "progress", "stage": "resolve" | "layers" | "fetch" | "mount" |
+ *  "verify",
  *  "layer"?: digest, "done": bytes, "total": bytes}
  */
 /* clang-format on */

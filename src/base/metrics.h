@@ -26,6 +26,8 @@
 	X(cache_evictions, "times that data was dropped to make room")    \
 	X(cache_evicted_bytes, "bytes of data dropped to make room")      \
 	X(cache_disk_full, "writes that found the disk full")             \
+	X(verify_chunks, "chunks of the store read again and checked")    \
+	X(verify_wrong, "of those, the wrong ones")                       \
 	X(worker_restarts, "times the worker was started again")
 
 enum metric {

@@ -29,6 +29,8 @@ const struct option_spec option_specs[OPTION_COUNT] = {
 	    "images that were not used for so long: 90m, 12h, 7d or 4w" },
 	[OPTION_ALL] = { "all", 'a', NULL,
 	    "all that nobody uses, however lately somebody did" },
+	[OPTION_REPAIR] = { "repair", 0, NULL,
+	    "drop what is wrong: it is fetched or made again" },
 	[OPTION_DRY_RUN] = { "dry-run", 'n', NULL, "only say what would go" },
 };
 
@@ -120,6 +122,13 @@ const struct command commands[] = {
 	    .max_operands = OPERANDS_ANY,
 	    .kind = OPERAND_IMAGE,
 	    .run = cmd_unpin },
+	{ .name = "verify",
+	    .operands = "[REF]",
+	    .meaning = "check what is stored here against its digests",
+	    .options = OPTION_BIT(OPTION_REPAIR),
+	    .max_operands = 1,
+	    .kind = OPERAND_IMAGE,
+	    .run = cmd_verify },
 	{ .name = "version",
 	    .operands = "",
 	    .meaning = "print the versions of command and daemon",

@@ -32,6 +32,7 @@ enum option_id {
 	OPTION_UNUSED,
 	OPTION_ALL,
 	OPTION_DRY_RUN,
+	OPTION_REPAIR,
 	OPTION_COUNT
 };
 
@@ -99,6 +100,7 @@ int cmd_rm(struct session *s);
 int cmd_prune(struct session *s);
 int cmd_pin(struct session *s);
 int cmd_unpin(struct session *s);
+int cmd_verify(struct session *s);
 int cmd_version(struct session *s);
 int cmd_completion(struct session *s);
 int cmd_help(struct session *s);

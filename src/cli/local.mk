@@ -13,6 +13,7 @@ noinst_LIBRARIES += %D%/libcli.a
 	%D%/cmd_rm.c \
 	%D%/cmd_stat.c \
 	%D%/cmd_unmount.c \
+	%D%/cmd_verify.c \
 	%D%/cmd_version.c \
 	%D%/command.c %D%/command.h \
 	%D%/completion.c \

@@ -11,6 +11,7 @@ layerfsd_SOURCES = \
 	%D%/mountinfo.c %D%/mountinfo.h \
 	%D%/mounts.c %D%/mounts.h \
 	%D%/op_explain.c %D%/op_keep.c %D%/op_look.c %D%/op_mount.c \
+	%D%/op_verify.c \
 	%D%/ops.c %D%/ops.h \
 	%D%/rpc.c %D%/rpc.h \
 	%D%/secret_file.c %D%/secret_file.h \

@@ -109,6 +109,7 @@ static const char *const reference_arguments[] = { "reference", NULL };
 static const char *const pull_arguments[] = { IMAGE_ARGUMENTS, "lazy", NULL };
 static const char *const pin_arguments[] = { IMAGE_ARGUMENTS, "fetch", NULL };
 static const char *const prune_arguments[] = { "unused_s", "dry_run", NULL };
+static const char *const verify_arguments[] = { "reference", "repair", NULL };
 static const char *const mount_arguments[] = { IMAGE_ARGUMENTS, "target",
 	"layer", "rw", NULL };
 static const char *const attached_arguments[] = { "id", NULL };
@@ -129,6 +130,7 @@ const struct op ops[] = {
 	{ "prune", prune_arguments, op_prune },
 	{ "pin", pin_arguments, op_pin },
 	{ "unpin", reference_arguments, op_unpin },
+	{ "verify", verify_arguments, op_verify },
 };
 
 const size_t n_ops = sizeof ops / sizeof *ops;

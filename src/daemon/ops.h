@@ -17,6 +17,9 @@ int op_pin(struct request *r, struct doc *result, struct err *e);
 int op_unpin(struct request *r, struct doc *result, struct err *e);
 int op_prune(struct request *r, struct doc *result, struct err *e);
 
+/* op_verify.c */
+int op_verify(struct request *r, struct doc *result, struct err *e);
+
 /* op_look.c */
 int op_ls(struct request *r, struct doc *result, struct err *e);
 int op_images(struct request *r, struct doc *result, struct err *e);

@@ -9,6 +9,7 @@
 
 #include "layer/files.h"
 #include "layer/layer.h"
+#include "layer/seal.h"
 #include "layer/view.h"
 #include "fetch/fetch.h"
 #include "index/index.h"
@@ -128,7 +129,8 @@ build_index(const struct image *i, struct err *e)
 	for (size_t n = 0; n < i->manifest.n_layers; n++)
 		o.data_blocks += i->layers[n]->size / STORE_BLOCK + 1;
 	fd = draft_create(&w, "index", e);
-	if (fd < 0 || index_write(t, &o, fd, e) < 0)
+	if (fd < 0 || index_write(t, &o, fd, e) < 0 ||
+	    seal_index(&w, fd, e) < 0)
 		return -1;
 	return draft_commit(&w, FILES_IMAGES, &i->manifest.digest, e);
 }

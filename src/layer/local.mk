@@ -14,8 +14,10 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/open.c \
 	%D%/prune.c %D%/prune.h \
 	%D%/resolve.c \
+	%D%/seal.c %D%/seal.h \
 	%D%/sources.c %D%/sources.h \
 	%D%/usage.c %D%/usage.h \
+	%D%/verify.c %D%/verify.h \
 	%D%/view.c %D%/view.h
 
 # It plays the blobs, maps and store itself: links nothing below but base.

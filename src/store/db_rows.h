@@ -20,7 +20,8 @@ struct err;
 #define DB_TRANSACTION_STATEMENTS(X) \
 	X(BEGIN, "BEGIN IMMEDIATE")  \
 	X(COMMIT, "COMMIT")          \
-	X(ROLLBACK, "ROLLBACK")
+	X(ROLLBACK, "ROLLBACK")      \
+	X(CHECK, "PRAGMA integrity_check(1)")
 
 #define DB_REFERENCE_STATEMENTS(X)                                        \
 	X(SET_REFERENCE,                                                  \

@@ -25,6 +25,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/present.c %D%/present.h \
 	%D%/range.c %D%/range.h \
 	%D%/room.c %D%/room.h \
+	%D%/scrub.c %D%/scrub.h \
 	%D%/share.c %D%/share.h \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/space.c %D%/space.h \

@@ -42,7 +42,7 @@ retag() {
 	[ "$(layerfs --json prune -a | jq '.images | length')" = 1 ]
 	[ "$(known)" = 0 ]
 	[ "$(layerfs --json stat | jq .store.present_bytes)" = 0 ]
-	[ -z "$(ls "$ROOT/layers" "$ROOT/images" "$ROOT/manifests" | grep -v :)" ]
+	[ -z "$(find "$ROOT/layers" "$ROOT/images" "$ROOT/manifests" -mindepth 1)" ]
 }
 
 @test "own is what rm frees, also where other layers have the same files" {
