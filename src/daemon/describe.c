@@ -6,9 +6,9 @@
 
 #include "daemon/daemon.h"
 #include "layer/catalog.h"
+#include "layer/footprint.h"
 #include "layer/image.h"
 #include "layer/layer.h"
-#include "layer/usage.h"
 #include "store/map.h"
 #include "store/store.h"
 #include "base/descriptor.h"
@@ -90,9 +90,9 @@ open_quietly(struct daemon *d, const struct known_image *k, struct err *e)
 
 static void
 describe_shares(
-    struct doc *o, const struct usage *u, const struct digest *manifest)
+    struct doc *o, const struct footprint *u, const struct digest *manifest)
 {
-	const struct image_usage *found = usage_find(u, manifest);
+	const struct image_footprint *found = footprint_find(u, manifest);
 
 	if (found == NULL)
 		return;
@@ -116,7 +116,7 @@ describe_row(const struct known_image *k)
 
 struct doc *
 describe_image(
-    struct daemon *d, const struct known_image *k, const struct usage *u)
+    struct daemon *d, const struct known_image *k, const struct footprint *u)
 {
 	struct doc *o = describe_row(k);
 	struct err e = ERR_INIT;
@@ -164,7 +164,7 @@ describe_one(struct daemon *d, struct picking *p, struct err *e)
 
 struct whole {
 	struct daemon *daemon;
-	struct usage usage;
+	struct footprint usage;
 };
 
 static struct doc *
@@ -189,10 +189,10 @@ describe_manifest(
 	struct picking p = { manifest, with_layers, &w, NULL };
 	struct doc *found;
 
-	if (usage_measure(d->catalog, NULL, 0, &w.usage, e) < 0)
+	if (footprint_measure(d->catalog, NULL, 0, &w.usage, e) < 0)
 		return NULL;
 	found = describe_one(d, &p, e);
-	usage_release(&w.usage);
+	footprint_release(&w.usage);
 	return found;
 }
 

@@ -12,7 +12,7 @@ struct err;
 struct image;
 struct known_image;
 struct layer;
-struct usage;
+struct footprint;
 
 /* Adds what a layer that is here says. */
 void describe_layer(
@@ -24,7 +24,7 @@ struct doc *describe_layers(struct daemon *d, const struct image *i);
 /* An entry of "images": what state.db says, what the layers that are here say,
  * and whose it is where usage is not NULL. */
 struct doc *describe_image(
-    struct daemon *d, const struct known_image *k, const struct usage *u);
+    struct daemon *d, const struct known_image *k, const struct footprint *u);
 /* The same with its layers, by manifest: ENOENT. */
 struct doc *describe_manifest(
     struct daemon *d, const struct digest *manifest, struct err *e);

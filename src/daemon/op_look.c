@@ -9,8 +9,8 @@
 #include "daemon/ops.h"
 #include "layer/cache.h"
 #include "layer/catalog.h"
+#include "layer/footprint.h"
 #include "layer/image.h"
-#include "layer/usage.h"
 #include "registry/reference.h"
 #include "store/store.h"
 #include "base/doc.h"
@@ -20,7 +20,7 @@
 struct listing {
 	struct daemon *daemon;
 	struct doc *list;
-	const struct usage *usage; /* or NULL */
+	const struct footprint *usage; /* or NULL */
 };
 
 static int
@@ -35,11 +35,11 @@ list_image(void *ctx, const struct known_image *k)
 int
 op_images(struct request *r, struct doc *result, struct err *e)
 {
-	AUTO_USAGE struct usage u = { 0 };
+	AUTO_FOOTPRINT struct footprint u = { 0 };
 	struct listing l = { r->daemon, doc_new_array(), &u };
 
 	doc_set(result, "images", l.list);
-	if (usage_measure(r->daemon->catalog, NULL, 0, &u, e) < 0)
+	if (footprint_measure(r->daemon->catalog, NULL, 0, &u, e) < 0)
 		return -1;
 	return catalog_each_known(r->daemon->catalog, list_image, &l, e);
 }

@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/evict.c %D%/evict.h \
 	%D%/files.c %D%/files.h \
 	%D%/fill.c \
+	%D%/footprint.c %D%/footprint.h \
 	%D%/image.c %D%/image.h \
 	%D%/known.c \
 	%D%/layer.c %D%/layer.h \
@@ -16,7 +17,6 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/resolve.c \
 	%D%/seal.c %D%/seal.h \
 	%D%/sources.c %D%/sources.h \
-	%D%/usage.c %D%/usage.h \
 	%D%/verify.c %D%/verify.h \
 	%D%/view.c %D%/view.h
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "layer/catalog.h"
-#include "layer/usage.h"
+#include "layer/footprint.h"
 #include "store/db_keep.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -49,9 +49,9 @@ static int
 foresee(struct catalog *c, const struct choosing *all, uint64_t *freed_bytes,
     struct err *e)
 {
-	AUTO_USAGE struct usage u = { 0 };
+	AUTO_FOOTPRINT struct footprint u = { 0 };
 
-	if (usage_measure(c, all->at, all->n, &u, e) < 0)
+	if (footprint_measure(c, all->at, all->n, &u, e) < 0)
 		return -1;
 	*freed_bytes = u.together_bytes;
 	return 0;

@@ -8,10 +8,10 @@
 
 #include "layer/catalog.h"
 #include "layer/evict.h"
+#include "layer/footprint.h"
 #include "layer/image.h"
 #include "layer/layer.h"
 #include "layer/prune.h"
-#include "layer/usage.h"
 #include "layer/view.h"
 #include "fetch/fetch.h"
 #include "format/testing.h"
@@ -592,23 +592,23 @@ what_two_images_have_is_shared(void **state)
 	struct fixture *f = *state;
 	struct digest a = add_image(f, "a", 2), b = add_image(f, "b", 1);
 	struct image *i = open_image(f, "a", NAMED);
-	struct usage u;
+	struct footprint u;
 	uint64_t bytes, freed;
 	struct err e;
 
 	OK(image_fill(i, NULL, NULL, &bytes, &e));
 	image_unref(i);
 	image_unref(open_image(f, "b", NAMED));
-	OK(usage_measure(f->catalog, &b, 1, &u, &e));
+	OK(footprint_measure(f->catalog, &b, 1, &u, &e));
 	assert_int_equal(u.n, 2);
 	assert_int_equal(u.together_bytes, 0);
-	assert_int_equal(usage_find(&u, &b)->own_bytes, 0);
-	assert_true(usage_find(&u, &b)->shared_bytes > 0);
-	assert_int_equal(
-	    usage_find(&u, &a)->shared_bytes, usage_find(&u, &b)->shared_bytes);
-	bytes = usage_find(&u, &a)->own_bytes;
+	assert_int_equal(footprint_find(&u, &b)->own_bytes, 0);
+	assert_true(footprint_find(&u, &b)->shared_bytes > 0);
+	assert_int_equal(footprint_find(&u, &a)->shared_bytes,
+	    footprint_find(&u, &b)->shared_bytes);
+	bytes = footprint_find(&u, &a)->own_bytes;
 	assert_int_equal(bytes, STORE_BLOCK); /* "hello" */
-	usage_release(&u);
+	footprint_release(&u);
 	freed = forget(f, "a", true);
 	assert_int_equal(freed, bytes);
 }

@@ -1,4 +1,4 @@
-#include "layer/usage.h"
+#include "layer/footprint.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,37 +13,37 @@
 
 struct gathering {
 	struct catalog *catalog;
-	struct usage *usage;
+	struct footprint *usage;
 };
 
 static int
 add_image(void *ctx, const struct known_image *k)
 {
 	struct gathering *g = ctx;
-	struct usage *u = g->usage;
-	struct image_usage *at = reallocarray(u->at, u->n + 1, sizeof *at);
+	struct footprint *u = g->usage;
+	struct image_footprint *at = reallocarray(u->at, u->n + 1, sizeof *at);
 	struct err absent = ERR_INIT;
 
 	if (at == NULL)
 		return 1;
 	u->at = at;
-	u->at[u->n++] = (struct image_usage){ .manifest = k->manifest,
+	u->at[u->n++] = (struct image_footprint){ .manifest = k->manifest,
 		.image = catalog_open_known(
 		    g->catalog, &k->manifest, k->label, true, &absent) };
 	return 0;
 }
 
 void
-usage_release(struct usage *u)
+footprint_release(struct footprint *u)
 {
 	for (size_t i = 0; i < u->n; i++)
 		image_unref(u->at[i].image);
 	free(u->at);
-	*u = (struct usage){ 0 };
+	*u = (struct footprint){ 0 };
 }
 
-const struct image_usage *
-usage_find(const struct usage *u, const struct digest *manifest)
+const struct image_footprint *
+footprint_find(const struct footprint *u, const struct digest *manifest)
 {
 	for (size_t i = 0; u != NULL && i < u->n; i++)
 		if (digest_equal(&u->at[i].manifest, manifest))
@@ -69,7 +69,7 @@ measuring_release(struct measuring *m)
 }
 
 static int
-measuring_init(struct measuring *m, const struct usage *u, struct err *e)
+measuring_init(struct measuring *m, const struct footprint *u, struct err *e)
 {
 	size_t n = 0;
 
@@ -107,7 +107,7 @@ begin_share(struct measuring *m)
 }
 
 static int
-measure_each(struct catalog *c, struct usage *u, struct err *e)
+measure_each(struct catalog *c, struct footprint *u, struct err *e)
 {
 	CLEANUP(measuring_release) struct measuring m = { 0 };
 
@@ -139,7 +139,7 @@ is_in(const struct digest *group, size_t n, const struct digest *d)
 /* The group as the first user, everybody else as the second. */
 static int
 measure_group(struct catalog *c, const struct digest *group, size_t n,
-    struct usage *u, struct err *e)
+    struct footprint *u, struct err *e)
 {
 	CLEANUP(measuring_release) struct measuring m = { 0 };
 
@@ -159,16 +159,16 @@ measure_group(struct catalog *c, const struct digest *group, size_t n,
 }
 
 int
-usage_measure(struct catalog *c, const struct digest *group, size_t n_group,
-    struct usage *out, struct err *e)
+footprint_measure(struct catalog *c, const struct digest *group, size_t n_group,
+    struct footprint *out, struct err *e)
 {
 	struct gathering g = { c, out };
 
-	*out = (struct usage){ 0 };
+	*out = (struct footprint){ 0 };
 	if (catalog_each_known(c, add_image, &g, e) < 0 ||
 	    measure_each(c, out, e) < 0 ||
 	    (n_group > 0 && measure_group(c, group, n_group, out, e) < 0)) {
-		usage_release(out);
+		footprint_release(out);
 		return -1;
 	}
 	return 0;
