@@ -2,7 +2,9 @@
 /* The control protocol: how the `layerfs` command, and anything else that may
  * open the socket, talks to a running layerfsd.
  *
- * RUN/control.sock is a stream socket (mode 0600: its owner only).  A message is
+ * RUN/control.sock is a stream socket (mode 0600: its owner only).  Whoever connects
+ * and is neither root nor, in a user's own daemon, that user, gets one result that
+ * says so (EACCES), and no more.  A message is
  * one JSON object on one line, ended by a newline, at most 4 MiB.  Descriptors
  * travel beside the first byte of the line they belong to (SCM_RIGHTS), at most
  * LAYERFS_CONTROL_FDS.  The client sends a request; the daemon answers with any
@@ -42,7 +44,7 @@
  *                                          work folder, or none for a temporary
  *                                          upper layer
  *            events: progress (below)
- *            -> {"id", "image": digest, "layers": N, "kind": "fuse",
+ *            -> {"id", "image": digest, "layers": N, "kind": "erofs",
  *                "mode": "attach" | "mounted"}
  *            "attach": descriptor 0 is a detached mount; the client puts it in
  *            place with move_mount(2), then sends `attached`.  When the
@@ -56,10 +58,21 @@
  *            umount(2)s the target itself, before this.
  *
  * ls         -> {"mounts": [{"id", "target", "reference", "image", "layer"?, "rw",
- *                "kind", "mode", "since", "size", "present"}],
+ *                "kind", "mode", "since", "size", "present", usage}],
  *                "users": [as entries of images: those that others than mounts
  *                hold]}
  *            size: bytes of the image's files; present: those stored here.
+ *            usage: what fetching the image's layers has cost since this worker
+ *            opened them, whoever read: "requests", "fetched" (bytes), "waits"
+ *            (reads that had to wait), "waited_ms" (all of them together); and
+ *            now: "waiting" (reads), "oldest_wait_ms", "state": "ok", "waiting"
+ *            or "unreachable", the last with "unreachable_since" and "why".
+ *
+ * top        -> {"at_ms": of a clock that never goes back, "mounts": [{"id",
+ *                "reference", "image", "layer"?, "kind", "users": N, "targets":
+ *                [..], "reads", "errors", usage}]}
+ *            A row for each thing that is shown, which several targets and
+ *            containers may share.  reads, errors: since this worker serves it.
  *
  * images     -> {"images": [{"image", "references": [..], "label", "holders": {
  *                KIND: N}, "layers": N, "last_used", "resolved", "size",
@@ -78,17 +91,18 @@
  *            "low_bytes" (and ends), "used_bytes", "min_free_bytes", "free_bytes",
  *            "over": bool (a bound is crossed and nothing may go)}, "counters":
  *            {NAME: N, ...}}
- *            with: as one entry of images, plus "layer_list": [{"layer",
+ *            with: as one entry of images, plus "profile"? (below) and "layer_list": [{"layer",
  *            "format", "lazy": bool, "reason", "blob_size", "size", "present",
  *            "files"}]; of a layer that is not here "layer", "blob_size" and
  *            "missing": why
  *
  * inspect    reference, source arguments -> {"image", "reference", "manifest":
  *            the manifest itself, "config": the config itself, "layer_list" as
- *            above where the layer is known here}
+ *            above where the layer is known here, "profile"?}
  *
  * explain    reference, source arguments -> {"reference", "image", "is_known":
- *            bool, "holders", "layer_list": [as above; "is_here": bool; of a layer
+ *            bool, "holders", "layer_list": [as above; "is_here": bool; of one
+ *            that is "missing_bytes" and usage; of a layer
  *            that is not here "lazy", "reason" and, where lazy, "format" are what
  *            its manifest lets expect; "fallback": why a runtime downloaded it,
  *            "fallback_at"]}
@@ -97,6 +111,21 @@
  *
  * pull       reference, source arguments, "lazy": bool (only tables of contents)
  *            events: progress -> {"image", "bytes": fetched by this call}
+ *
+ * profile_show    reference, source arguments -> {"image", "profile": {"runs",
+ *            "recorded", "files": N, "size": bytes}, "files": [{"layer": N, "path"}],
+ *            "entries": [{"file": its place in files, "block", "blocks" of 4 KiB,
+ *            "runs": that read it, "missed": runs since the last that did}]}
+ *            What starts of the image read, in the order of the last one.  ENOENT.
+ * profile_export  reference, source arguments -> {"image", "data": the file
+ *            (layerfs/profile.h) in base 64}
+ * profile_import  reference, source arguments, "data" -> {"image", "profile"}
+ *            In place of what is known.  EBADMSG: damaged, or of another image.
+ * profile_record  reference, source arguments -> {"image"}
+ *            Forgets what is known and records from the next read on.
+ * profile_rm      reference, source arguments -> {"image", "removed": bool}
+ *            All of them ask the registry only what the reference of an image means
+ *            that is not known here.
  *
  * rm         reference -> {"image", "freed_bytes", "removed": bool, "holders"?}
  *            Takes the name away; the image goes with the last of its names and

@@ -17,6 +17,7 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/log.c %D%/log.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/metrics.c %D%/metrics.h \
+	%D%/peer.c %D%/peer.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/rights.c %D%/rights.h \
 	%D%/thread.c %D%/thread.h \

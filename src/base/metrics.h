@@ -1,6 +1,6 @@
 /* Process-wide counters, the one kind of mutable state at file scope besides
- * the log level.  One table feeds the enum, `layerfs stat` and the manual.
- * Counters only grow; any thread.
+ * the log level.  One table a kind feeds the enum, `layerfs stat`, the metrics
+ * endpoint and the manual.  Counters only grow; any thread.
  */
 #ifndef BASE_METRICS_H
 #define BASE_METRICS_H
@@ -41,5 +41,34 @@ void metric_add(enum metric m, uint64_t n);
 uint64_t metric_get(enum metric m);
 const char *metric_name(enum metric m);
 const char *metric_help(enum metric m);
+
+/* ---- how long things took ---- */
+
+#define TIMINGS(X)                                                        \
+	X(read_wait, "seconds that a read which missed waited for bytes") \
+	X(http_first_byte,                                                \
+	    "seconds from sending a request to the head of its answer")
+
+enum timing {
+#define X(name, help) TIMING_##name,
+	TIMINGS(X)
+#undef X
+	    TIMING_COUNT
+};
+
+/* The buckets' upper ends, the last of them endless. */
+enum { TIMING_BUCKETS = 15 };
+extern const uint64_t timing_ends_ms[TIMING_BUCKETS - 1];
+
+/* As it was at one time, roughly: while it is read it may grow. */
+struct timing_counts {
+	uint64_t buckets[TIMING_BUCKETS]; /* each for itself, not summed up */
+	uint64_t total_ns;
+};
+
+void timing_add(enum timing t, uint64_t took_ns);
+void timing_get(enum timing t, struct timing_counts *out);
+const char *timing_name(enum timing t);
+const char *timing_help(enum timing t);
 
 #endif

@@ -138,6 +138,31 @@ every_metric_counts_and_has_a_name_and_a_meaning(void **s)
 	}
 }
 
+static void
+every_timing_falls_into_the_bucket_it_is_not_longer_than(void **s)
+{
+	struct timing_counts before, after;
+
+	(void)s;
+	for (enum timing t = 0; t < TIMING_COUNT; t++) {
+		timing_get(t, &before);
+		timing_add(t, 0);
+		timing_add(t, 1000000);
+		timing_add(t, 1000001);
+		timing_add(t, UINT64_C(3600) * 1000000000);
+		timing_get(t, &after);
+		assert_int_equal(after.buckets[0] - before.buckets[0], 2);
+		assert_int_equal(after.buckets[1] - before.buckets[1], 1);
+		assert_int_equal(after.buckets[TIMING_BUCKETS - 1] -
+				     before.buckets[TIMING_BUCKETS - 1],
+		    1);
+		assert_int_equal(
+		    after.total_ns - before.total_ns, UINT64_C(3600002000001));
+		assert_true(strlen(timing_name(t)) > 0);
+		assert_true(strlen(timing_help(t)) > 0);
+	}
+}
+
 int
 main(void)
 {
@@ -150,6 +175,8 @@ main(void)
 		cmocka_unit_test(levels_are_read_by_name),
 		cmocka_unit_test(
 		    every_metric_counts_and_has_a_name_and_a_meaning),
+		cmocka_unit_test(
+		    every_timing_falls_into_the_bucket_it_is_not_longer_than),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,8 +11,10 @@
  *  cache    1             evicts, ages the store     disk, writes under way
  *  rpc      32            runtimes' calls            disk, openers
  *  opener   8 a runtime   images that runtimes pull  network, disk, makers
+ *  record   1             saves what starts read     disk
  *  store    1             podman's counts            supervisor, disk
  *  store-pull  8          podman's lookups           openers, network
+ *  metrics  1             answers scrapers           locks, state.db
  *  reaper   1             what snapshots left        supervisor, disk
  *
  * Signals are blocked in all but main.

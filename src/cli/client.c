@@ -232,7 +232,9 @@ client_call(struct client *c, const struct doc *request, const int *fds,
 {
 	*is_refusal = false;
 	close_fds(c);
-	if (send_request(c, request, fds, n_fds, e) < 0)
+	/* A daemon that hung up may have said why before. */
+	if (send_request(c, request, fds, n_fds, e) < 0 &&
+	    e->code != ECONNRESET)
 		return NULL;
 	for (;;) {
 		AUTO_DOC struct doc *message = receive_message(c, e);

@@ -85,6 +85,7 @@ add_users(struct table *t, const struct doc *users)
 		table_add(t, "");
 		add_sizes(t, u);
 		add_age(t, u, "last_used");
+		table_add(t, "");
 	}
 }
 
@@ -92,11 +93,11 @@ static void
 print_mounts(const struct doc *result)
 {
 	static const char *const heads[] = { "TARGET", "REFERENCE", "IMAGE",
-		"KIND", "ACCESS", "SIZE", "PRESENT", "MOUNTED" };
+		"KIND", "ACCESS", "SIZE", "PRESENT", "MOUNTED", "STATE" };
 	const struct doc *mounts = doc_find(result, "mounts");
 	AUTO_TABLE struct table t;
 
-	table_init(&t, heads, 8, 1 << 5 | 1 << 6);
+	table_init(&t, heads, 9, 1 << 5 | 1 << 6);
 	for (size_t i = 0; i < doc_count(mounts); i++) {
 		const struct doc *m = doc_at(mounts, i);
 
@@ -107,6 +108,7 @@ print_mounts(const struct doc *result)
 		table_add(&t, doc_bool(doc_find(m, "rw")) ? "rw" : "ro");
 		add_sizes(&t, m);
 		add_age(&t, m, "since");
+		table_add(&t, output_state(m, (char[OUTPUT_STATE]){ 0 }));
 	}
 	add_users(&t, doc_find(result, "users"));
 	table_print(&t, stdout);

@@ -96,6 +96,7 @@ print_image(const struct doc *image)
 	report_size("Shared", number_of(image, "shared"));
 	report_text(
 	    "Used", used_s == 0 ? "never" : AGE_TEXT(clock_wall_s() - used_s));
+	report_profile(doc_find(image, "profile"));
 	report_layers(doc_find(image, "layer_list"));
 }
 

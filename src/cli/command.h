@@ -33,6 +33,8 @@ enum option_id {
 	OPTION_ALL,
 	OPTION_DRY_RUN,
 	OPTION_REPAIR,
+	OPTION_ONCE,
+	OPTION_INTERVAL,
 	OPTION_COUNT
 };
 
@@ -57,6 +59,7 @@ enum operand_kind {
 	OPERAND_MOUNT,
 	OPERAND_SHELL,
 	OPERAND_COMMAND,
+	OPERAND_PROFILE,
 };
 
 enum exit_status { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
@@ -91,10 +94,12 @@ bool command_takes(const struct command *c, enum option_id id);
 int cmd_mount(struct session *s);
 int cmd_unmount(struct session *s);
 int cmd_ls(struct session *s);
+int cmd_top(struct session *s);
 int cmd_images(struct session *s);
 int cmd_stat(struct session *s);
 int cmd_inspect(struct session *s);
 int cmd_explain(struct session *s);
+int cmd_profile(struct session *s);
 int cmd_pull(struct session *s);
 int cmd_rm(struct session *s);
 int cmd_prune(struct session *s);

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/doc.h"
 #include "base/err.h"
 #include "base/limits.h"
@@ -109,6 +111,35 @@ output_width(const char *text)
 	for (; *text != 0; text++)
 		n += ((unsigned char)*text & 0xC0) != 0x80;
 	return n;
+}
+
+void
+output_cut(char *text, size_t columns)
+{
+	size_t n = 0;
+
+	for (; *text != 0; text++)
+		if (((unsigned char)*text & 0xC0) != 0x80 && ++n > columns) {
+			*text = 0;
+			return;
+		}
+}
+
+const char *
+output_state(const struct doc *mount, char out[OUTPUT_STATE])
+{
+	const char *state = doc_string(doc_find(mount, "state"));
+	time_t since = doc_int(doc_find(mount, "unreachable_since"));
+	bool is_old = clock_wall_s() - since > 12 * 3600;
+	char when[24] = "";
+	struct tm tm;
+
+	if (since > 0 && localtime_r(&since, &tm) != NULL)
+		strftime(when, sizeof when,
+		    is_old ? " since %F %H:%M" : " since %H:%M", &tm);
+	snprintf(
+	    out, OUTPUT_STATE, "%.16s%s", state == NULL ? "" : state, when);
+	return out;
 }
 
 void

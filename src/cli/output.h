@@ -34,6 +34,14 @@ void output_print_safe(FILE *f, const char *text);
 /* Columns on a terminal, one for each character. */
 size_t output_width(const char *text);
 
+/* Cuts the text, in place, to so many columns. */
+void output_cut(char *text, size_t columns);
+
+enum { OUTPUT_STATE = 48 };
+/* A mount's "state", "unreachable since 14:03" where it is that; "" of a daemon
+ * that does not say. */
+const char *output_state(const struct doc *mount, char out[OUTPUT_STATE]);
+
 /* Pretty JSON and a newline on standard output, without the "ok" member. */
 void output_json(const struct doc *result);
 

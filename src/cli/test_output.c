@@ -1,8 +1,10 @@
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/output.h"
+#include "base/doc.h"
 #include "base/test.h"
 
 static void
@@ -121,6 +123,35 @@ a_row_that_is_not_complete_is_not_printed(void **state)
 	assert_string_equal(text, "a\n");
 }
 
+static void
+a_line_is_cut_between_characters(void **state)
+{
+	char text[] = "gr\xC3\xBC\xC3\x9F-";
+
+	(void)state;
+	output_cut(text, 5);
+	assert_string_equal(text, "gr\xC3\xBC\xC3\x9F-");
+	output_cut(text, 3);
+	assert_string_equal(text, "gr\xC3\xBC");
+}
+
+static void
+a_state_says_since_when_it_is_one(void **state)
+{
+	AUTO_DOC struct doc *m = doc_new_object();
+	char out[OUTPUT_STATE];
+
+	(void)state;
+	setenv("TZ", "UTC", 1);
+	assert_string_equal(output_state(m, out), "");
+	doc_set_string(m, "state", "ok");
+	assert_string_equal(output_state(m, out), "ok");
+	doc_set_string(m, "state", "unreachable");
+	doc_set_int(m, "unreachable_since", 86400 + 3600);
+	assert_string_equal(
+	    output_state(m, out), "unreachable since 1970-01-02 01:00");
+}
+
 int
 main(void)
 {
@@ -130,6 +161,8 @@ main(void)
 		cmocka_unit_test(digests_are_shown_by_their_first_digits),
 		cmocka_unit_test(nothing_that_moves_a_cursor_is_shown),
 		cmocka_unit_test(columns_are_characters),
+		cmocka_unit_test(a_line_is_cut_between_characters),
+		cmocka_unit_test(a_state_says_since_when_it_is_one),
 		cmocka_unit_test(a_table_aligns_its_columns),
 		cmocka_unit_test(a_row_that_is_not_complete_is_not_printed),
 	};

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/describe.h"
 #include "mount/showing.h"
 #include "layer/image.h"
 #include "store/db.h"
@@ -159,5 +160,6 @@ attachment_to_doc(const struct attachment *a)
 	doc_set_int(o, "since", a->since_s);
 	doc_set_int(o, "size", sizes.size);
 	doc_set_int(o, "present", sizes.present);
+	describe_usage(o, i, a->layer);
 	return o;
 }

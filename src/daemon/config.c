@@ -44,6 +44,11 @@ struct key {
 		table, name, KEY_LIST, offsetof(struct config, field), value, \
 		    0, 0, 0, meaning                                          \
 	}
+#define NUMBER_AS(table, name, field, value, least, most, meaning)             \
+	{                                                                      \
+		table, name, KEY_NUMBER, offsetof(struct config, field), NULL, \
+		    value, least, most, meaning                                \
+	}
 #define NUMBER(table, name, value, least, most, meaning)                       \
 	{                                                                      \
 		table, #name, KEY_NUMBER, offsetof(struct config, name), NULL, \
@@ -86,10 +91,20 @@ static const struct key keys[] = {
 	    "the same when less of the disk than this is free; 0: do not"),
 	NUMBER("cache", unused_days, 0, 0, 36500,
 	    "an image that nobody used for so long is removed; 0: none is"),
+	TEXT("mount", "kernel", mount_kernel, "auto",
+	    "auto: where a trial at start succeeds, the kernel's EROFS reads "
+	    "folders and attributes by itself; off: layerfs answers for them "
+	    "(FUSE); loop: the kernel, by loop devices"),
 	NUMBER("mount", fuse_threads, 0, 0, 64,
 	    "threads that answer the kernel; 0: 2 to 4, by cores"),
 	NUMBER("mount", read_ahead_kb, 1024, 0, 65536,
 	    "the kernel's readahead window"),
+	NUMBER("profile", record_ms, 30000, 0, 3600000,
+	    "how long after its first read a run of an image is recorded at "
+	    "most; 0: nothing is recorded"),
+	NUMBER("profile", quiet_ms, 5000, 100, 3600000,
+	    "a run that reads nothing new for so long has started: its "
+	    "recording ends"),
 	NUMBER("snapshotter", whole_layer_bytes, 1 << 20, 1, INT64_MAX,
 	    "a layer without a table of contents is read whole when a "
 	    "container runtime pulls it, if it is no larger; else the runtime "
@@ -107,6 +122,13 @@ static const struct key keys[] = {
 	NUMBER("podman", layer_store, 1, 0, 1,
 	    "whether root's daemon shows podman and CRI-O a layer store at "
 	    "RUN/store; 0: no"),
+	NUMBER_AS("metrics", "socket", metrics_socket, 1, 0, 1,
+	    "whether RUN/metrics.sock, which only root may open, tells "
+	    "metrics; "
+	    "0: no"),
+	TEXT("metrics", "address", metrics_address, "",
+	    "a loopback address and port, like 127.0.0.1:9464, that tells them "
+	    "to every user of this machine, too; empty: none"),
 };
 
 enum { N_KEYS = sizeof keys / sizeof *keys };

@@ -32,8 +32,12 @@ struct config {
 	int64_t min_free_percent;
 	int64_t unused_days;
 
+	char *mount_kernel;
 	int64_t fuse_threads;
 	int64_t read_ahead_kb;
+
+	int64_t record_ms;
+	int64_t quiet_ms;
 
 	int64_t whole_layer_bytes;
 	int64_t small_layer_bytes;
@@ -42,6 +46,9 @@ struct config {
 	char *cri_containerd; /* "": no proxy */
 
 	int64_t layer_store;
+
+	int64_t metrics_socket;
+	char *metrics_address; /* "": none */
 };
 
 /* Where it is looked for unless the command line says otherwise. */

@@ -12,6 +12,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/mounts.h"
+#include "supervisor/agent.h"
 #include "base/bytes.h"
 #include "base/doc.h"
 #include "base/err.h"
@@ -19,6 +20,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/peer.h"
 #include "base/rights.h"
 
 enum { SEND_PATIENCE_MS = 10000, READ_BYTES = 64 << 10, ID_SIZE = 40 };
@@ -114,16 +116,24 @@ request_set_pending(struct request *r, const char *mount_id)
 
 /* ---- a request's life ---- */
 
-static void
-send_failure(struct connection *c, const struct err *e)
+static struct doc *
+failure_message(const struct err *e)
 {
-	AUTO_DOC struct doc *message = doc_new_object();
+	struct doc *message = doc_new_object();
 	struct doc *error = doc_new_object();
 
 	doc_set_string(error, "code", err_code_name(e->code));
 	doc_set_string(error, "message", e->msg);
 	doc_set_bool(message, "ok", false);
 	doc_set(message, "error", error);
+	return message;
+}
+
+static void
+send_failure(struct connection *c, const struct err *e)
+{
+	AUTO_DOC struct doc *message = failure_message(e);
+
 	send_line(c, message, -1);
 }
 
@@ -362,19 +372,13 @@ on_readable(void *ctx, uint32_t ready)
 		start_next(c);
 }
 
+/* Takes fd. */
 static void
-on_connect(void *ctx, uint32_t ready)
+add_connection(struct control *control, int fd)
 {
-	struct control *control = ctx;
+	struct connection *c = calloc(1, sizeof *c);
 	struct err e = ERR_INIT;
-	int fd = accept4(
-	    control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct connection *c;
 
-	(void)ready;
-	if (fd < 0)
-		return;
-	c = calloc(1, sizeof *c);
 	if (c == NULL) {
 		close(fd);
 		return;
@@ -393,6 +397,37 @@ on_connect(void *ctx, uint32_t ready)
 	}
 }
 
+/* Told why, as far as it fits into the socket. */
+static void
+refuse(int fd, const struct err *why)
+{
+	AUTO_DOC struct doc *message = failure_message(why);
+	AUTO_FREE char *text = doc_to_json(message, false);
+	size_t n = strlen(text);
+
+	log_warn("control.sock: %s", why->msg);
+	text[n++] = '\n'; /* in the place of the NUL */
+	if (rights_send(fd, text, n, MSG_DONTWAIT, NULL, 0) < 0)
+		log_debug("control.sock: %m");
+}
+
+static void
+on_connect(void *ctx, uint32_t ready)
+{
+	struct control *control = ctx;
+	bool or_self = !agent_is_root(control->daemon->agent);
+	AUTO_CLOSE int fd = accept4(
+	    control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct err e = ERR_INIT;
+
+	(void)ready;
+	if (fd < 0)
+		return;
+	if (peer_check(fd, or_self, &e) < 0)
+		refuse(fd, &e);
+	else
+		add_connection(control, take_fd(&fd));
+}
 struct control *
 control_new(struct daemon *d, int listener, struct err *e)
 {

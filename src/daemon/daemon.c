@@ -11,6 +11,7 @@
 
 #include "daemon/control.h"
 #include "daemon/login.h"
+#include "daemon/metrics_server.h"
 #include "daemon/mounts.h"
 #include "daemon/rpc.h"
 #include "daemon/secrets.h"
@@ -20,6 +21,7 @@
 #include "mount/showing.h"
 #include "layer/cache.h"
 #include "layer/catalog.h"
+#include "layer/recordings.h"
 #include "fetch/fetch.h"
 #include "registry/registry.h"
 #include "store/db.h"
@@ -29,6 +31,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/metrics.h"
 #include "base/pool.h"
 
 enum { JOB_THREADS = 16, MAKER_THREADS = 16, SYNC_INTERVAL_S = 5 };
@@ -41,7 +44,8 @@ struct inheritance {
 	int snapshotter;
 	int cri;
 	int secrets;
-	struct held *sessions; /* "fuse:ID" and runtimes' connections */
+	int metrics;
+	struct held *sessions; /* mounts and runtimes' connections */
 	size_t n_sessions;
 };
 
@@ -59,9 +63,10 @@ inherit_session(struct inheritance *i, const struct held *h, struct err *e)
 }
 
 static bool
-is_fuse(const struct held *h)
+is_mount(const struct held *h)
 {
-	return strncmp(h->name, "fuse:", strlen("fuse:")) == 0;
+	return strncmp(h->name, "fuse:", strlen("fuse:")) == 0 ||
+	       strncmp(h->name, "erofs:", strlen("erofs:")) == 0;
 }
 
 /* Who a held descriptor is for, by its name; NULL: nobody. */
@@ -80,6 +85,8 @@ heir_of(struct inheritance *i, const char *name)
 		return &i->cri;
 	if (strcmp(name, "secrets") == 0)
 		return &i->secrets;
+	if (strcmp(name, "metrics") == 0)
+		return &i->metrics;
 	return NULL;
 }
 
@@ -93,7 +100,7 @@ inherit(struct inheritance *i, struct agent *a, struct err *e)
 
 		if (heir != NULL)
 			*heir = h.fd;
-		else if (!is_fuse(&h) && !rpc_is_connection(&h))
+		else if (!is_mount(&h) && !rpc_is_connection(&h))
 			close(h.fd);
 		else if (inherit_session(i, &h, e) < 0)
 			return -1;
@@ -113,6 +120,7 @@ disinherit(struct inheritance *i)
 	cleanup_close(&i->snapshotter);
 	cleanup_close(&i->cri);
 	cleanup_close(&i->secrets);
+	cleanup_close(&i->metrics);
 }
 
 /* ---- the floors, in order ---- */
@@ -165,6 +173,8 @@ open_catalog(struct daemon *d, struct err *e)
 		.fetcher = d->fetcher,
 		.registry = d->registry,
 		.patience_ms = d->config.patience_ms,
+		.record_ms = d->config.record_ms,
+		.quiet_ms = d->config.quiet_ms,
 	};
 
 	d->makers = pool_new("maker", MAKER_THREADS, e);
@@ -179,6 +189,8 @@ static int
 open_mounts(struct daemon *d, struct err *e)
 {
 	struct mount_server_options o = {
+		.kernel = mount_parse_kernel(d->config.mount_kernel),
+		.root = store_root(d->store),
 		.threads = d->config.fuse_threads,
 		.patience_ms = d->config.patience_ms,
 		.read_ahead_kb = d->config.read_ahead_kb,
@@ -269,7 +281,8 @@ offer_showings(struct daemon *d, struct inheritance *i)
 	for (size_t k = 0; k < i->n_sessions; k++) {
 		struct held *h = &i->sessions[k];
 
-		if (!is_fuse(h) ||
+		if (!is_mount(h) ||
+		    strcmp(h->name, "fuse:" AGENT_DATA_ID) == 0 ||
 		    (d->config.layer_store &&
 			strcmp(h->name, "fuse:" AGENT_STORE_ID) == 0))
 			continue;
@@ -303,6 +316,9 @@ resume_mounts(struct daemon *d, struct inheritance *i, struct err *e)
 	if (agent_is_root(d->agent) && d->config.layer_store)
 		try_layer_store(d, i);
 	showings_drop_unclaimed(d->showings);
+	if (mount_server_begin(
+		d->server, find_session(i, "fuse:" AGENT_DATA_ID), e) < 0)
+		return -1;
 	catalog_collect(d->catalog);
 	return open_cache(d, e);
 }
@@ -336,12 +352,30 @@ open_control(struct daemon *d, struct inheritance *i, struct err *e)
 	return 0;
 }
 
+/* Images matter more than who watches them. */
+static void
+try_metrics(struct daemon *d, struct inheritance *i)
+{
+	const char *address = d->config.metrics_address;
+	struct err e = ERR_INIT;
+
+	if (i->metrics < 0 && *address == 0)
+		return;
+	d->metrics = metrics_server_new(d, &i->metrics, address, &e);
+	if (d->metrics == NULL)
+		log_warn("metrics: %s", e.msg);
+}
+
 static void
 daemon_close(struct daemon *d)
 {
 	struct err e = ERR_INIT;
 
+	metrics_server_free(d->metrics);
 	pool_free(d->jobs);
+	/* Before views close: that would end a run. */
+	if (d->catalog != NULL)
+		recordings_stop(catalog_recordings(d->catalog));
 	control_free(d->control);
 	if (d->snapshotter != NULL)
 		snapshotter_cancel(d->snapshotter);
@@ -496,10 +530,20 @@ daemon_set_log_level(const char *name, const struct config *c, struct err *e)
 }
 
 static int
+check_kernel(const struct config *c, struct err *e)
+{
+	if (mount_parse_kernel(c->mount_kernel) >= 0)
+		return 0;
+	return err_set(e, EINVAL, "kernel \"%s\" is not auto, off or loop",
+	    c->mount_kernel);
+}
+
+static int
 configure(struct daemon *d, const struct inheritance *i,
     const struct daemon_options *o, struct err *e)
 {
-	if (config_read(&d->config, i->config, e) < 0)
+	if (config_read(&d->config, i->config, e) < 0 ||
+	    check_kernel(&d->config, e) < 0)
 		return -1;
 	return daemon_set_log_level(o->log_level, &d->config, e);
 }
@@ -512,6 +556,7 @@ daemon_open(struct daemon *d, struct inheritance *i,
 	if (d->agent == NULL || inherit(i, d->agent, e) < 0 ||
 	    configure(d, i, o, e) < 0)
 		return -1;
+	metric_add(METRIC_worker_restarts, agent_life(d->agent) - 1);
 	d->loop = loop_new(e);
 	if (d->loop == NULL || open_store(d, i, e) < 0 ||
 	    open_network(d, i, e) < 0 || open_catalog(d, e) < 0 ||
@@ -521,6 +566,7 @@ daemon_open(struct daemon *d, struct inheritance *i,
 	if (d->jobs == NULL || resume_mounts(d, i, e) < 0 ||
 	    open_rpc(d, i, e) < 0 || open_control(d, i, e) < 0)
 		return -1;
+	try_metrics(d, i);
 	return agent_ready(d->agent, e);
 }
 
@@ -529,7 +575,7 @@ daemon_run(const struct daemon_options *o, struct err *e)
 {
 	struct daemon d = { .root_path = o->root_path,
 		.run_path = o->run_path };
-	struct inheritance i = { -1, -1, -1, -1, -1, -1, NULL, 0 };
+	struct inheritance i = { -1, -1, -1, -1, -1, -1, -1, NULL, 0 };
 	int rc = daemon_open(&d, &i, o, e);
 
 	if (rc == 0)

@@ -22,6 +22,7 @@ struct err;
 struct fetcher;
 struct layer_store;
 struct loop;
+struct metrics_server;
 struct mount_server;
 struct mounts;
 struct pool;
@@ -57,6 +58,7 @@ struct daemon {
 	struct layer_store *layer_store; /* NULL with it, or not wanted */
 	struct pool *jobs;
 	struct control *control;
+	struct metrics_server *metrics; /* NULL: nobody is told */
 };
 
 struct daemon_options {

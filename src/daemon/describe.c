@@ -9,11 +9,17 @@
 #include "layer/footprint.h"
 #include "layer/image.h"
 #include "layer/layer.h"
+#include "layer/profile.h"
+#include "layer/profiles.h"
+#include "fetch/usage.h"
 #include "store/map.h"
 #include "store/store.h"
+#include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/doc.h"
 #include "base/err.h"
+
+#include "layerfs/profile.h"
 
 void
 describe_layer(struct doc *o, const struct daemon *d, const struct layer *l)
@@ -24,6 +30,39 @@ describe_layer(struct doc *o, const struct daemon *d, const struct layer *l)
 	doc_set_int(o, "size", l->size);
 	doc_set_int(o, "present", store_map_present(d->store, l->map));
 	doc_set_int(o, "files", l->files);
+}
+
+static const char *
+state_of(const struct blob_usage *u)
+{
+	if (u->failing_since_s != 0)
+		return "unreachable";
+	return u->waiting > 0 ? "waiting" : "ok";
+}
+
+void
+describe_counted(struct doc *o, const struct blob_usage *u)
+{
+	doc_set_int(o, "requests", u->requests);
+	doc_set_int(o, "fetched", u->bytes);
+	doc_set_int(o, "waits", u->waits);
+	doc_set_int(o, "waited_ms", u->waited_ns / NS_PER_MS);
+	doc_set_int(o, "waiting", u->waiting);
+	doc_set_int(o, "oldest_wait_ms", u->oldest_wait_ns / NS_PER_MS);
+	doc_set_string(o, "state", state_of(u));
+	if (u->failing_since_s == 0)
+		return;
+	doc_set_int(o, "unreachable_since", u->failing_since_s);
+	doc_set_string(o, "why", u->why);
+}
+
+void
+describe_usage(struct doc *o, const struct image *i, int layer)
+{
+	struct blob_usage u;
+
+	image_usage(i, layer, &u);
+	describe_counted(o, &u);
 }
 
 /* Layers that are not here have no more than what the manifest says. */
@@ -57,6 +96,31 @@ describe_sizes(struct doc *o, const struct image *i)
 	doc_set_int(o, "present", sizes.present);
 }
 
+struct doc *
+describe_profile(const struct profile *p)
+{
+	struct doc *o = doc_new_object();
+	uint64_t blocks = 0;
+
+	for (size_t i = 0; i < p->n_entries; i++)
+		blocks += p->entries[i].n_blocks;
+	doc_set_int(o, "runs", p->runs);
+	doc_set_int(o, "recorded", p->recorded_s);
+	doc_set_int(o, "files", p->n_files);
+	doc_set_int(o, "size", blocks * LAYERFS_PROFILE_BLOCK);
+	return o;
+}
+
+struct doc *
+describe_profile_of(const struct daemon *d, const struct digest *manifest)
+{
+	struct err none = ERR_INIT;
+	AUTO_PROFILE struct profile *p =
+	    profiles_load(d->store, manifest, &none);
+
+	return p == NULL ? NULL : describe_profile(p);
+}
+
 static struct doc *
 list_texts(const char *const *texts, size_t n)
 {
@@ -80,6 +144,16 @@ describe_holders(const struct known_image *k)
 		doc_set_int(counts, kind, doc_int(doc_find(counts, kind)) + 1);
 	}
 	return counts;
+}
+
+static void
+describe_inside(struct doc *o, struct daemon *d, const struct image *i)
+{
+	struct doc *profile = describe_profile_of(d, &i->manifest.digest);
+
+	if (profile != NULL)
+		doc_set(o, "profile", profile);
+	doc_set(o, "layer_list", describe_layers(d, i));
 }
 
 static struct image *
@@ -176,7 +250,7 @@ with_layers(void *ctx, const struct known_image *k)
 	struct image *i = open_quietly(w->daemon, k, &absent);
 
 	if (i != NULL)
-		doc_set(o, "layer_list", describe_layers(w->daemon, i));
+		describe_inside(o, w->daemon, i);
 	image_unref(i);
 	return o;
 }

@@ -13,10 +13,18 @@ struct image;
 struct known_image;
 struct layer;
 struct footprint;
+struct profile;
 
 /* Adds what a layer that is here says. */
 void describe_layer(
     struct doc *o, const struct daemon *d, const struct layer *l);
+
+/* Adds the members that control.h calls usage: of an image's layer, or
+ * IMAGE_MERGED. */
+void describe_usage(struct doc *o, const struct image *i, int layer);
+/* The same from what was counted. */
+struct blob_usage;
+void describe_counted(struct doc *o, const struct blob_usage *u);
 
 /* A "layer_list". */
 struct doc *describe_layers(struct daemon *d, const struct image *i);
@@ -28,6 +36,12 @@ struct doc *describe_image(
 /* The same with its layers, by manifest: ENOENT. */
 struct doc *describe_manifest(
     struct daemon *d, const struct digest *manifest, struct err *e);
+
+/* A "profile": how much it names. */
+struct doc *describe_profile(const struct profile *p);
+/* The same of an image; NULL where there is none. */
+struct doc *describe_profile_of(
+    const struct daemon *d, const struct digest *manifest);
 
 /* How many there are of each kind: "mount", "snapshot", "podman". */
 struct doc *describe_holders(const struct known_image *k);

@@ -11,13 +11,14 @@
 
 #include "daemon/config.h"
 #include "daemon/daemon.h"
+#include "daemon/metrics_page.h"
 #include "supervisor/supervisor.h"
 #include "base/err.h"
 #include "base/log.h"
 
 #include "layerfs/control.h"
 
-enum { OPTION_WORKER_FD = 256, OPTION_PRINT_CONFIG };
+enum { OPTION_WORKER_FD = 256, OPTION_PRINT_CONFIG, OPTION_PRINT_METRICS };
 enum { ARENAS = 4 };
 
 struct options {
@@ -35,6 +36,7 @@ static const struct option long_options[] = {
 	{ "log-level", required_argument, NULL, 'l' },
 	{ "worker-fd", required_argument, NULL, OPTION_WORKER_FD },
 	{ "print-config", no_argument, NULL, OPTION_PRINT_CONFIG },
+	{ "print-metrics", no_argument, NULL, OPTION_PRINT_METRICS },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -51,6 +53,7 @@ print_help(FILE *to)
 	      "  --config FILE     instead of /etc/layerfs/layerfs.toml\n"
 	      "  --log-level L     error, warn, info or debug\n"
 	      "  --print-config    every key with its default, then exit\n"
+	      "  --print-metrics   every metric with its meaning, then exit\n"
 	      "  --version, --help\n",
 	    to);
 }
@@ -83,6 +86,9 @@ parse_options(struct options *o, int argc, char **argv)
 			break;
 		case OPTION_PRINT_CONFIG:
 			config_print_defaults();
+			return 0;
+		case OPTION_PRINT_METRICS:
+			metrics_page_print_table();
 			return 0;
 		case 'V':
 			puts("layerfsd " PACKAGE_VERSION);
@@ -128,6 +134,7 @@ supervise(struct options *o, char **argv, struct err *e)
 	if (load_config(o, &c, e) < 0)
 		return -1;
 	s.config = o->config;
+	s.with_metrics = c.metrics_socket != 0 && HAVE_MICROHTTPD;
 	s.login_files = c.credential_files;
 	s.containerd = c.cri_containerd;
 	s.user = *c.user == 0 ? NULL : c.user;

@@ -329,6 +329,22 @@ mounts_list(struct mounts *m)
 	return list;
 }
 
+struct doc *
+mounts_targets(struct mounts *m, const char *showing)
+{
+	struct doc *list = doc_new_array();
+
+	LOCK_SCOPE(&m->lock);
+	list_for_each(l, &m->attachments) {
+		const struct attachment *a =
+		    list_entry(l, struct attachment, link);
+
+		if (strcmp(showing_id(a->showing), showing) == 0)
+			doc_append(list, doc_new_string(a->target));
+	}
+	return list;
+}
+
 unsigned
 mounts_count(struct mounts *m)
 {

@@ -51,7 +51,7 @@ struct mount_request {
 
 struct mount_reply {
 	char id[40];      /* the attachment's */
-	const char *kind; /* "fuse" */
+	const char *kind; /* "erofs" */
 	int fd;           /* the detached mount, the caller's; -1: mounted on
 			     the target already */
 };
@@ -74,6 +74,8 @@ bool mounts_use_image(struct mounts *m, const struct digest *image);
 
 /* An object a mount, as the control protocol's `ls` has it. */
 struct doc *mounts_list(struct mounts *m);
+/* The targets of a showing, by its id: an array. */
+struct doc *mounts_targets(struct mounts *m, const char *showing);
 unsigned mounts_count(struct mounts *m);
 
 #endif

@@ -90,7 +90,7 @@ op_pull(struct request *r, struct doc *result, struct err *e)
 
 	if (doc_find_bool(r->arguments, "lazy", &lazy, e) < 0)
 		return -1;
-	i = arguments_open_image(r, e);
+	i = arguments_open_image(r, false, e);
 	if (i == NULL)
 		return -1;
 	request_watcher_init(&w, r);
@@ -113,6 +113,7 @@ static const char *const verify_arguments[] = { "reference", "repair", NULL };
 static const char *const mount_arguments[] = { IMAGE_ARGUMENTS, "target",
 	"layer", "rw", NULL };
 static const char *const attached_arguments[] = { "id", NULL };
+static const char *const import_arguments[] = { IMAGE_ARGUMENTS, "data", NULL };
 static const char *const unmount_arguments[] = { "id", "target", NULL };
 
 const struct op ops[] = {
@@ -121,11 +122,17 @@ const struct op ops[] = {
 	{ "attached", attached_arguments, op_attached },
 	{ "unmount", unmount_arguments, op_unmount },
 	{ "ls", no_arguments, op_ls },
+	{ "top", no_arguments, op_top },
 	{ "images", no_arguments, op_images },
 	{ "stat", reference_arguments, op_stat },
 	{ "inspect", image_arguments, op_inspect },
 	{ "explain", image_arguments, op_explain },
 	{ "pull", pull_arguments, op_pull },
+	{ "profile_show", image_arguments, op_profile_show },
+	{ "profile_export", image_arguments, op_profile_export },
+	{ "profile_import", import_arguments, op_profile_import },
+	{ "profile_record", image_arguments, op_profile_record },
+	{ "profile_rm", image_arguments, op_profile_rm },
 	{ "rm", reference_arguments, op_rm },
 	{ "prune", prune_arguments, op_prune },
 	{ "pin", pin_arguments, op_pin },

@@ -17,6 +17,7 @@
 #include "supervisor/agent.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/peer.h"
 #include "base/pool.h"
 
 /* A Prepare may wait for a registry; many may, and others must still be
@@ -28,6 +29,7 @@ struct endpoint {
 	struct service service; /* first: the methods' context */
 	struct daemon *daemon;
 	const char *kind; /* what its connections are held as */
+	const char *socket;
 	struct grpc_server *server;
 };
 
@@ -103,6 +105,17 @@ rpc_adopt(struct rpc *r, const struct held *h)
 
 /* ---- the two sockets ---- */
 
+/* Their peers name folders that root mounts, and hand over credentials. */
+static int
+admit(void *ctx, int fd, struct err *e)
+{
+	const struct endpoint *p = ctx;
+
+	if (peer_check(fd, false, e) < 0)
+		return err_wrap(e, "%s", p->socket);
+	return 0;
+}
+
 static int
 open_snapshotter(struct rpc *r, int *listener, struct err *e)
 {
@@ -111,6 +124,7 @@ open_snapshotter(struct rpc *r, int *listener, struct err *e)
 		.methods = service_methods,
 		.n_methods = SERVICE_METHODS,
 		.pool = r->pool,
+		.admit = admit,
 		.on_open = on_open,
 		.on_close = on_close,
 		.ctx = p,
@@ -153,6 +167,7 @@ open_cri(struct rpc *r, int *listener, struct err *e)
 		.connect = connect_containerd,
 		.pool = r->pool,
 		.on_credential = on_credential,
+		.admit = admit,
 		.on_open = on_open,
 		.on_close = on_close,
 		.ctx = p,
@@ -177,9 +192,13 @@ rpc_new(struct daemon *d, int *snapshotter, int *cri, struct err *e)
 		err_set(e, ENOMEM, "gRPC");
 		return NULL;
 	}
-	r->snapshotter = (struct endpoint){ .daemon = d, .kind = "rpc:" };
+	r->snapshotter = (struct endpoint){
+		.daemon = d, .kind = "rpc:", .socket = "snapshotter.sock"
+	};
 	r->snapshotter.service.snapshotter = d->snapshotter;
-	r->cri = (struct endpoint){ .daemon = d, .kind = "cri:" };
+	r->cri = (struct endpoint){
+		.daemon = d, .kind = "cri:", .socket = "cri.sock"
+	};
 	r->pool = pool_new("rpc", THREADS, e);
 	if (r->pool != NULL && open_snapshotter(r, snapshotter, e) == 0 &&
 	    open_cri(r, cri, e) == 0)

@@ -7,12 +7,14 @@
 #include "fetch/fetcher.h"
 #include "fetch/inflight.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 
 void
 demand_init(struct demand *d, struct blob *b)
 {
 	d->blob = b;
 	d->missing = 1;
+	d->since_ns = clock_now_ns();
 	d->failure = ERR_INIT;
 	list_init(&d->waiters);
 	list_push_back(&b->fetcher->demands, &d->link);
@@ -34,6 +36,7 @@ demand_complete(struct demand *d, struct list *done)
 	while (!list_is_empty(&d->waiters))
 		waiter_free(
 		    list_entry(d->waiters.next, struct waiter, of_demand));
+	usage_note_wait(d);
 	list_remove(&d->link);
 	list_push_back(done, &d->link);
 	blob_drop(d->blob);

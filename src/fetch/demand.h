@@ -28,6 +28,7 @@ struct demand {
 	struct blob *blob;
 	enum source_priority priority;
 	uint64_t until_ns;
+	uint64_t since_ns;     /* demand_init() */
 	bool outlives_failure; /* one lost chunk does not end it */
 
 	struct list link;    /* fetcher.demands, then a `done` list */

@@ -348,6 +348,8 @@ on_bytes(struct source_read *sr, const void *p, size_t n)
 	bool is_first;
 	enum source_verdict v = intake_put(&r->intake, p, n, &is_first);
 
+	if (v == SOURCE_CONTINUE)
+		r->transfer.got += n;
 	if (is_first)
 		wake(r);
 	return v;

@@ -26,6 +26,7 @@ struct record {
 
 struct catalog {
 	struct catalog_parts parts;
+	struct recordings *recordings;
 
 	struct pool *collector; /* one thread: removals nobody waits for */
 

@@ -19,7 +19,8 @@
 #include "base/lock.h"
 #include "base/log.h"
 
-enum { ID_SIZE = AGENT_ID_MAX + 1, SOURCE_SIZE = 200 };
+enum { ID_SIZE = SHOWING_ID_SIZE, SOURCE_SIZE = 200 };
+_Static_assert((int)ID_SIZE == AGENT_ID_MAX + 1, "ids");
 
 struct showing {
 	struct list link;
@@ -274,7 +275,64 @@ showings_take(struct showings *s, struct image *i, int layer,
 	return made_or_failed(s, w, e);
 }
 
+/* ---- looking ---- */
+
+static size_t
+count(const struct showings *s)
+{
+	size_t n = 0;
+
+	list_for_each(l, &s->all)
+		n++;
+	return n;
+}
+
+static void
+describe(const struct showing *w, struct shown *out)
+{
+	memcpy(out->id, w->id, sizeof out->id);
+	out->image = image_ref(w->image);
+	out->layer = w->layer;
+	out->users = w->users;
+	out->kind = showing_kind(w);
+	mount_count(w->mount, &out->reads, &out->errors);
+}
+
+struct shown *
+showings_list(struct showings *s, size_t *n)
+{
+	struct shown *rows;
+
+	*n = 0;
+	LOCK_SCOPE(&s->lock);
+	rows = calloc(count(s) + 1, sizeof *rows);
+	if (rows == NULL)
+		return NULL;
+	list_for_each(l, &s->all) {
+		const struct showing *w = list_entry(l, struct showing, link);
+
+		if (w->state == SHOWING_SHOWN)
+			describe(w, &rows[(*n)++]);
+	}
+	return rows;
+}
+
+void
+shown_free(struct shown *rows, size_t n)
+{
+	while (n-- > 0)
+		image_unref(rows[n].image);
+	free(rows);
+}
+
 /* ---- after a restart ---- */
+
+/* Of "KIND:ID". */
+static const char *
+held_id(const struct held *h)
+{
+	return h->name + strcspn(h->name, ":") + 1;
+}
 
 static struct unclaimed *
 find_unclaimed(struct showings *s, const char *id)
@@ -282,7 +340,7 @@ find_unclaimed(struct showings *s, const char *id)
 	list_for_each(l, &s->unclaimed) {
 		struct unclaimed *u = list_entry(l, struct unclaimed, link);
 
-		if (strcmp(u->held.name + strlen("fuse:"), id) == 0)
+		if (strcmp(held_id(&u->held), id) == 0)
 			return u;
 	}
 	return NULL;
@@ -356,7 +414,7 @@ showings_drop_unclaimed(struct showings *s)
 {
 	list_for_each_safe(l, &s->unclaimed) {
 		struct unclaimed *u = list_entry(l, struct unclaimed, link);
-		const char *id = u->held.name + strlen("fuse:");
+		const char *id = held_id(&u->held);
 		struct err e = ERR_INIT;
 
 		if (agent_unmount(s->agent, id, &e) < 0)

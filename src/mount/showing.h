@@ -14,6 +14,9 @@
 #ifndef MOUNT_SHOWING_H
 #define MOUNT_SHOWING_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 struct catalog;
 struct digest;
 struct err;
@@ -51,5 +54,23 @@ void showings_put(struct showings *s, struct showing *w);
 const char *showing_id(const struct showing *w);
 const char *showing_kind(const struct showing *w);
 const struct image *showing_image(const struct showing *w);
+
+/* ---- looking ---- */
+
+enum { SHOWING_ID_SIZE = 33 };
+
+struct shown {
+	char id[SHOWING_ID_SIZE];
+	struct image *image; /* a reference */
+	int layer;           /* or IMAGE_MERGED */
+	unsigned users;
+	const char *kind;
+	uint64_t reads, errors; /* mount_count() */
+};
+
+/* Those that are shown now, *n of them, for shown_free(). NULL: none, or no
+ * memory. */
+struct shown *showings_list(struct showings *s, size_t *n);
+void shown_free(struct shown *rows, size_t n);
 
 #endif

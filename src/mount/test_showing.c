@@ -123,6 +123,13 @@ mount_kind_name(const struct mount *m)
 	return "fuse";
 }
 
+void
+mount_count(const struct mount *m, uint64_t *reads, uint64_t *errors)
+{
+	*reads = m->n_reads;
+	*errors = m->n_errors;
+}
+
 int
 agent_unmount(struct agent *a, const char *id, struct err *e)
 {
@@ -305,6 +312,34 @@ one_that_is_wanted_while_it_ends_is_made_when_it_has_ended(void **state)
 	showings_free(s);
 }
 
+static void
+what_is_shown_can_be_listed_with_who_uses_it(void **state)
+{
+	struct showings *s = start();
+	struct image i = image_of(6);
+	unsigned refs = i.refs;
+	struct showing *w;
+	struct shown *rows;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	w = showings_take(s, &i, 3, NULL, NULL, &e);
+	showings_take(s, &i, 3, NULL, NULL, &e);
+	world.fail_with = EIO;
+	assert_null(showings_take(s, &i, 4, NULL, NULL, &e));
+	rows = showings_list(s, &n);
+	assert_int_equal(n, 1);
+	assert_string_equal(rows[0].id, showing_id(w));
+	assert_string_equal(rows[0].kind, "fuse");
+	assert_int_equal(rows[0].layer, 3);
+	assert_int_equal(rows[0].users, 2);
+	assert_int_equal(i.refs, refs + 2);
+	shown_free(rows, n);
+	assert_int_equal(i.refs, refs + 1);
+	showings_free(s);
+}
+
 int
 main(void)
 {
@@ -316,6 +351,7 @@ main(void)
 		    what_was_held_is_resumed_once_and_the_rest_unmounted),
 		cmocka_unit_test(
 		    what_could_not_be_mounted_says_why_and_can_be_tried_again),
+		cmocka_unit_test(what_is_shown_can_be_listed_with_who_uses_it),
 		cmocka_unit_test(
 		    one_that_is_wanted_while_it_ends_is_made_when_it_has_ended),
 	};

@@ -26,6 +26,8 @@ on_header(char *p, size_t one, size_t n, void *arg)
 	r->active_ns = clock_now_ns();
 	if (http_head_add(&r->head, p, n, clock_wall_s(), &r->refusal) < 0)
 		return 0;
+	if (!was_complete && r->head.is_complete && r->sent_ns != 0)
+		timing_add(TIMING_http_first_byte, r->active_ns - r->sent_ns);
 	if (!was_complete && r->head.is_complete &&
 	    r->on_head(r) == HTTP_STOP) {
 		r->is_stopped = true;
@@ -71,7 +73,7 @@ on_sending(void *arg, char *ip, char *local_ip, int port, int local_port)
 	struct http_request *r = arg;
 
 	(void)ip, (void)local_ip, (void)port, (void)local_port;
-	r->active_ns = clock_now_ns();
+	r->active_ns = r->sent_ns = clock_now_ns();
 	return CURL_PREREQFUNC_OK;
 }
 

@@ -65,6 +65,9 @@ struct grpc_server_options {
 	void (*otherwise)(void *ctx, struct grpc_call *c);
 	/* NULL: methods run on the loop's thread and must not block. */
 	struct pool *pool;
+	/* Whether who connected may speak; NULL: everybody may.  On failure it
+	 * is hung up on, and what *e says is logged. */
+	int (*admit)(void *ctx, int fd, struct err *e);
 	/* A connection can outlive this process: whoever is to hold its
 	 * descriptor is told of it here, on the loop's thread.  `serial` is
 	 * never used again, not by a later process either (until a reboot).

@@ -72,6 +72,11 @@ on_connect(void *ctx, uint32_t ready)
 		    LIMIT_GRPC_CONNECTIONS + 1);
 		return;
 	}
+	if (s->options.admit != NULL &&
+	    s->options.admit(s->options.ctx, fd, &e) < 0) {
+		log_warn("gRPC: %s", e.msg);
+		return;
+	}
 	k = grpc_connection_open(s, fd, &e);
 	if (k == NULL) {
 		log_warn("gRPC: %s", e.msg);

@@ -2,10 +2,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "net/easy.h"
+#include "net/tally.h"
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/metrics.h"
@@ -21,6 +23,8 @@ struct http {
 	CURLM *multi;
 	CURLSH *share; /* TLS sessions: a handle alone would forget them */
 	pthread_t thread;
+	struct tally tally;
+	_Atomic unsigned n_requests;
 
 	/* the thread's own */
 	struct list requests;
@@ -37,6 +41,18 @@ bool
 http_is_own_thread(const struct http *h)
 {
 	return pthread_equal(h->thread, pthread_self());
+}
+
+struct tally *
+http_tally(struct http *h)
+{
+	return &h->tally;
+}
+
+unsigned
+http_count_requests(const struct http *h)
+{
+	return atomic_load(&h->n_requests);
 }
 
 /* ---- jobs ---- */
@@ -134,6 +150,7 @@ detach(struct http_request *r)
 	struct http *h = r->http;
 
 	list_remove(&r->link);
+	atomic_fetch_sub(&h->n_requests, 1);
 	if (r->easy == NULL)
 		return;
 	curl_multi_remove_handle(h->multi, r->easy);
@@ -145,6 +162,8 @@ static void
 finish(struct http_request *r, const struct err *failure)
 {
 	detach(r);
+	tally_add(&r->http->tally, r->url,
+	    tally_judge(r->head.status, failure == NULL), r->body_len);
 	if (failure != NULL)
 		metric_add(METRIC_http_errors, 1);
 	r->on_done(r, failure);
@@ -175,11 +194,12 @@ http_send(struct http *h, struct http_request *r)
 	r->http = h;
 	r->header_list = NULL;
 	r->body_len = 0;
-	r->active_ns = 0;
+	r->active_ns = r->sent_ns = 0;
 	r->refusal = ERR_INIT;
 	r->is_paused = r->is_stopped = false;
 	r->reason[0] = 0;
 	list_push_back(&h->requests, &r->link);
+	atomic_fetch_add(&h->n_requests, 1);
 	start(h, r); /* a failure is told by tell_refused() */
 }
 
@@ -198,6 +218,7 @@ http_abandon(struct http_request *r)
 {
 	assert(http_is_own_thread(r->http));
 	detach(r);
+	tally_add(&r->http->tally, r->url, TALLY_ABANDONED, r->body_len);
 }
 
 void
@@ -324,6 +345,7 @@ http_new(const struct http_options *o, struct err *e)
 	list_init(&h->timers);
 	list_init(&h->inbox);
 	lock_init(&h->lock, RANK_HTTP);
+	tally_init(&h->tally);
 	h->multi = curl_multi_init();
 	h->share = curl_share_init();
 	if (h->multi == NULL || h->share == NULL) {
@@ -341,6 +363,7 @@ http_new(const struct http_options *o, struct err *e)
 failed:
 	curl_multi_cleanup(h->multi);
 	curl_share_cleanup(h->share);
+	tally_release(&h->tally);
 	lock_destroy(&h->lock);
 	free(h);
 	return NULL;
@@ -360,6 +383,7 @@ http_free(struct http *h)
 	assert(list_is_empty(&h->requests));
 	curl_multi_cleanup(h->multi);
 	curl_share_cleanup(h->share);
+	tally_release(&h->tally);
 	lock_destroy(&h->lock);
 	free(h);
 }

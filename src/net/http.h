@@ -29,6 +29,7 @@
 #include "base/list.h"
 
 struct http;
+struct tally;
 
 struct http_options {
 	uint32_t connect_timeout_ms;
@@ -43,6 +44,12 @@ struct http *http_new(const struct http_options *o, struct err *e);
 void http_free(struct http *h);
 
 bool http_is_own_thread(const struct http *h);
+
+/* ---- for who looks after the daemon; any thread ---- */
+
+struct tally *http_tally(struct http *h);
+/* Requests that are under way or wait for a connection. */
+unsigned http_count_requests(const struct http *h);
 
 /* ---- jobs: from any thread to this one ---- */
 
@@ -126,6 +133,7 @@ struct http_request {
 	void *header_list;
 	uint64_t body_len;
 	uint64_t active_ns; /* last byte; 0 while it waits for a connection */
+	uint64_t sent_ns;   /* it went out; 0: not yet */
 	struct err refusal; /* why a callback of ours ended it */
 	bool is_paused;
 	bool is_stopped;

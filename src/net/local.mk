@@ -16,6 +16,7 @@ noinst_LIBRARIES += %D%/libnet.a
 	%D%/grpc_wire.c %D%/grpc_wire.h \
 	%D%/head.c %D%/head.h \
 	%D%/http.c %D%/http.h \
+	%D%/tally.c %D%/tally.h \
 	%D%/url.c %D%/url.h
 
 # gRPC by hand, for tests/25-grpc.
@@ -38,4 +39,7 @@ check_PROGRAMS += %D%/test_grpc_field
 check_PROGRAMS += %D%/test_head
 %C%_test_head_SOURCES = %D%/test_head.c
 %C%_test_head_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_tally
+%C%_test_tally_SOURCES = %D%/test_tally.c
+%C%_test_tally_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
 endif

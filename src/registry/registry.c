@@ -90,6 +90,18 @@ registry_free(struct registry *r)
 	free(r);
 }
 
+struct tally *
+registry_tally(struct registry *r)
+{
+	return http_tally(r->http);
+}
+
+unsigned
+registry_count_requests(const struct registry *r)
+{
+	return http_count_requests(r->http);
+}
+
 int
 registry_set_credential(struct registry *r, const char *host,
     const char *repository, const struct credential *c, struct err *e)

@@ -50,6 +50,12 @@ struct registry *registry_new(const struct registry_options *o, struct err *e);
 /* No request may be under way. */
 void registry_free(struct registry *r);
 
+/* What every host was asked, and how it answered (net/tally.h); requests that
+ * are under way now. */
+struct tally;
+struct tally *registry_tally(struct registry *r);
+unsigned registry_count_requests(const struct registry *r);
+
 /* From now on used for this host ("" for repository: all of them); replaces
  * what was there.  The credential is copied. */
 int registry_set_credential(struct registry *r, const char *host,

@@ -96,6 +96,16 @@ static const struct grpc_method methods[] = {
 	{ "/runtime.v1.RuntimeService/GetContainerEvents", run_events },
 };
 
+static int
+admit(void *ctx, int fd, struct err *e)
+{
+	struct cri_proxy *p = ctx;
+
+	if (p->options.admit == NULL)
+		return 0;
+	return p->options.admit(p->options.ctx, fd, e);
+}
+
 static void
 on_open(void *ctx, uint64_t serial, int fd)
 {
@@ -124,6 +134,7 @@ cri_proxy_new(struct loop *l, int listener, const struct cri_proxy_options *o,
 		.n_methods = sizeof methods / sizeof *methods,
 		.otherwise = run_any,
 		.pool = o->pool,
+		.admit = admit,
 		.on_open = on_open,
 		.on_close = on_close,
 		.ctx = p,

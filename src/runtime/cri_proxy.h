@@ -34,6 +34,7 @@ struct cri_proxy_options {
 	void (*on_credential)(
 	    void *ctx, const char *image, const struct credential *c);
 	/* As grpc_server_options has them; may be NULL. */
+	int (*admit)(void *ctx, int fd, struct err *e);
 	void (*on_open)(void *ctx, uint64_t serial, int fd);
 	void (*on_close)(void *ctx, uint64_t serial);
 	void *ctx;

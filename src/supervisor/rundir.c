@@ -149,6 +149,12 @@ open_sockets(struct rundir *r, bool is_root, struct err *e)
 	return open_socket(r, &r->cri, "cri.sock", e);
 }
 
+int
+rundir_open_metrics(struct rundir *r, struct err *e)
+{
+	return open_socket(r, &r->metrics, "metrics.sock", e);
+}
+
 /* ---- mounts ---- */
 
 enum { TARGET_SIZE = 48 };
@@ -269,6 +275,7 @@ rundir_open(struct rundir *r, const char *run, bool is_root, struct err *e)
 void
 rundir_close(struct rundir *r)
 {
+	cleanup_close(&r->metrics);
 	cleanup_close(&r->cri);
 	cleanup_close(&r->snapshotter);
 	cleanup_close(&r->control);

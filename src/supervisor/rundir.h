@@ -1,7 +1,7 @@
 /* RUN: the folder with the sockets and the mount points.
  *
  *	RUN/lock          held (flock) while a supervisor lives
- *	RUN/control.sock  0600
+ *	RUN/control.sock, RUN/metrics.sock   0600
  *	RUN/snapshotter.sock, RUN/cri.sock   the same; where root only
  *	RUN/m/ID          mount points; 0711: reachable, not listed
  *	RUN/m/i/NUMBER/PLACE   0700: lower folders with other owners (mapped.h)
@@ -32,14 +32,18 @@ struct rundir {
 	int points;           /* RUN/m */
 	int control;          /* listening; RUN/control.sock or systemd's */
 	int snapshotter, cri; /* the same; -1 when not root */
+	int metrics;          /* rundir_open_metrics(), else -1 */
 };
 
-#define RUNDIR_NONE ((struct rundir){ -1, -1, -1, -1, -1, -1 })
+#define RUNDIR_NONE ((struct rundir){ -1, -1, -1, -1, -1, -1, -1 })
 
 /* EBUSY when another supervisor has it.  What an earlier one left mounted is
  * still there.  On failure nothing stays open. */
 int rundir_open(struct rundir *r, const char *run, bool is_root, struct err *e);
 void rundir_close(struct rundir *r);
+
+/* RUN/metrics.sock, too. */
+int rundir_open_metrics(struct rundir *r, struct err *e);
 
 /* Root only.  A RUN/m that an earlier supervisor left goes on being used, for
  * the sake of those who have it already; `points` is another descriptor then.

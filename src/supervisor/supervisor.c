@@ -53,6 +53,7 @@ on_worker_end(struct supervisor *s, int status)
 
 	worker_note_end(&s->worker, status, !s->is_ending && !is_final);
 	s->kill_at_ns = 0;
+	supervisor_kill_orphans(s);
 	if (s->is_ending || !is_final)
 		return;
 	s->ended_with = WEXITSTATUS(status);
@@ -223,6 +224,9 @@ hold_what_is_open(struct supervisor *s, struct err *e)
 	    hold_put_copy(&s->holds, "secrets", s->root.secrets, e) != 0 ||
 	    hold_put_copy(&s->holds, "control", s->run.control, e) != 0)
 		return -1;
+	if (s->run.metrics >= 0 &&
+	    hold_put_copy(&s->holds, "metrics", s->run.metrics, e) != 0)
+		return -1;
 	if (!s->account.is_root)
 		return 0;
 	if (hold_put_copy(&s->holds, "snapshotter", s->run.snapshotter, e) != 0)
@@ -260,6 +264,8 @@ prepare(struct supervisor *s, struct err *e)
 {
 	if (rundir_open(&s->run, s->options->run, geteuid() == 0, e) != 0 ||
 	    rootdir_open(&s->root, &s->account, s->options, e) != 0)
+		return -1;
+	if (s->options->with_metrics && rundir_open_metrics(&s->run, e) != 0)
 		return -1;
 	s->mounter = (struct mounter){ .is_root = s->account.is_root,
 		.in_user_ns = s->account.in_user_ns,
@@ -306,6 +312,9 @@ unmount_all(struct supervisor *s)
 		if (mounter_run(&s->mounter, &m, NULL, 0, &fd, &e) != 0)
 			log_warn("left behind: %s", e.msg);
 	}
+	/* Reads that nobody will answer hold an EROFS mount's end up, and end
+	 * with the session that they wait for. */
+	hold_drop_all(&s->holds);
 	mounter_clean(&s->mounter);
 	if (s->account.is_root)
 		rundir_unmount(&s->run);

@@ -14,6 +14,7 @@
 #ifndef SUPERVISOR_SUPERVISOR_H
 #define SUPERVISOR_SUPERVISOR_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct err;
@@ -24,6 +25,7 @@ struct supervisor_options {
 	const char *user; /* the worker's user when root; NULL: "layerfs", or
 			     "nobody" with a warning where there is none */
 	const char *config; /* opened and held as "config", unread; or NULL */
+	bool with_metrics;  /* RUN/metrics.sock, held as "metrics" */
 	/* Paths that the worker may ask for, unread; NULL ends; or
 	 * NULL. */
 	char *const *login_files;

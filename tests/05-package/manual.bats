@@ -47,6 +47,24 @@ keys_of_manual() {
 	diff -u "$T/program" "$T/manual"
 }
 
+# "NAME TYPE meaning" of each, the meaning on one line.
+metrics_of_manual() {
+	sed -n '/^# METRICS/,/^# EXIT STATUS/p' "$MAN/layerfsd.8.scd" | awk '
+		function out() { if (name != "") print name " " type meaning }
+		/^\*.*\* \([a-z]*\)$/ {
+			out(); name = $1; type = $2; meaning = ""
+			gsub(/\*/, "", name); gsub(/[()]/, "", type); next }
+		name != "" && /^\t/ { sub(/^\t/, " "); gsub(/\\/, ""); meaning = meaning $0; next }
+		/^#/ { out(); name = "" }'
+}
+
+@test "every metric is in layerfsd(8) with its type and meaning, and no other" {
+	"$(program layerfsd)" --print-metrics | sort >"$T/program"
+	metrics_of_manual | sort >"$T/manual"
+	[ "$(wc -l <"$T/program")" -gt 20 ]
+	diff -u "$T/program" "$T/manual"
+}
+
 @test "every command and option of layerfs is in layerfs(1)" {
 	local word
 	requires jq

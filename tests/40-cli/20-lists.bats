@@ -27,7 +27,7 @@ mounts() {
 	split layerfs ls
 	[ "$status" = 0 ]
 	[ "$(head -1 <<<"$out" | tr -s ' ')" = \
-		"TARGET REFERENCE IMAGE KIND ACCESS SIZE PRESENT MOUNTED" ]
+		"TARGET REFERENCE IMAGE KIND ACCESS SIZE PRESENT MOUNTED STATE" ]
 	[[ $out == *"/mnt/python  docker.io/library/python:3  001122334455  fuse  ro      1.0 GiB      99%  2 hours ago"* ]]
 	[[ $out == *"/mnt/e "*" rw "*"0 B     100%  just now" ]]
 }

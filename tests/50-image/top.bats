@@ -1,0 +1,64 @@
+#!/usr/bin/env bats
+# What happens to a mount is seen: in ls, top and explain.
+
+load ../lib/common
+
+setup() {
+	setup_test
+	requires root fuse docker-registry python3 jq ref:debian-zc:zstdchunked
+	start_registry
+	start_bad_registry
+	printf '%s\n' '[registry]' 'connect_timeout_ms = 1000' '[read]' \
+		'patience_ms = 300000' >"$T/layerfs.toml"
+	start_daemon --config "$T/layerfs.toml"
+	mkdir "$T/mnt"
+	REF=$BAD/debian-zc:zstdchunked
+	layerfs mount "$REF" "$T/mnt"
+}
+
+of_mount() { layerfs --json ls | jq -r ".mounts[0] | $1"; }
+state() { of_mount .state; }
+is_state() { [ "$(state)" = "$1" ]; }
+
+# The file that nothing has read yet.
+reader() {
+	setsid cat "$T/mnt/usr/bin/perl" >/dev/null 2>&1 3>&- &
+	echo $! >"$T/pid/reader"
+	STARTED+=(reader)
+}
+
+@test "a mount whose registry is unreachable says so, since when and why" {
+	[ "$(state)" = ok ]
+	rules 'blobs close'
+	now=$(date +%s)
+	reader
+	wait_for 20 is_state unreachable
+	[ "$(of_mount .waiting)" -ge 1 ]
+	[ "$(of_mount '.unreachable_since >= '"$now"' and (.why | length) > 0')" = true ]
+	layerfs ls | grep -E 'unreachable since [0-9]+:[0-9]+$'
+	[ "$(layerfs --json top --once --interval 1 | jq '.mounts[0] |
+		.state == "unreachable" and .oldest_wait_ms > 0 and .waiting >= 1')" = true ]
+	rules
+	wait_for 30 is_state ok
+	[ "$(of_mount .waiting)" = 0 ]
+	[ "$(of_mount .why)" = null ]
+}
+
+@test "top counts what a mount read and fetched" {
+	start top "$(program layerfs)" --run "$RUN" --json top --interval 1
+	cat "$T/mnt/usr/bin/perl" >/dev/null
+	sleep 2.5
+	stop top || true
+	jq -s 'last.mounts[0] | .reads > 0 and .requests > 0 and .fetched > 0 and
+		.waits > 0 and .targets == ["'"$T/mnt"'"]' "$T/log/top" | grep -qx true
+	jq -s 'map(.mounts[0].reads_per_s) | max > 0' "$T/log/top" | grep -qx true
+}
+
+@test "explain says what is missing and what was paid" {
+	cat "$T/mnt/usr/bin/perl" >/dev/null
+	layer() { layerfs --json explain "$REF" | jq ".layer_list[0] | $1"; }
+	[ "$(layer '.missing_bytes == .size - .present and .missing_bytes > 0')" = true ]
+	[ "$(layer '.requests > 0 and .fetched > 0 and .waits > 0')" = true ]
+	layerfs pull "$REF"
+	[ "$(layer .missing_bytes)" = 0 ]
+}
