@@ -19,6 +19,7 @@
 #include "runtime/snapshotter.h"
 #include "mount/mount.h"
 #include "mount/showing.h"
+#include "layer/cache.h"
 #include "layer/catalog.h"
 #include "layer/recordings.h"
 #include "fetch/fetch.h"
@@ -291,6 +292,19 @@ offer_showings(struct daemon *d, struct inheritance *i)
 	}
 }
 
+static int
+open_cache(struct daemon *d, struct err *e)
+{
+	struct cache_options o = {
+		.quota_bytes = d->config.quota_bytes,
+		.min_free_percent = d->config.min_free_percent,
+		.unused_days = d->config.unused_days,
+	};
+
+	d->cache = cache_new(d->catalog, &o, e);
+	return d->cache == NULL ? -1 : 0;
+}
+
 /* What earlier workers mounted goes on; what nobody wants is unmounted. */
 static int
 resume_mounts(struct daemon *d, struct inheritance *i, struct err *e)
@@ -307,7 +321,7 @@ resume_mounts(struct daemon *d, struct inheritance *i, struct err *e)
 		d->server, find_session(i, "fuse:" AGENT_DATA_ID), e) < 0)
 		return -1;
 	catalog_collect(d->catalog);
-	return 0;
+	return open_cache(d, e);
 }
 
 static int
@@ -375,8 +389,10 @@ daemon_close(struct daemon *d)
 	mounts_free(d->mounts);
 	showings_free(d->showings);
 	pool_free(d->makers);
+	cache_stop(d->cache);
 	catalog_free(d->catalog);
 	fetcher_free(d->fetcher);
+	cache_free(d->cache);
 	secrets_free(d->secrets);
 	registry_free(d->registry);
 	db_close(d->db);

@@ -290,6 +290,17 @@ blob_has_source(struct blob *b, const char *name)
 }
 
 bool
+blob_is_reachable(struct blob *b)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+
+	for (unsigned i = 0; i < b->n_origins; i++)
+		if (b->origins[i].failures == 0)
+			return true;
+	return false;
+}
+
+bool
 blob_has_untried(const struct blob *b, uint32_t tried)
 {
 	for (unsigned i = 0; i < b->n_origins; i++)
