@@ -64,6 +64,19 @@ look() {
 	grep "mounts by erofs: " "$T/log/layerfsd"
 }
 
+@test "where the kernel refuses, FUSE does it, and stat gives the reason" {
+	# EROFS mounts no file of tmpfs
+	mkdir "$T/root"
+	mount -t tmpfs none "$T/root"
+	with auto
+	[ "$(kind)" = fuse ]
+	[[ $(layerfs --json stat | jq -r .kind.why) == "erofs: mount erofs: "*"; the daemon answers"* ]]
+	layerfs mount "$REF" "$T/mnt"
+	[ "$(kind_of "$T/mnt")" = fuse ]
+	chroot "$T/mnt" /usr/sbin/nginx -v
+	[ "$(mounts_under "$T/run" | wc -l)" = 4 ] # m, m/0, s and the image
+}
+
 @test "another word for the kernel's part is refused" {
 	configure on
 	run "$(program layerfsd)" --root "$T/root" --run "$T/run" \
