@@ -221,15 +221,24 @@ blob_look(struct blob *b, uint32_t rank, struct plan_chunk *out)
 
 /* ---- sources ---- */
 
-/* Lock held.  *old: the one that was replaced, or NULL. */
-static int
-set_source(struct blob *b, struct source *s, struct source **old, struct err *e)
+/* Lock held.  n_origins: none has the name. */
+static unsigned
+find_source(const struct blob *b, const char *name)
 {
 	unsigned i = 0;
 
 	while (i < b->n_origins &&
-	       strcmp(source_name(b->origins[i].source), source_name(s)) != 0)
+	       strcmp(source_name(b->origins[i].source), name) != 0)
 		i++;
+	return i;
+}
+
+/* Lock held.  *old: the one that was replaced, or NULL. */
+static int
+set_source(struct blob *b, struct source *s, struct source **old, struct err *e)
+{
+	unsigned i = find_source(b, source_name(s));
+
 	if (i == MAX_SOURCES)
 		return err_set(
 		    e, E2BIG, "more than %d sources for a blob", MAX_SOURCES);
@@ -270,6 +279,14 @@ blob_n_sources(struct blob *b)
 	LOCK_SCOPE(&b->fetcher->lock);
 
 	return b->n_origins;
+}
+
+bool
+blob_has_source(struct blob *b, const char *name)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+
+	return find_source(b, name) < b->n_origins;
 }
 
 bool

@@ -47,6 +47,7 @@ struct fetcher {
 	unsigned max_requests;
 	unsigned guess_percent;
 	uint64_t idle_bytes_per_s;
+	_Atomic uint64_t ahead_bytes; /* of downloads, before their turn */
 	pthread_t thread;
 
 	struct lock lock;  /* guards what follows */

@@ -18,6 +18,12 @@ source_unref(struct source *s)
 		s->ops->free(s);
 }
 
+bool
+source_has_slow_start(const struct source *s)
+{
+	return s->ops->has_slow_start;
+}
+
 const char *
 source_name(const struct source *s)
 {

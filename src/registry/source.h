@@ -69,6 +69,9 @@ void source_cancel(struct source *s, struct source_read *r);
 struct source *source_ref(struct source *s);
 void source_unref(struct source *s);
 
+/* The first bytes of a request come slowly: several at once get more. */
+bool source_has_slow_start(const struct source *s);
+
 /* "127.0.0.1:5000/python" or "oci:/absolute/dir": for messages and state.db. */
 const char *source_name(const struct source *s);
 

@@ -66,7 +66,7 @@ wait_for(struct whole *w)
 static unsigned
 count_parts(const struct source *s, uint64_t len)
 {
-	if (!s->ops->has_slow_start || len < 2 * PART_BYTES)
+	if (!source_has_slow_start(s) || len < 2 * PART_BYTES)
 		return 1;
 	return min_u64(len / PART_BYTES, MAX_PARTS);
 }
