@@ -70,6 +70,7 @@ unsigned blob_n_sources(struct blob *b);
 
 /* Somebody knows what will be read of it: nothing is guessed any more. */
 void blob_stop_guessing(struct blob *b);
+bool blob_may_guess(struct blob *b);
 
 #define WANT_FOREVER UINT32_MAX
 

@@ -97,7 +97,7 @@ struct blob {
 	unsigned n_origins;
 	struct replaying *replay; /* the one at a time, or NULL */
 	struct guess guess;
-	struct blob_usage past;   /* without what waits now */
+	struct blob_usage past; /* without what waits now */
 };
 
 /* The fetch thread looks again.  Lock held. */

@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/collect.c \
 	%D%/files.c %D%/files.h \
 	%D%/fill.c \
+	%D%/first_files.c %D%/first_files.h \
 	%D%/image.c %D%/image.h \
 	%D%/known.c \
 	%D%/layer.c %D%/layer.h \
