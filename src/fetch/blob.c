@@ -58,6 +58,14 @@ blob_stop_guessing(struct blob *b)
 	b->guess.left_bytes = 0;
 }
 
+bool
+blob_may_guess(struct blob *b)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+
+	return b->guess.left_bytes > 0;
+}
+
 static void
 blob_free_if_unused(struct blob *b)
 {

@@ -71,6 +71,8 @@ bool blob_has_source(struct blob *b, const char *name);
 
 /* Somebody knows what will be read of it: nothing is guessed any more. */
 void blob_stop_guessing(struct blob *b);
+bool blob_may_guess(struct blob *b);
+
 /* Has a source that did not fail when it was asked last: what is dropped can be
  * had again. */
 bool blob_is_reachable(struct blob *b);

@@ -98,7 +98,7 @@ whole_bytes(const struct blob *b, const struct extent *x)
 
 	if (b->guess.left_bytes == 0 || b->n_origins == 0)
 		return 0;
-	most = max_u64(2 * link_bubble(b->origins[0].link), KIB(256));
+	most = max_u64(2 * link_allowance(b->origins[0].link), KIB(256));
 	for (uint32_t n = 0; n < x->object.n_chunks; n++) {
 		map_chunk(b->map, x->object.first_chunk + n, &c);
 		size += c.blob_len;

@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/evict.c %D%/evict.h \
 	%D%/files.c %D%/files.h \
 	%D%/fill.c \
+	%D%/first_files.c %D%/first_files.h \
 	%D%/footprint.c %D%/footprint.h \
 	%D%/image.c %D%/image.h \
 	%D%/known.c \
