@@ -7,6 +7,7 @@
 #include "layer/catalog.h"
 #include "layer/evict.h"
 #include "layer/prune.h"
+#include "layer/starts.h"
 #include "store/evict.h"
 #include "store/room.h"
 #include "base/bytes.h"
@@ -27,6 +28,7 @@ enum {
 
 #define LOOK_NS (5 * NS_PER_S)
 #define AGE_NS (60 * NS_PER_S)
+#define STARTS_NS (60 * NS_PER_S)
 #define PURGE_NS (3600 * NS_PER_S)
 /* How long to leave it alone when nothing could go. */
 #define REST_NS (NS_PER_S / 2)
@@ -46,11 +48,12 @@ struct cache {
 	struct catalog *catalog;
 	struct store *store;
 	struct cache_options options;
+	struct starts starts;
 	struct store_room room;
 	pthread_t thread;
 
 	/* the thread's own */
-	uint64_t age_at_ns, purge_at_ns, warn_at_ns;
+	uint64_t age_at_ns, purge_at_ns, starts_at_ns, warn_at_ns;
 	struct task purging;
 
 	struct lock lock; /* RANK_LEAF, guards what follows */
@@ -103,6 +106,17 @@ bytes_too_many(struct cache *x, bool is_full)
 	return need;
 }
 
+/* What goes last should be known before something has to. */
+static bool
+is_near(struct cache *x)
+{
+	struct cache_state s;
+
+	cache_look(x, &s);
+	return (s.quota_bytes > 0 && s.used_bytes >= s.quota_bytes / 2) ||
+	       s.free_bytes < 2 * s.min_free_bytes;
+}
+
 /* ---- a round ---- */
 
 static void
@@ -135,7 +149,7 @@ run_round(struct cache *x, bool is_full)
 {
 	struct evict_request q = { .is_full = is_full,
 		.need_bytes = bytes_too_many(x, is_full),
-		.start = x->options.start };
+		.start = &x->starts.list };
 	struct round r = { 0 };
 	uint64_t once = 1;
 	struct err e = ERR_INIT;
@@ -213,6 +227,10 @@ do_timely(struct cache *x)
 	if (now >= x->age_at_ns) {
 		x->age_at_ns = now + AGE_NS;
 		store_age(x->store);
+	}
+	if (now >= x->starts_at_ns && is_near(x)) {
+		x->starts_at_ns = now + STARTS_NS;
+		starts_refresh(&x->starts);
 	}
 	if (x->options.unused_days > 0 && now >= x->purge_at_ns) {
 		x->purge_at_ns = now + PURGE_NS;
@@ -327,6 +345,7 @@ cache_new(struct catalog *c, const struct cache_options *o, struct err *e)
 	x->catalog = c;
 	x->store = catalog_parts(c)->store;
 	x->options = *o;
+	starts_init(&x->starts, c);
 	lock_init(&x->lock, RANK_LEAF);
 	cond_init(&x->asked);
 	cond_init(&x->done);
@@ -358,6 +377,7 @@ cache_free(struct cache *x)
 	if (x == NULL)
 		return;
 	store_set_room(x->store, NULL);
+	starts_release(&x->starts);
 	cond_destroy(&x->done);
 	cond_destroy(&x->asked);
 	lock_destroy(&x->lock);

@@ -21,13 +21,11 @@
 struct cache;
 struct catalog;
 struct err;
-struct start_list;
 
 struct cache_options {
-	uint64_t quota_bytes;           /* of `data` on disk; 0: none */
-	unsigned min_free_percent;      /* of its file system; 0: none */
-	unsigned unused_days;           /* 0: images are kept for ever */
-	const struct start_list *start; /* or NULL; borrowed */
+	uint64_t quota_bytes;      /* of `data` on disk; 0: none */
+	unsigned min_free_percent; /* of its file system; 0: none */
+	unsigned unused_days;      /* 0: images are kept for ever */
 };
 
 /* The catalog must outlive cache_stop().  Images go from here on: call it when

@@ -99,14 +99,21 @@ class_of(const struct candidate *c)
 
 /* ---- all of it ---- */
 
+struct start_spans {
+	struct evict_span *spans;
+	size_t n;
+};
+
 static int
 evict(struct catalog *c, const struct candidates *all,
-    const struct evict_request *q, uint64_t *freed_bytes, struct err *e)
+    const struct start_spans *starts, const struct evict_request *q,
+    uint64_t *freed_bytes, struct err *e)
 {
 	AUTO_FREE struct evictable *maps = calloc(all->n + 1, sizeof *maps);
-	AUTO_FREE struct evict_span *start = NULL;
 	struct eviction v = { .maps = maps,
 		.n_maps = all->n,
+		.start = starts->spans,
+		.n_start = starts->n,
 		.need_bytes = q->need_bytes,
 		.is_full = q->is_full };
 	int rc;
@@ -116,9 +123,6 @@ evict(struct catalog *c, const struct candidates *all,
 	for (size_t i = 0; i < all->n; i++)
 		maps[i] = (struct evictable){ all->at[i].layer->map,
 			class_of(&all->at[i]) };
-	if (q->start != NULL &&
-	    q->start->list(q->start->ctx, &start, &v.n_start) == 0)
-		v.start = start;
 	rc = store_evict(catalog_parts(c)->store, &v, e);
 	*freed_bytes = v.freed_bytes;
 	metric_add(METRIC_cache_evictions, v.freed_bytes > 0);
@@ -131,15 +135,21 @@ catalog_evict(struct catalog *c, const struct evict_request *q,
     uint64_t *freed_bytes, struct err *e)
 {
 	struct candidates all = { 0 };
+	struct start_spans starts = { 0 };
 	int rc;
 
 	*freed_bytes = 0;
-	if (look_begin(c, e) < 0)
-		return -1;
-	rc = list_candidates(c, &all, e);
-	if (rc == 0)
-		rc = evict(c, &all, q, freed_bytes, e);
-	look_end(c);
+	if (q->start != NULL &&
+	    q->start->list(q->start->ctx, &starts.spans, &starts.n) < 0)
+		starts.n = 0;
+	rc = look_begin(c, e);
+	if (rc == 0) {
+		rc = list_candidates(c, &all, e);
+		if (rc == 0)
+			rc = evict(c, &all, &starts, q, freed_bytes, e);
+		look_end(c);
+	}
 	free(all.at);
+	free(starts.spans);
 	return rc;
 }

@@ -27,6 +27,7 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/resolve.c \
 	%D%/seal.c %D%/seal.h \
 	%D%/sources.c %D%/sources.h \
+	%D%/starts.c %D%/starts.h \
 	%D%/trail.c %D%/trail.h \
 	%D%/usage.c \
 	%D%/verify.c %D%/verify.h \

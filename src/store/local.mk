@@ -57,6 +57,13 @@ check_PROGRAMS += %D%/test_map
 %C%_test_map_SOURCES = %D%/test_map.c %D%/map_seal.h %D%/testing.h
 %C%_test_map_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 
+# The calls that a disk sees, for who watches them.
+check_PROGRAMS += %D%/test_power
+%C%_test_power_SOURCES = %D%/test_power.c %D%/shop.h %D%/testing.h
+%C%_test_power_LDFLAGS = -Wl,--wrap=fdatasync -Wl,--wrap=fallocate \
+	-Wl,--wrap=pwritev
+%C%_test_power_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += %D%/test_store
 %C%_test_store_SOURCES = %D%/test_store.c %D%/testing.h
 %C%_test_store_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
