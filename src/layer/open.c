@@ -298,6 +298,15 @@ leave_out_missing(struct image *i, bool is_partial, struct err *e)
 	return 0;
 }
 
+/* What its name means until the opening is noted. */
+static int
+find_before(const struct image *i, struct digest *out, struct err *e)
+{
+	int64_t resolved_s;
+
+	return catalog_find_image(i->catalog, i->label, out, &resolved_s, e);
+}
+
 struct image *
 image_open(struct catalog *c, struct manifest *take,
     const struct image_opening *o, struct err *e)
@@ -309,6 +318,8 @@ image_open(struct catalog *c, struct manifest *take,
 
 	if (i == NULL)
 		return NULL;
+	if (!o->is_start || find_before(i, &i->before, &unknown) < 0)
+		i->before = i->manifest.digest;
 	has_layers = find_all_layers(i);
 	has_config = find_config(i, &unknown) == 0;
 	if (o->source != NULL)

@@ -296,8 +296,7 @@ note_result(
 /* Nobody would ever be told of an overlay or an EROFS mount whose worker is
  * dead, nor of what a process had mounted that died before it could say so. */
 static bool
-is_left_over(
-    const struct supervisor *s, const struct job *j, const struct message *m)
+is_left_over(struct supervisor *s, const struct job *j, const struct message *m)
 {
 	bool is_orphan = j->life != s->worker.life || s->worker.sock < 0;
 
@@ -305,7 +304,9 @@ is_left_over(
 	case MESSAGE_OVERLAY:
 		return is_orphan && m->code == 0;
 	case MESSAGE_EROFS:
-		return j->died || (is_orphan && m->code == 0);
+		if (j->died) /* unless the next worker's is there already */
+			return find_mount(s, j->request.name) == NULL;
+		return is_orphan && m->code == 0;
 	default:
 		return false;
 	}
