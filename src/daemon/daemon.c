@@ -45,6 +45,7 @@ struct inheritance {
 	int cri;
 	int secrets;
 	int metrics;
+	int requests;
 	struct held *sessions; /* mounts and runtimes' connections */
 	size_t n_sessions;
 };
@@ -87,6 +88,8 @@ heir_of(struct inheritance *i, const char *name)
 		return &i->secrets;
 	if (strcmp(name, "metrics") == 0)
 		return &i->metrics;
+	if (strcmp(name, "requests:0") == 0)
+		return &i->requests;
 	return NULL;
 }
 
@@ -121,6 +124,7 @@ disinherit(struct inheritance *i)
 	cleanup_close(&i->cri);
 	cleanup_close(&i->secrets);
 	cleanup_close(&i->metrics);
+	cleanup_close(&i->requests);
 }
 
 /* ---- the floors, in order ---- */
@@ -187,11 +191,12 @@ open_catalog(struct daemon *d, struct err *e)
 }
 
 static int
-open_mounts(struct daemon *d, struct err *e)
+open_mounts(struct daemon *d, struct inheritance *i, struct err *e)
 {
 	struct mount_server_options o = {
 		.kernel = mount_parse_kernel(d->config.mount_kernel),
 		.root = store_root(d->store),
+		.requests = take_fd(&i->requests),
 		.threads = d->config.fuse_threads,
 		.patience_ms = d->config.patience_ms,
 		.read_ahead_kb = d->config.read_ahead_kb,
@@ -561,7 +566,7 @@ daemon_open(struct daemon *d, struct inheritance *i,
 	d->loop = loop_new(e);
 	if (d->loop == NULL || open_store(d, i, e) < 0 ||
 	    open_network(d, i, e) < 0 || open_catalog(d, e) < 0 ||
-	    open_mounts(d, e) < 0)
+	    open_mounts(d, i, e) < 0)
 		return -1;
 	d->jobs = pool_new("job", JOB_THREADS, e);
 	if (d->jobs == NULL || resume_mounts(d, i, e) < 0 ||
@@ -576,7 +581,7 @@ daemon_run(const struct daemon_options *o, struct err *e)
 {
 	struct daemon d = { .root_path = o->root_path,
 		.run_path = o->run_path };
-	struct inheritance i = { -1, -1, -1, -1, -1, -1, -1, NULL, 0 };
+	struct inheritance i = { -1, -1, -1, -1, -1, -1, -1, -1, NULL, 0 };
 	int rc = daemon_open(&d, &i, o, e);
 
 	if (rc == 0)
