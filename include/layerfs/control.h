@@ -76,16 +76,21 @@
  *
  * images     -> {"images": [{"image", "references": [..], "label", "holders": {
  *                KIND: N}, "layers": N, "last_used", "resolved", "size",
- *                "present", "unique"}]}
- *            unique: present bytes that no other image shares.  label: the
+ *                "present", "unique", "shared"}]}
+ *            unique: present bytes that no other image has, be it in layers of its
+ *            own; shared: those that others have, too; both in whole blocks.  label: the
  *            reference it was opened by last, also when it has no name.  holders:
  *            who keeps it beside its names, and how many: "mount", "snapshot"
- *            (containerd's), "podman" (its layers).
+ *            (containerd's), "podman" (its layers), "pin", "moved" (names that went
+ *            on to another image).
  *
  * stat       reference? ->
  *            without: {"store": {"data_bytes", "present_bytes", "objects",
  *            "free_bytes", "layers", "images"}, "mounts": N, "kind": {"name",
- *            "why"}, "counters": {NAME: N, ...}}
+ *            "why"}, "cache": {"quota_bytes", "high_bytes" (dropping begins),
+ *            "low_bytes" (and ends), "used_bytes", "min_free_bytes", "free_bytes",
+ *            "over": bool (a bound is crossed and nothing may go)}, "counters":
+ *            {NAME: N, ...}}
  *            with: as one entry of images, plus "profile"? (below) and "layer_list": [{"layer",
  *            "format", "lazy": bool, "reason", "blob_size", "size", "present",
  *            "files"}]; of a layer that is not here "layer", "blob_size" and
@@ -127,9 +132,26 @@
  *            holders, its layers with their last image.  EBUSY while it is
  *            mounted.
  *
+ * prune      "unused_s": N, "dry_run": bool -> {"images": [{"image", "label",
+ *            "references", "last_used"}], "freed_bytes"}
+ *            Removes the images that nobody uses and nobody used for N seconds, and
+ *            what no image names; dry_run: says what would go.
+ *
+ * pin        reference, source arguments, "fetch": bool (everything, too)
+ *            events: progress -> {"image", "bytes": fetched by this call}
+ *            The image stays, and what is here of it, until it is unpinned.
+ * unpin      reference -> {"image"}
+ *
+ * verify     reference?, "repair": bool
+ *            events: progress -> {"findings": [{"reference", "path", "what",
+ *            "repaired": bool}] (the first 1,000), "wrong": N, "repaired": N,
+ *            "checked_bytes", "unchecked_bytes": of chunks that are not whole}
+ *            Without reference everything, bitmaps and database included.
+ *
  * ---- events ----
  *
- * {"event": "progress", "stage": "resolve" | "layers" | "fetch" | "mount",
+ * {"event": "progress", "stage": "resolve" | "layers" | "fetch" | "mount" |
+ *  "verify",
  *  "layer"?: digest, "done": bytes, "total": bytes}
  */
 /* clang-format on */

@@ -24,6 +24,11 @@
 	X(fuse_requests, "FUSE requests answered")                        \
 	X(objects_shared, "files found in the store already, by digest")  \
 	X(objects_new, "files given a place of their own in the store")   \
+	X(cache_evictions, "times that data was dropped to make room")    \
+	X(cache_evicted_bytes, "bytes of data dropped to make room")      \
+	X(cache_disk_full, "writes that found the disk full")             \
+	X(verify_chunks, "chunks of the store read again and checked")    \
+	X(verify_wrong, "of those, the wrong ones")                       \
 	X(worker_restarts, "times the worker was started again")
 
 enum metric {

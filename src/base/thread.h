@@ -9,6 +9,7 @@
  *  fuse     2..4          FUSE requests              epoll, local disk reads
  *  job      0..8          mounts, pulls, resolves    network, disk, other jobs
  *  collect  1             removes unwanted images    disk, layers being made
+ *  cache    1             evicts, ages the store     disk, writes under way
  *  rpc      32            runtimes' calls            disk, openers
  *  opener   8 a runtime   images that runtimes pull  network, disk, makers
  *  record   1             saves what starts read     disk

@@ -115,6 +115,14 @@ print_mounts(const struct doc *result)
 }
 
 static void
+add_share(struct table *t, const struct doc *image, const char *key)
+{
+	table_add(t, doc_find(image, key) == NULL
+			 ? "?"
+			 : SIZE_TEXT(number_of(image, key)));
+}
+
+static void
 add_image(struct table *t, const char *name, const struct doc *image)
 {
 	char layers[OUTPUT_WORD];
@@ -125,7 +133,8 @@ add_image(struct table *t, const char *name, const struct doc *image)
 	table_add(t, SHORT_DIGEST(text_of(image, "image")));
 	table_add(t, layers);
 	add_sizes(t, image);
-	table_add(t, SIZE_TEXT(number_of(image, "unique")));
+	add_share(t, image, "unique");
+	add_share(t, image, "shared");
 	add_age(t, image, "last_used");
 	add_holders(t, image);
 }
@@ -135,11 +144,11 @@ static void
 print_images(const struct doc *result)
 {
 	static const char *const heads[] = { "REFERENCE", "IMAGE", "LAYERS",
-		"SIZE", "PRESENT", "UNIQUE", "USED", "USED BY" };
+		"SIZE", "PRESENT", "OWN", "SHARED", "USED", "USED BY" };
 	const struct doc *images = doc_find(result, "images");
 	AUTO_TABLE struct table t;
 
-	table_init(&t, heads, 8, 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5);
+	table_init(&t, heads, 9, 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6);
 	for (size_t i = 0; i < doc_count(images); i++) {
 		const struct doc *image = doc_at(images, i);
 		const struct doc *names = doc_find(image, "references");

@@ -42,6 +42,24 @@ print_counters(const struct doc *counters)
 	table_print(&t, stdout);
 }
 
+/* The bounds that are set. */
+static void
+print_cache(const struct doc *cache)
+{
+	int64_t quota = number_of(cache, "quota_bytes");
+	int64_t min_free = number_of(cache, "min_free_bytes");
+
+	if (quota > 0) {
+		report_size("Quota", quota);
+		report_size("Drops from", number_of(cache, "high_bytes"));
+		report_size("Down to", number_of(cache, "low_bytes"));
+	}
+	if (min_free > 0)
+		report_size("Keep free", min_free);
+	if (doc_bool(doc_find(cache, "over")))
+		report_text("Bounds", "crossed, and nothing may go");
+}
+
 static void
 print_store(const struct doc *result)
 {
@@ -54,6 +72,7 @@ print_store(const struct doc *result)
 	report_size("Data", number_of(store, "data_bytes"));
 	report_size("Present", number_of(store, "present_bytes"));
 	report_size("Disk free", number_of(store, "free_bytes"));
+	print_cache(doc_find(result, "cache"));
 	report_number("Mounts", number_of(result, "mounts"));
 	report_text("Kind", doc_string(doc_find(kind, "name")));
 	report_text("Why", doc_string(doc_find(kind, "why")));
@@ -73,7 +92,8 @@ print_image(const struct doc *image)
 	report_text("Problem", doc_string(doc_find(image, "problem")));
 	report_size("Size", number_of(image, "size"));
 	report_size("Present", number_of(image, "present"));
-	report_size("Unique", number_of(image, "unique"));
+	report_size("Own", number_of(image, "unique"));
+	report_size("Shared", number_of(image, "shared"));
 	report_text(
 	    "Used", used_s == 0 ? "never" : AGE_TEXT(clock_wall_s() - used_s));
 	report_profile(doc_find(image, "profile"));

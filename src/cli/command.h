@@ -28,6 +28,11 @@ enum option_id {
 	OPTION_PLAIN_HTTP,
 	OPTION_UNMOUNT_LAZY,
 	OPTION_PULL_LAZY,
+	OPTION_FETCH,
+	OPTION_UNUSED,
+	OPTION_ALL,
+	OPTION_DRY_RUN,
+	OPTION_REPAIR,
 	OPTION_ONCE,
 	OPTION_INTERVAL,
 	OPTION_COUNT
@@ -97,6 +102,10 @@ int cmd_explain(struct session *s);
 int cmd_profile(struct session *s);
 int cmd_pull(struct session *s);
 int cmd_rm(struct session *s);
+int cmd_prune(struct session *s);
+int cmd_pin(struct session *s);
+int cmd_unpin(struct session *s);
+int cmd_verify(struct session *s);
 int cmd_version(struct session *s);
 int cmd_completion(struct session *s);
 int cmd_help(struct session *s);

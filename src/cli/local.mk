@@ -7,12 +7,15 @@ noinst_LIBRARIES += %D%/libcli.a
 	%D%/cmd_inspect.c \
 	%D%/cmd_list.c \
 	%D%/cmd_mount.c \
+	%D%/cmd_pin.c \
+	%D%/cmd_prune.c \
 	%D%/cmd_profile.c \
 	%D%/cmd_pull.c \
 	%D%/cmd_rm.c \
 	%D%/cmd_stat.c \
 	%D%/cmd_top.c \
 	%D%/cmd_unmount.c \
+	%D%/cmd_verify.c \
 	%D%/cmd_version.c \
 	%D%/command.c %D%/command.h \
 	%D%/completion.c \

@@ -70,7 +70,7 @@ kind_name(const char *kind)
 {
 	static const char *const names[][2] = { { "mount", "mount" },
 		{ "snapshot", "containerd snapshot" },
-		{ "podman", "podman layer" } };
+		{ "podman", "podman layer" }, { "moved", "lost name" } };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strcmp(names[i][0], kind) == 0)

@@ -86,6 +86,14 @@ static const struct key keys[] = {
 	NUMBER("fetch", guess_percent, 50, 0, 100,
 	    "how much of a layer may be fetched on a guess while readers wait, "
 	    "in percent; 0: only what is read and its neighbourhood"),
+	NUMBER("cache", quota_bytes, 0, 0, INT64_MAX,
+	    "how much disk the contents of images may take; what was not read "
+	    "for the longest is dropped and fetched again when it is read; 0: "
+	    "no quota"),
+	NUMBER("cache", min_free_percent, 5, 0, 90,
+	    "the same when less of the disk than this is free; 0: do not"),
+	NUMBER("cache", unused_days, 0, 0, 36500,
+	    "an image that nobody used for so long is removed; 0: none is"),
 	TEXT("mount", "kernel", mount_kernel, "auto",
 	    "auto: where a trial at start succeeds, the kernel's EROFS reads "
 	    "folders and attributes by itself; off: layerfs answers for them "

@@ -29,6 +29,10 @@ struct config {
 	int64_t background_bytes_per_s;
 	int64_t guess_percent;
 
+	int64_t quota_bytes;
+	int64_t min_free_percent;
+	int64_t unused_days;
+
 	char *mount_kernel;
 	int64_t fuse_threads;
 	int64_t read_ahead_kb;

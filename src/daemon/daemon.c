@@ -19,6 +19,7 @@
 #include "runtime/snapshotter.h"
 #include "mount/mount.h"
 #include "mount/showing.h"
+#include "layer/cache.h"
 #include "layer/catalog.h"
 #include "layer/recordings.h"
 #include "fetch/fetch.h"
@@ -44,6 +45,7 @@ struct inheritance {
 	int cri;
 	int secrets;
 	int metrics;
+	int requests;
 	struct held *sessions; /* mounts and runtimes' connections */
 	size_t n_sessions;
 };
@@ -86,6 +88,8 @@ heir_of(struct inheritance *i, const char *name)
 		return &i->secrets;
 	if (strcmp(name, "metrics") == 0)
 		return &i->metrics;
+	if (strcmp(name, "requests:0") == 0)
+		return &i->requests;
 	return NULL;
 }
 
@@ -120,6 +124,7 @@ disinherit(struct inheritance *i)
 	cleanup_close(&i->cri);
 	cleanup_close(&i->secrets);
 	cleanup_close(&i->metrics);
+	cleanup_close(&i->requests);
 }
 
 /* ---- the floors, in order ---- */
@@ -186,11 +191,12 @@ open_catalog(struct daemon *d, struct err *e)
 }
 
 static int
-open_mounts(struct daemon *d, struct err *e)
+open_mounts(struct daemon *d, struct inheritance *i, struct err *e)
 {
 	struct mount_server_options o = {
 		.kernel = mount_parse_kernel(d->config.mount_kernel),
 		.root = store_root(d->store),
+		.requests = take_fd(&i->requests),
 		.threads = d->config.fuse_threads,
 		.patience_ms = d->config.patience_ms,
 		.read_ahead_kb = d->config.read_ahead_kb,
@@ -291,6 +297,19 @@ offer_showings(struct daemon *d, struct inheritance *i)
 	}
 }
 
+static int
+open_cache(struct daemon *d, struct err *e)
+{
+	struct cache_options o = {
+		.quota_bytes = d->config.quota_bytes,
+		.min_free_percent = d->config.min_free_percent,
+		.unused_days = d->config.unused_days,
+	};
+
+	d->cache = cache_new(d->catalog, &o, e);
+	return d->cache == NULL ? -1 : 0;
+}
+
 /* What earlier workers mounted goes on; what nobody wants is unmounted. */
 static int
 resume_mounts(struct daemon *d, struct inheritance *i, struct err *e)
@@ -307,7 +326,7 @@ resume_mounts(struct daemon *d, struct inheritance *i, struct err *e)
 		d->server, find_session(i, "fuse:" AGENT_DATA_ID), e) < 0)
 		return -1;
 	catalog_collect(d->catalog);
-	return 0;
+	return open_cache(d, e);
 }
 
 static int
@@ -375,8 +394,10 @@ daemon_close(struct daemon *d)
 	mounts_free(d->mounts);
 	showings_free(d->showings);
 	pool_free(d->makers);
+	cache_stop(d->cache);
 	catalog_free(d->catalog);
 	fetcher_free(d->fetcher);
+	cache_free(d->cache);
 	secrets_free(d->secrets);
 	registry_free(d->registry);
 	db_close(d->db);
@@ -545,7 +566,7 @@ daemon_open(struct daemon *d, struct inheritance *i,
 	d->loop = loop_new(e);
 	if (d->loop == NULL || open_store(d, i, e) < 0 ||
 	    open_network(d, i, e) < 0 || open_catalog(d, e) < 0 ||
-	    open_mounts(d, e) < 0)
+	    open_mounts(d, i, e) < 0)
 		return -1;
 	d->jobs = pool_new("job", JOB_THREADS, e);
 	if (d->jobs == NULL || resume_mounts(d, i, e) < 0 ||
@@ -560,7 +581,7 @@ daemon_run(const struct daemon_options *o, struct err *e)
 {
 	struct daemon d = { .root_path = o->root_path,
 		.run_path = o->run_path };
-	struct inheritance i = { -1, -1, -1, -1, -1, -1, -1, NULL, 0 };
+	struct inheritance i = { -1, -1, -1, -1, -1, -1, -1, -1, NULL, 0 };
 	int rc = daemon_open(&d, &i, o, e);
 
 	if (rc == 0)

@@ -14,6 +14,7 @@
 #include "daemon/config.h"
 
 struct agent;
+struct cache;
 struct catalog;
 struct control;
 struct db;
@@ -48,6 +49,7 @@ struct daemon {
 	struct fetcher *fetcher;
 	struct pool *makers;
 	struct catalog *catalog;
+	struct cache *cache;
 	struct mount_server *server;
 	struct showings *showings;
 	struct mounts *mounts;

@@ -6,6 +6,7 @@
 
 #include "daemon/daemon.h"
 #include "layer/catalog.h"
+#include "layer/footprint.h"
 #include "layer/image.h"
 #include "layer/layer.h"
 #include "layer/profile.h"
@@ -93,7 +94,6 @@ describe_sizes(struct doc *o, const struct image *i)
 	image_sizes(i, &sizes);
 	doc_set_int(o, "size", sizes.size);
 	doc_set_int(o, "present", sizes.present);
-	doc_set_int(o, "unique", sizes.unique);
 }
 
 struct doc *
@@ -156,14 +156,28 @@ describe_inside(struct doc *o, struct daemon *d, const struct image *i)
 	doc_set(o, "layer_list", describe_layers(d, i));
 }
 
-/* What state.db says, and what the layers say that are here. */
-struct doc *
-describe_image(struct daemon *d, const struct known_image *k, bool with_layers)
+static struct image *
+open_quietly(struct daemon *d, const struct known_image *k, struct err *e)
+{
+	return catalog_open_known(d->catalog, &k->manifest, k->label, true, e);
+}
+
+static void
+describe_shares(
+    struct doc *o, const struct footprint *u, const struct digest *manifest)
+{
+	const struct image_footprint *found = footprint_find(u, manifest);
+
+	if (found == NULL)
+		return;
+	doc_set_int(o, "unique", found->own_bytes);
+	doc_set_int(o, "shared", found->shared_bytes);
+}
+
+static struct doc *
+describe_row(const struct known_image *k)
 {
 	struct doc *o = doc_new_object();
-	struct err e = ERR_INIT;
-	struct image *i =
-	    catalog_open_known(d->catalog, &k->manifest, k->label, true, &e);
 
 	doc_set_string(o, "image", DIGEST_TEXT(&k->manifest));
 	doc_set_string(o, "label", k->label);
@@ -171,14 +185,24 @@ describe_image(struct daemon *d, const struct known_image *k, bool with_layers)
 	doc_set(o, "holders", describe_holders(k));
 	doc_set_int(o, "last_used", k->last_used_s);
 	doc_set_int(o, "resolved", k->resolved_s);
+	return o;
+}
+
+struct doc *
+describe_image(
+    struct daemon *d, const struct known_image *k, const struct footprint *u)
+{
+	struct doc *o = describe_row(k);
+	struct err e = ERR_INIT;
+	struct image *i = open_quietly(d, k, &e);
+
 	if (i == NULL) {
 		doc_set_string(o, "problem", e.msg);
 		return o;
 	}
 	doc_set_int(o, "layers", i->manifest.n_layers);
 	describe_sizes(o, i);
-	if (with_layers)
-		describe_inside(o, d, i);
+	describe_shares(o, u, &k->manifest);
 	image_unref(i);
 	return o;
 }
@@ -212,19 +236,38 @@ describe_one(struct daemon *d, struct picking *p, struct err *e)
 	return p->found;
 }
 
+struct whole {
+	struct daemon *daemon;
+	struct footprint usage;
+};
+
 static struct doc *
 with_layers(void *ctx, const struct known_image *k)
 {
-	return describe_image(ctx, k, true);
+	struct whole *w = ctx;
+	struct doc *o = describe_image(w->daemon, k, &w->usage);
+	struct err absent = ERR_INIT;
+	struct image *i = open_quietly(w->daemon, k, &absent);
+
+	if (i != NULL)
+		describe_inside(o, w->daemon, i);
+	image_unref(i);
+	return o;
 }
 
 struct doc *
 describe_manifest(
     struct daemon *d, const struct digest *manifest, struct err *e)
 {
-	struct picking p = { manifest, with_layers, d, NULL };
+	struct whole w = { .daemon = d };
+	struct picking p = { manifest, with_layers, &w, NULL };
+	struct doc *found;
 
-	return describe_one(d, &p, e);
+	if (footprint_measure(d->catalog, NULL, 0, &w.usage, e) < 0)
+		return NULL;
+	found = describe_one(d, &p, e);
+	footprint_release(&w.usage);
+	return found;
 }
 
 static struct doc *

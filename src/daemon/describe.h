@@ -12,6 +12,7 @@ struct err;
 struct image;
 struct known_image;
 struct layer;
+struct footprint;
 struct profile;
 
 /* Adds what a layer that is here says. */
@@ -28,11 +29,11 @@ void describe_counted(struct doc *o, const struct blob_usage *u);
 /* A "layer_list". */
 struct doc *describe_layers(struct daemon *d, const struct image *i);
 
-/* An entry of "images": what state.db says, and what the layers that are here
- * say. */
+/* An entry of "images": what state.db says, what the layers that are here say,
+ * and whose it is where usage is not NULL. */
 struct doc *describe_image(
-    struct daemon *d, const struct known_image *k, bool with_layers);
-/* The same with layers, by manifest: ENOENT. */
+    struct daemon *d, const struct known_image *k, const struct footprint *u);
+/* The same with its layers, by manifest: ENOENT. */
 struct doc *describe_manifest(
     struct daemon *d, const struct digest *manifest, struct err *e);
 

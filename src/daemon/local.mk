@@ -14,9 +14,9 @@ layerfsd_SOURCES = \
 	%D%/metrics_server.h \
 	%D%/mountinfo.c %D%/mountinfo.h \
 	%D%/mounts.c %D%/mounts.h \
-	%D%/op_explain.c %D%/op_look.c %D%/op_mount.c \
+	%D%/op_explain.c %D%/op_keep.c %D%/op_look.c %D%/op_mount.c \
 	%D%/op_profile.c \
-	%D%/op_top.c \
+	%D%/op_top.c %D%/op_verify.c \
 	%D%/ops.c %D%/ops.h \
 	%D%/process.c %D%/process.h \
 	%D%/rpc.c %D%/rpc.h \

@@ -8,7 +8,9 @@
 #include "daemon/mounts.h"
 #include "daemon/ops.h"
 #include "mount/mount.h"
+#include "layer/cache.h"
 #include "layer/catalog.h"
+#include "layer/footprint.h"
 #include "layer/image.h"
 #include "registry/reference.h"
 #include "store/store.h"
@@ -19,6 +21,7 @@
 struct listing {
 	struct daemon *daemon;
 	struct doc *list;
+	const struct footprint *usage; /* or NULL */
 };
 
 static int
@@ -26,16 +29,19 @@ list_image(void *ctx, const struct known_image *k)
 {
 	struct listing *l = ctx;
 
-	doc_append(l->list, describe_image(l->daemon, k, false));
+	doc_append(l->list, describe_image(l->daemon, k, l->usage));
 	return 0;
 }
 
 int
 op_images(struct request *r, struct doc *result, struct err *e)
 {
-	struct listing l = { r->daemon, doc_new_array() };
+	AUTO_FOOTPRINT struct footprint u = { 0 };
+	struct listing l = { r->daemon, doc_new_array(), &u };
 
 	doc_set(result, "images", l.list);
+	if (footprint_measure(r->daemon->catalog, NULL, 0, &u, e) < 0)
+		return -1;
 	return catalog_each_known(r->daemon->catalog, list_image, &l, e);
 }
 
@@ -52,7 +58,7 @@ list_user(void *ctx, const struct known_image *k)
 int
 op_ls(struct request *r, struct doc *result, struct err *e)
 {
-	struct listing l = { r->daemon, doc_new_array() };
+	struct listing l = { r->daemon, doc_new_array(), NULL };
 
 	doc_set(result, "mounts", mounts_list(r->daemon->mounts));
 	doc_set(result, "users", l.list);
@@ -87,6 +93,23 @@ count_image(void *ctx, const struct known_image *k)
 	(void)k;
 	++*n;
 	return 0;
+}
+
+static struct doc *
+describe_cache(struct daemon *d)
+{
+	struct doc *o = doc_new_object();
+	struct cache_state s;
+
+	cache_look(d->cache, &s);
+	doc_set_int(o, "quota_bytes", s.quota_bytes);
+	doc_set_int(o, "high_bytes", s.high_bytes);
+	doc_set_int(o, "low_bytes", s.low_bytes);
+	doc_set_int(o, "used_bytes", s.used_bytes);
+	doc_set_int(o, "min_free_bytes", s.min_free_bytes);
+	doc_set_int(o, "free_bytes", s.free_bytes);
+	doc_set_bool(o, "over", s.is_over);
+	return o;
 }
 
 static int
@@ -126,6 +149,7 @@ op_stat(struct request *r, struct doc *result, struct err *e)
 	doc_set_string(kind, "name", mount_server_kind(r->daemon->server));
 	doc_set_string(kind, "why", mount_server_why(r->daemon->server));
 	doc_set(result, "kind", kind);
+	doc_set(result, "cache", describe_cache(r->daemon));
 	doc_set_int(result, "mounts", mounts_count(r->daemon->mounts));
 	return stat_store(r, result, e);
 }

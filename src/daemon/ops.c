@@ -107,6 +107,9 @@ static const char *const no_arguments[] = { NULL };
 static const char *const image_arguments[] = { IMAGE_ARGUMENTS, NULL };
 static const char *const reference_arguments[] = { "reference", NULL };
 static const char *const pull_arguments[] = { IMAGE_ARGUMENTS, "lazy", NULL };
+static const char *const pin_arguments[] = { IMAGE_ARGUMENTS, "fetch", NULL };
+static const char *const prune_arguments[] = { "unused_s", "dry_run", NULL };
+static const char *const verify_arguments[] = { "reference", "repair", NULL };
 static const char *const mount_arguments[] = { IMAGE_ARGUMENTS, "target",
 	"layer", "rw", NULL };
 static const char *const attached_arguments[] = { "id", NULL };
@@ -131,6 +134,10 @@ const struct op ops[] = {
 	{ "profile_record", image_arguments, op_profile_record },
 	{ "profile_rm", image_arguments, op_profile_rm },
 	{ "rm", reference_arguments, op_rm },
+	{ "prune", prune_arguments, op_prune },
+	{ "pin", pin_arguments, op_pin },
+	{ "unpin", reference_arguments, op_unpin },
+	{ "verify", verify_arguments, op_verify },
 };
 
 const size_t n_ops = sizeof ops / sizeof *ops;

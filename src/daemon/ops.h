@@ -12,6 +12,14 @@ int op_unmount(struct request *r, struct doc *result, struct err *e);
 /* op_explain.c */
 int op_explain(struct request *r, struct doc *result, struct err *e);
 
+/* op_keep.c */
+int op_pin(struct request *r, struct doc *result, struct err *e);
+int op_unpin(struct request *r, struct doc *result, struct err *e);
+int op_prune(struct request *r, struct doc *result, struct err *e);
+
+/* op_verify.c */
+int op_verify(struct request *r, struct doc *result, struct err *e);
+
 /* op_top.c */
 int op_top(struct request *r, struct doc *result, struct err *e);
 

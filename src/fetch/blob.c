@@ -58,6 +58,14 @@ blob_stop_guessing(struct blob *b)
 	b->guess.left_bytes = 0;
 }
 
+bool
+blob_may_guess(struct blob *b)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+
+	return b->guess.left_bytes > 0;
+}
+
 static void
 blob_free_if_unused(struct blob *b)
 {
@@ -287,6 +295,17 @@ blob_has_source(struct blob *b, const char *name)
 	LOCK_SCOPE(&b->fetcher->lock);
 
 	return find_source(b, name) < b->n_origins;
+}
+
+bool
+blob_is_reachable(struct blob *b)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+
+	for (unsigned i = 0; i < b->n_origins; i++)
+		if (b->origins[i].failures == 0)
+			return true;
+	return false;
 }
 
 bool

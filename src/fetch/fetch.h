@@ -71,6 +71,11 @@ bool blob_has_source(struct blob *b, const char *name);
 
 /* Somebody knows what will be read of it: nothing is guessed any more. */
 void blob_stop_guessing(struct blob *b);
+bool blob_may_guess(struct blob *b);
+
+/* Has a source that did not fail when it was asked last: what is dropped can be
+ * had again. */
+bool blob_is_reachable(struct blob *b);
 
 #define WANT_FOREVER UINT32_MAX
 
@@ -81,7 +86,8 @@ struct want {
 	enum source_priority priority; /* IDLE without a budget: ENOTSUP */
 	uint32_t patience_ms; /* how long to try; 0: once at every source */
 
-	/* failure NULL: every block that the range touches is present.
+	/* failure NULL: every block that the range touches is present, and
+	 * is not evicted before on_done returns.
 	 * EBADMSG: stayed corrupt; ETIMEDOUT, EAGAIN, ENOENT, EACCES: as the
 	 * last source said, naming layer and chunk. */
 	void (*on_done)(struct want *w, const struct err *failure);

@@ -14,6 +14,8 @@
  * is forgotten after some dozens. */
 #define FORGET 16
 
+#define SAMPLES 32
+
 #define BUBBLE_MIN KIB(64)
 #define BUBBLE_MAX MIB(8)
 #define BUBBLE_UNKNOWN KIB(512)
@@ -52,13 +54,19 @@ links_find(struct links *l, const char *source_name)
 	return found;
 }
 
+/* The shortest of the last SAMPLES to 2 * SAMPLES: a busy machine's own delays
+ * are no part of the way. */
 static void
 learn_round_trip(struct link *l, uint64_t ns)
 {
-	if (l->round_trip_ns == 0 || ns < l->round_trip_ns)
-		l->round_trip_ns = ns;
-	else
-		l->round_trip_ns += (ns - l->round_trip_ns) / FORGET;
+	if (l->samples++ % SAMPLES == 0) {
+		l->before_ns = l->shortest_ns;
+		l->shortest_ns = ns;
+	}
+	l->shortest_ns = min_u64(l->shortest_ns, ns);
+	l->round_trip_ns = l->before_ns == 0
+			       ? l->shortest_ns
+			       : min_u64(l->shortest_ns, l->before_ns);
 }
 
 static uint64_t
@@ -118,15 +126,23 @@ link_room(const struct link *l)
 	return most > l->flying_bytes ? most - l->flying_bytes : 0;
 }
 
+uint64_t
+link_allowance(const struct link *l)
+{
+	double bytes = (double)GUESS_BYTES_PER_S * l->round_trip_ns / NS_PER_S;
+
+	if (bytes >= BUBBLE_MAX)
+		return link_bubble(l);
+	return min_u64(link_bubble(l), (uint64_t)bytes);
+}
+
 void
 link_add_credit(struct link *l)
 {
-	uint64_t bubble =
-	    min_u64(link_bubble(l), (uint64_t)((double)GUESS_BYTES_PER_S *
-					       l->round_trip_ns / NS_PER_S));
+	uint64_t more = link_allowance(l);
 
 	l->credit_bytes =
-	    min_u64(l->credit_bytes + bubble, CREDIT_BUBBLES * bubble);
+	    min_u64(l->credit_bytes + more, CREDIT_BUBBLES * more);
 }
 
 void

@@ -21,7 +21,10 @@ struct link {
 	uint64_t flying_bytes;      /* asked for and not there */
 	uint64_t credit_bytes;      /* that may be asked for on a guess */
 
-	/* what is being measured: bytes that came since then */
+	/* what is being measured: the shortest of these samples, and of those
+	 * before them; bytes that came since then */
+	unsigned samples;
+	uint64_t shortest_ns, before_ns;
 	uint64_t since_ns;
 	uint64_t since_bytes;
 };
@@ -47,6 +50,10 @@ uint64_t link_bubble(const struct link *l);
 /* How much more may fly on behalf of nobody who waits: enough to keep it full,
  * and so little that a reader's answer is not held up. */
 uint64_t link_room(const struct link *l);
+
+/* How much of that is worth guessing: less on a fast link with a short way,
+ * where cores are what is short. */
+uint64_t link_allowance(const struct link *l);
 
 /* A reader waits: what could come meanwhile may be guessed. */
 void link_add_credit(struct link *l);

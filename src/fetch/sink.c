@@ -49,6 +49,8 @@ write_batch(struct sink *s, struct err *e)
 static int
 append_zeros(struct sink *s, size_t n, struct err *e)
 {
+	if (n == 0)
+		return 0;
 	if (buf_reserve(&s->bytes, n, e) < 0)
 		return -1;
 	memset(s->bytes.data + s->bytes.len, 0, n);

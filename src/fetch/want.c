@@ -6,6 +6,7 @@
 #include "fetch/fetcher.h"
 #include "fetch/inflight.h"
 #include "fetch/plan.h"
+#include "store/lease.h"
 #include "store/store.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -16,6 +17,8 @@
 struct wait {
 	struct demand demand;
 	struct want *want;
+	struct store *store;
+	struct lease lease; /* until the want's on_done has read */
 };
 
 /* The range in its object, in whole blocks: a block that two chunks share needs
@@ -95,7 +98,7 @@ whole_bytes(const struct blob *b, const struct extent *x)
 
 	if (b->guess.left_bytes == 0 || b->n_origins == 0)
 		return 0;
-	most = max_u64(2 * link_bubble(b->origins[0].link), KIB(256));
+	most = max_u64(2 * link_allowance(b->origins[0].link), KIB(256));
 	for (uint32_t n = 0; n < x->object.n_chunks; n++) {
 		map_chunk(b->map, x->object.first_chunk + n, &c);
 		size += c.blob_len;
@@ -164,8 +167,9 @@ wait_finish(struct demand *d)
 	struct want *w = wait->want;
 	struct err failure = d->failure;
 
-	free(wait);
 	w->on_done(w, failure.code == 0 ? NULL : &failure);
+	store_unlease(wait->store, &wait->lease);
+	free(wait);
 }
 
 static uint64_t
@@ -212,6 +216,21 @@ want_chunks(struct demand *d, const struct want *w)
 		read_ahead(b, &x);
 }
 
+/* True: it is all here, and was told. */
+static bool
+want_present(struct store *s, struct want *w)
+{
+	struct lease lease;
+	bool has_all;
+
+	store_lease(s, &lease, w->data_off, w->len);
+	has_all = store_has(s, w->data_off, w->len);
+	if (has_all)
+		w->on_done(w, NULL);
+	store_unlease(s, &lease);
+	return has_all;
+}
+
 void
 blob_want(struct blob *b, struct want *w)
 {
@@ -219,16 +238,16 @@ blob_want(struct blob *b, struct want *w)
 	struct list done;
 	struct err e = ERR_INIT;
 
-	if (store_has(b->fetcher->store, w->data_off, w->len)) {
-		w->on_done(w, NULL);
+	if (want_present(b->fetcher->store, w))
 		return;
-	}
 	if ((wait = calloc(1, sizeof *wait)) == NULL) {
 		err_set(&e, ENOMEM, "fetching");
 		w->on_done(w, &e);
 		return;
 	}
 	wait->want = w;
+	wait->store = b->fetcher->store;
+	store_lease(wait->store, &wait->lease, w->data_off, w->len);
 	wait->demand.finish = wait_finish;
 	wait->demand.priority = w->priority;
 	wait->demand.until_ns = until(w->patience_ms);

@@ -1,10 +1,9 @@
-#include "layer/catalog.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "layer/catalog_private.h"
 #include "layer/files.h"
 #include "layer/image.h"
 #include "layer/layer.h"
@@ -16,49 +15,12 @@
 #include "registry/registry.h"
 #include "registry/source.h"
 #include "store/db.h"
+#include "store/room.h"
 #include "store/store.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/hmap.h"
 #include "base/limits.h"
-#include "base/lock.h"
 #include "base/log.h"
-#include "base/pool.h"
-
-/* A layer that is here or being made.
- *
- *	absent -> making -> ready -> absent
- *	              \-> failed -> absent   (when the last waiter has seen it)
- */
-struct record {
-	struct hnode node; /* by digest */
-	struct digest digest;
-	enum { RECORD_MAKING, RECORD_READY, RECORD_FAILED } state;
-	struct layer *layer; /* RECORD_READY */
-	struct err failure;  /* RECORD_FAILED */
-	unsigned users;      /* open images, makers and waiters */
-};
-
-struct catalog {
-	struct catalog_parts parts;
-	struct recordings *recordings;
-
-	struct pool *collector; /* one thread: removals nobody waits for */
-
-	struct lock lock; /* guards what follows */
-	struct cond changed;
-	struct hmap records;
-	struct list open; /* images */
-	/* Making a layer points it at objects of others, removing one frees
-	 * objects: never both at once. */
-	unsigned makings;
-	bool is_removing;
-	bool may_collect; /* the start is over */
-	bool is_put_off;  /* an open image may be unwanted */
-	struct task collecting;
-	bool is_collecting; /* it is queued or runs */
-	bool is_to_collect; /* and is to run once more */
-};
 
 const struct catalog_parts *
 catalog_parts(const struct catalog *c)
@@ -223,6 +185,18 @@ wait_for_removal(struct catalog *c)
 		cond_wait(&c->changed, &c->lock);
 }
 
+/* A full disk may have room when something else goes. */
+static int
+make_files(struct catalog *c, const struct layer_making *m, struct err *e)
+{
+	if (layer_make(m, e) == 0)
+		return 0;
+	if (!store_make_room(c->parts.store, e))
+		return -1;
+	*e = ERR_INIT;
+	return layer_make(m, e);
+}
+
 /* Makes the layer without holding the lock; `r` is ours while RECORD_MAKING. */
 static struct layer *
 make_layer(struct catalog *c, const struct layer_making *m, struct err *e)
@@ -232,7 +206,7 @@ make_layer(struct catalog *c, const struct layer_making *m, struct err *e)
 	struct db_layer row = { .digest = *d,
 		.blob_size = m->descriptor->size };
 
-	if (layer_make(m, e) < 0)
+	if (make_files(c, m, e) < 0)
 		return NULL;
 	l = layer_open(c->parts.store, c->parts.fetcher, d, e);
 	if (l == NULL)
@@ -410,6 +384,12 @@ start_collection(struct catalog *c)
 	c->is_collecting = true;
 	c->collecting.run = run_collection;
 	pool_submit(c->collector, &c->collecting, 0);
+}
+
+void
+catalog_submit(struct catalog *c, struct task *t)
+{
+	pool_submit(c->collector, t, 0);
 }
 
 void

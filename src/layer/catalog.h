@@ -10,9 +10,10 @@
  * An image stays as long as it has a name or a holder:
  *
  *	named    "host/name:tag" was opened, pulled or mounted
- *	held     a mount, a container's snapshot or podman's layer uses it
- *	neither  removed in the background as soon as it is not open any more,
- *	         with the layers that only it had
+ *	held     a mount, a container's snapshot or podman's layer uses it, it
+ *is pinned, or its name went on to another image: that one keeps its place
+ *until it is pruned (layer/prune.h) neither  removed in the background as soon
+ *as it is not open any more, with the layers that only it had
  */
 #ifndef LAYER_CATALOG_H
 #define LAYER_CATALOG_H
@@ -126,6 +127,11 @@ int catalog_release(struct catalog *c, const struct digest *manifest,
  * then those who hold have said so. */
 void catalog_collect(struct catalog *c);
 
+/* Runs it on the thread that removes images, after what is queued there; all of
+ * it has run when catalog_free() returns. */
+struct task;
+void catalog_submit(struct catalog *c, struct task *t);
+
 /* ---- chains ---- */
 
 /* An image, and the number of the layer in it, at which the layers from the
@@ -220,5 +226,7 @@ struct layer *catalog_withdraw_layer(struct catalog *c, const struct digest *d);
 /* Removes the images that have neither name nor holder, and where there was one
  * the layers that no image names; adds to *freed_bytes.  Blocking. */
 int catalog_sweep(struct catalog *c, uint64_t *freed_bytes, struct err *e);
+/* The same, and whatever else no image names. */
+int catalog_sweep_all(struct catalog *c, uint64_t *freed_bytes, struct err *e);
 
 #endif

@@ -118,6 +118,75 @@ remove_orphans(struct catalog *c, uint64_t *freed_bytes, struct err *e)
 	return 0;
 }
 
+/* ---- what was left behind ---- */
+
+struct strays {
+	struct catalog *catalog;
+	struct digests digests;
+	struct err *e;
+};
+
+/* Also one that state.db lost. */
+static int
+note_stray_layer(void *ctx, const struct digest *d)
+{
+	struct strays *s = ctx;
+	unsigned n = 1;
+
+	if (db_count_layer_images(catalog_parts(s->catalog)->db, d, &n, s->e) <
+	    0)
+		return -1;
+	return n == 0 ? note_digest(&s->digests, d) : 0;
+}
+
+static int
+remove_stray_layers(struct catalog *c, uint64_t *freed_bytes, struct err *e)
+{
+	struct strays s = { .catalog = c, .e = e };
+	int rc = files_each(
+	    catalog_parts(c)->store, FILES_LAYERS, note_stray_layer, &s, e);
+
+	for (size_t i = 0; rc == 0 && i < s.digests.n; i++)
+		rc = remove_layer(c, &s.digests.at[i], freed_bytes, e);
+	digests_release(&s.digests);
+	return rc;
+}
+
+static int
+note_known(void *ctx, const struct db_image *i)
+{
+	return note_digest(ctx, &i->manifest);
+}
+
+static int
+remove_stray_index(void *ctx, const struct digest *d)
+{
+	struct strays *s = ctx;
+
+	for (size_t i = 0; i < s->digests.n; i++)
+		if (digest_equal(&s->digests.at[i], d))
+			return 0;
+	return files_remove_dir(
+	    catalog_parts(s->catalog)->store, FILES_IMAGES, d, s->e);
+}
+
+/* Merged indexes of images that state.db does not know. */
+static int
+remove_stray_indexes(struct catalog *c, struct err *e)
+{
+	const struct catalog_parts *p = catalog_parts(c);
+	struct strays s = { .catalog = c, .e = e };
+	int rc = db_each_image(p->db, note_known, &s.digests, e);
+
+	if (rc == 0)
+		rc = files_each(
+		    p->store, FILES_IMAGES, remove_stray_index, &s, e);
+	digests_release(&s.digests);
+	return rc;
+}
+
+/* ---- all of it ---- */
+
 int
 catalog_sweep(struct catalog *c, uint64_t *freed_bytes, struct err *e)
 {
@@ -128,6 +197,24 @@ catalog_sweep(struct catalog *c, uint64_t *freed_bytes, struct err *e)
 	rc = remove_images(c, &n, e);
 	if (rc == 0 && n > 0)
 		rc = remove_orphans(c, freed_bytes, e);
+	catalog_end_removal(c);
+	return rc;
+}
+
+int
+catalog_sweep_all(struct catalog *c, uint64_t *freed_bytes, struct err *e)
+{
+	size_t n = 0;
+	int rc;
+
+	catalog_begin_removal(c);
+	rc = remove_images(c, &n, e);
+	if (rc == 0)
+		rc = remove_orphans(c, freed_bytes, e);
+	if (rc == 0)
+		rc = remove_stray_layers(c, freed_bytes, e);
+	if (rc == 0)
+		rc = remove_stray_indexes(c, e);
 	catalog_end_removal(c);
 	return rc;
 }

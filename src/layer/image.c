@@ -10,6 +10,7 @@
 #include "layer/files.h"
 #include "layer/layer.h"
 #include "layer/recordings.h"
+#include "layer/seal.h"
 #include "layer/view.h"
 #include "fetch/fetch.h"
 #include "index/index.h"
@@ -17,6 +18,7 @@
 #include "index/tree.h"
 #include "index/writer.h"
 #include "store/map.h"
+#include "store/room.h"
 #include "store/store.h"
 #include "base/clock.h"
 #include "base/doc.h"
@@ -128,7 +130,8 @@ build_index(const struct image *i, struct err *e)
 	for (size_t n = 0; n < i->manifest.n_layers; n++)
 		o.data_blocks += i->layers[n]->size / STORE_BLOCK + 1;
 	fd = draft_create(&w, "index", e);
-	if (fd < 0 || index_write(t, &o, fd, e) < 0)
+	if (fd < 0 || index_write(t, &o, fd, e) < 0 ||
+	    seal_index(&w, fd, e) < 0)
 		return -1;
 	return draft_commit(&w, FILES_IMAGES, &i->manifest.digest, e);
 }
@@ -162,7 +165,8 @@ open_merged(const struct image *i, struct err *e)
 		if (files_remove_dir(image_store(i), FILES_IMAGES, d, e) < 0)
 			return NULL;
 	}
-	if (build_index(i, e) < 0) {
+	if (build_index(i, e) < 0 &&
+	    (!store_make_room(image_store(i), e) || build_index(i, e) < 0)) {
 		err_wrap(e, "merging the layers of %s", i->label);
 		return NULL;
 	}
@@ -367,14 +371,10 @@ image_sizes(const struct image *i, struct image_sizes *out)
 	*out = (struct image_sizes){ 0 };
 	for (size_t k = 0; k < i->manifest.n_layers; k++) {
 		const struct layer *l = i->layers[k];
-		uint64_t present;
 
 		if (l == NULL)
 			continue;
-		present = store_map_present(image_store(i), l->map);
 		out->size += l->size;
-		out->present += present;
-		if (catalog_count_users(i->catalog, &l->digest) < 2)
-			out->unique += present;
+		out->present += store_map_present(image_store(i), l->map);
 	}
 }

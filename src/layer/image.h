@@ -111,8 +111,7 @@ int image_fill(struct image *i, struct image_watcher *w,
 
 struct image_sizes {
 	uint64_t size;    /* bytes of files' contents, each object once */
-	uint64_t present; /* of them, stored here */
-	uint64_t unique;  /* of those, in layers that no other image has */
+	uint64_t present; /* of them, stored here; whose: layer/footprint.h */
 };
 void image_sizes(const struct image *i, struct image_sizes *out);
 

@@ -1,12 +1,17 @@
 noinst_LIBRARIES += %D%/liblayer.a
 %C%_liblayer_a_SOURCES = \
-	%D%/catalog.c %D%/catalog.h \
+	%D%/cache.c %D%/cache.h \
+	%D%/catalog.c %D%/catalog.h %D%/catalog_private.h \
 	%D%/collect.c \
+	%D%/evict.c %D%/evict.h \
 	%D%/files.c %D%/files.h \
 	%D%/fill.c \
+	%D%/first_files.c %D%/first_files.h \
+	%D%/footprint.c %D%/footprint.h \
 	%D%/image.c %D%/image.h \
 	%D%/known.c \
 	%D%/layer.c %D%/layer.h \
+	%D%/look.c %D%/look.h \
 	%D%/make.c \
 	%D%/open.c \
 	%D%/places.c %D%/places.h \
@@ -16,12 +21,16 @@ noinst_LIBRARIES += %D%/liblayer.a
 	%D%/profile_file.c \
 	%D%/profile_ranges.c \
 	%D%/profiles.c %D%/profiles.h \
+	%D%/prune.c %D%/prune.h \
 	%D%/recording.c %D%/recording.h \
 	%D%/recordings.c %D%/recordings.h \
 	%D%/resolve.c \
+	%D%/seal.c %D%/seal.h \
 	%D%/sources.c %D%/sources.h \
+	%D%/starts.c %D%/starts.h \
 	%D%/trail.c %D%/trail.h \
 	%D%/usage.c \
+	%D%/verify.c %D%/verify.h \
 	%D%/view.c %D%/view.h
 
 fuzz_programs += %D%/fuzz_profile
@@ -44,6 +53,11 @@ check_PROGRAMS += %D%/test_trail
 %C%_test_trail_LDADD = src/layer/liblayer.a $(BASE_LIBS) $(CMOCKA_LIBS)
 
 # On real blobs.
+check_PROGRAMS += %D%/test_keep
+%C%_test_keep_SOURCES = %D%/test_keep.c %D%/testing.h
+%C%_test_keep_LDADD = src/format/libformat_testing.a $(LAYER_LIBS) \
+	$(CMOCKA_LIBS)
+
 check_PROGRAMS += %D%/test_catalog
 %C%_test_catalog_SOURCES = %D%/test_catalog.c %D%/testing.h
 %C%_test_catalog_LDADD = src/format/libformat_testing.a $(LAYER_LIBS) \

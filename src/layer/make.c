@@ -13,6 +13,7 @@
 
 #include "layer/files.h"
 #include "layer/layer.h"
+#include "layer/seal.h"
 #include "fetch/fetch.h"
 #include "format/format.h"
 #include "registry/source.h"
@@ -173,7 +174,9 @@ write_index(struct draft *w, const struct understood *u, const struct digest *d,
 	for (uint32_t i = 0; i < n; i++)
 		o.data_blocks +=
 		    align_up(objects[i].size, STORE_BLOCK) / STORE_BLOCK;
-	return index_write(u->contents.tree, &o, fd, e);
+	if (index_write(u->contents.tree, &o, fd, e) < 0)
+		return -1;
+	return seal_index(w, fd, e);
 }
 
 static int

@@ -269,14 +269,21 @@ find_all_layers(struct image *i)
 }
 
 /* Layers that are here already may be of another place; or the process died
- * before it had noted theirs. */
+ * before it had noted theirs.  Of the same place the credentials may be newer.
+ */
 static void
 give_source(struct image *i, struct source *s)
 {
+	struct err ignored = ERR_INIT;
+
 	for (size_t k = 0; k < i->manifest.n_layers; k++) {
 		struct layer *l = i->layers[k];
 
-		if (l != NULL && !blob_has_source(l->blob, source_name(s)))
+		if (l == NULL)
+			continue;
+		if (blob_has_source(l->blob, source_name(s)))
+			blob_add_source(l->blob, s, &ignored);
+		else
 			sources_remember(catalog_parts(i->catalog), l, s);
 	}
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "layer/first_files.h"
 #include "layer/image.h"
 #include "layer/layer.h"
 #include "layer/places.h"
@@ -181,6 +182,7 @@ run_prefetch(struct task *t)
 	}
 	if (e.code != ENOENT)
 		log_warn("%s: %s", i->label, e.msg);
+	first_files_fetch(i);
 	fetch_hints(i);
 	prefetch_free(p);
 }

@@ -17,6 +17,7 @@
 #include "registry/registry.h"
 #include "registry/source.h"
 #include "store/db.h"
+#include "store/db_keep.h"
 #include "store/store.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -80,6 +81,15 @@ set_image(struct db *db, const struct image *i, struct err *e)
 	return db_set_image(db, &row, e);
 }
 
+/* The image that the name meant before keeps its place until it is pruned. */
+static int
+set_name(struct db *db, const struct db_reference *r, struct err *e)
+{
+	if (db_note_move(db, r->name, &r->manifest, e) < 0)
+		return -1;
+	return db_set_reference(db, r, e);
+}
+
 /* In one transaction, with the name, if it gets one. */
 static int
 set_rows(struct db *db, const struct image *i, bool is_named, struct err *e)
@@ -90,8 +100,7 @@ set_rows(struct db *db, const struct image *i, bool is_named, struct err *e)
 	if (db_begin(db, e) < 0)
 		return -1;
 	if (set_image(db, i, e) == 0 &&
-	    (!is_named || db_set_reference(db, &r, e) == 0) &&
-	    db_commit(db, e) == 0)
+	    (!is_named || set_name(db, &r, e) == 0) && db_commit(db, e) == 0)
 		return 0;
 	db_rollback(db);
 	return -1;
@@ -356,7 +365,10 @@ int
 catalog_release(struct catalog *c, const struct digest *manifest,
     const char *who, struct err *e)
 {
-	if (db_remove_holder(catalog_parts(c)->db, manifest, who, e) < 0)
+	struct db *db = catalog_parts(c)->db;
+
+	if (db_remove_holder(db, manifest, who, e) < 0 ||
+	    db_touch_image(db, manifest, e) < 0)
 		return -1;
 	catalog_collect_soon(c);
 	return 0;

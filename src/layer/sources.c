@@ -1,5 +1,6 @@
 #include "layer/sources.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,8 +83,10 @@ sources_remember(
 {
 	struct err e = ERR_INIT;
 
-	if (blob_add_source(l->blob, s, &e) < 0 ||
-	    db_add_source(p->db, &l->digest, source_name(s), &e) < 0)
+	/* E2BIG: it has many already. */
+	if ((blob_add_source(l->blob, s, &e) < 0 ||
+		db_add_source(p->db, &l->digest, source_name(s), &e) < 0) &&
+	    e.code != E2BIG)
 		log_warn("layer %s: source %s: %s", DIGEST_TEXT(&l->digest),
 		    source_name(s), e.msg);
 }

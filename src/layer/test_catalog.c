@@ -8,71 +8,6 @@
 #include "layer/testing.h"
 #include "layer/view.h"
 
-static void
-forget(struct fixture *f, const char *tag, bool is_last)
-{
-	struct digest image;
-	uint64_t freed;
-	bool removed;
-	char name[120];
-	struct err e;
-
-	snprintf(name, sizeof name, "oci:%s/layout:%s", test_path, tag);
-	OK(catalog_forget(f->catalog, name, &image, &removed, &freed, &e));
-	assert_int_equal(removed, is_last);
-}
-
-struct seen {
-	unsigned images, names, holders;
-};
-
-static int
-count(void *ctx, const struct known_image *k)
-{
-	struct seen *s = ctx;
-
-	s->images++;
-	s->names += k->n_names;
-	s->holders += k->n_holders;
-	return 0;
-}
-
-static void
-assert_known(
-    struct fixture *f, unsigned images, unsigned names, unsigned holders)
-{
-	struct seen s = { 0 };
-	struct err e;
-
-	OK(catalog_each_known(f->catalog, count, &s, &e));
-	assert_int_equal(s.images, images);
-	assert_int_equal(s.names, names);
-	assert_int_equal(s.holders, holders);
-}
-
-static void
-pause_ms(long ms)
-{
-	nanosleep(&(struct timespec){ 0, ms * 1000000 }, NULL);
-}
-
-/* What is removed in the background goes within ten seconds. */
-static void
-wait_until_empty(struct fixture *f)
-{
-	struct seen s;
-	struct err e;
-
-	for (int i = 0; i < 1000; i++) {
-		s = (struct seen){ 0 };
-		OK(catalog_each_known(f->catalog, count, &s, &e));
-		if (s.images == 0 && catalog_count_layers(f->catalog) == 0)
-			return;
-		pause_ms(10);
-	}
-	fail_msg("%u images are still there", s.images);
-}
-
 /* ---- names and holders ---- */
 
 static void
@@ -173,23 +108,6 @@ forgetting_waits_for_no_one_and_leaves_what_others_have(void **state)
 	assert_int_equal(catalog_count_layers(f->catalog), 1);
 	forget(f, "a", true);
 	assert_int_equal(catalog_count_layers(f->catalog), 0);
-}
-
-static void
-the_image_before_it_goes_when_a_tag_moves(void **state)
-{
-	struct fixture *f = *state;
-
-	add_image(f, "a", 2);
-	image_unref(open_image(f, "a", NAMED));
-	doc_unref(f->entries);
-	f->entries = doc_new_array();
-	add_image(f, "a", 1);
-	image_unref(open_image(f, "a", NAMED));
-	for (int i = 0; i < 1000 && catalog_count_layers(f->catalog) > 1; i++)
-		pause_ms(10);
-	assert_known(f, 1, 1, 0);
-	assert_int_equal(catalog_count_layers(f->catalog), 1);
 }
 
 /* ---- limits, and images that lack layers ---- */
@@ -425,7 +343,6 @@ main(void)
 		ON_NODE(a_held_image_outlives_its_name),
 		ON_NODE(
 		    forgetting_waits_for_no_one_and_leaves_what_others_have),
-		ON_NODE(the_image_before_it_goes_when_a_tag_moves),
 		ON_NODE(
 		    a_layer_over_the_asker_s_limit_is_left_out_and_says_why),
 		ON_NODE(

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "layer/catalog.h"
 #include "layer/image.h"
@@ -254,5 +255,74 @@ open_image(struct fixture *f, const char *tag, struct image_request q)
 #define NAMED ((struct image_request){ .layout = -1 })
 #define UNNAMED ((struct image_request){ .is_unnamed = true })
 #define SMALL ((struct image_request){ .whole_max_bytes = 10 })
+
+/* ---- what is known ---- */
+
+/* How many bytes that freed. */
+static inline uint64_t
+forget(struct fixture *f, const char *tag, bool is_last)
+{
+	struct digest image;
+	uint64_t freed;
+	bool removed;
+	char name[120];
+	struct err e;
+
+	snprintf(name, sizeof name, "oci:%s/layout:%s", test_path, tag);
+	OK(catalog_forget(f->catalog, name, &image, &removed, &freed, &e));
+	assert_int_equal(removed, is_last);
+	return freed;
+}
+
+struct seen {
+	unsigned images, names, holders;
+};
+
+static inline int
+count(void *ctx, const struct known_image *k)
+{
+	struct seen *s = ctx;
+
+	s->images++;
+	s->names += k->n_names;
+	s->holders += k->n_holders;
+	return 0;
+}
+
+static inline void
+assert_known(
+    struct fixture *f, unsigned images, unsigned names, unsigned holders)
+{
+	struct seen s = { 0 };
+	struct err e;
+
+	OK(catalog_each_known(f->catalog, count, &s, &e));
+	assert_int_equal(s.images, images);
+	assert_int_equal(s.names, names);
+	assert_int_equal(s.holders, holders);
+}
+
+static inline void
+pause_ms(long ms)
+{
+	nanosleep(&(struct timespec){ 0, ms * 1000000 }, NULL);
+}
+
+/* What is removed in the background goes within ten seconds. */
+static inline void
+wait_until_empty(struct fixture *f)
+{
+	struct seen s;
+	struct err e;
+
+	for (int i = 0; i < 1000; i++) {
+		s = (struct seen){ 0 };
+		OK(catalog_each_known(f->catalog, count, &s, &e));
+		if (s.images == 0 && catalog_count_layers(f->catalog) == 0)
+			return;
+		pause_ms(10);
+	}
+	fail_msg("%u images are still there", s.images);
+}
 
 #endif

@@ -5,8 +5,8 @@
  * the kernel knows no such request (ENOENT, dropped in silence), or, where the
  * first life died before it had answered, takes the answer.  Then the kernel is
  * told to send again what the first life had read and not answered:
- * FUSE_NOTIFY_RESEND, Linux 6.9.  Older kernels refuse it (EINVAL), and such
- * requests wait until their callers are killed.
+ * FUSE_NOTIFY_RESEND, Linux 6.9.  Older kernels refuse it (EINVAL); then they
+ * are answered from where they were kept (unanswered.h).
  */
 #include <errno.h>
 #include <linux/fuse.h>
@@ -108,12 +108,21 @@ init_amend(struct session *x, const struct iovec *v, int n)
 void
 init_replay(struct session *x, const void *request, size_t n)
 {
-	const struct fuse_out_header resend = { .len = sizeof resend,
-		.error = NOTIFY_RESEND };
 	_Alignas(8) uint8_t copy[AGENT_PAYLOAD_MAX];
 
 	memcpy(copy, request, n);
 	init_process(x, copy, n);
-	if (write(x->fd, &resend, sizeof resend) < 0 && errno != EINVAL)
+}
+
+bool
+init_resend(struct session *x)
+{
+	const struct fuse_out_header resend = { .len = sizeof resend,
+		.error = NOTIFY_RESEND };
+
+	if (write(x->fd, &resend, sizeof resend) >= 0)
+		return true;
+	if (errno != EINVAL)
 		log_debug("%s: resend: %s", x->mount.id, strerror(errno));
+	return false;
 }

@@ -13,7 +13,8 @@ noinst_LIBRARIES += %D%/libmount.a
 	%D%/server.c %D%/server.h \
 	%D%/session.c %D%/session.h \
 	%D%/showing.c %D%/showing.h \
-	%D%/trial.c %D%/trial.h
+	%D%/trial.c %D%/trial.h \
+	%D%/unanswered.c %D%/unanswered.h
 
 # Tests of this folder play the layer below (fake_view.c) and need no store.
 FAKE_MOUNT_LIBS = %D%/libmount.a $(INDEX_LIBS) $(FUSE_LIBS)
@@ -33,6 +34,9 @@ check_PROGRAMS += %D%/test_path_fs
 %C%_test_path_fs_SOURCES = %D%/test_path_fs.c \
 	%D%/fake_view.c %D%/fake_view.h src/base/test.h
 %C%_test_path_fs_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_unanswered
+%C%_test_unanswered_SOURCES = %D%/test_unanswered.c src/base/test.h
+%C%_test_unanswered_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_showing
 %C%_test_showing_SOURCES = %D%/test_showing.c src/base/test.h
 %C%_test_showing_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)

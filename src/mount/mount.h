@@ -43,9 +43,14 @@ enum mount_kernel {
 /* "auto", "off", "loop"; -1: none of them. */
 int mount_parse_kernel(const char *name);
 
+enum { MOUNT_NO_REQUESTS = -2 };
+
 struct mount_server_options {
 	enum mount_kernel kernel;
-	int root;               /* a folder for a temporary index; borrowed */
+	int root;     /* a folder for a temporary index; borrowed */
+	int requests; /* where an earlier worker kept them (unanswered.h), -1:
+			 nowhere; takes it.  MOUNT_NO_REQUESTS: they are not to
+			 be kept */
 	unsigned threads;       /* 0: 2 to 4, by cores */
 	uint32_t patience_ms;   /* a read that nobody can answer: EIO after */
 	uint32_t read_ahead_kb; /* the kernel's window; 0: 1024 */

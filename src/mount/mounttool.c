@@ -467,7 +467,8 @@ serve_one(struct worker *w)
 static int
 work(struct worker *w, int fd)
 {
-	const struct mount_server_options o = { .kernel = w->kernel,
+	const struct mount_server_options o = { .requests = MOUNT_NO_REQUESTS,
+		.kernel = w->kernel,
 		.root = w->store_dir,
 		.threads = 2,
 		.patience_ms = w->patience_ms };

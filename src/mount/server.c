@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "mount/session.h"
+#include "mount/unanswered.h"
 #include "layer/view.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -140,11 +141,19 @@ server_wait_start(struct mount *m, struct err *e)
 
 /* ---- threads ---- */
 
+static uint8_t *
+take_seat(struct mount_server *s)
+{
+	return s->unanswered != NULL ? unanswered_seat(s->unanswered,
+					   atomic_fetch_add(&s->n_seats, 1))
+				     : malloc(SESSION_BUFFER);
+}
+
 static void *
 run(void *arg)
 {
 	struct mount_server *s = arg;
-	uint8_t *requests = malloc(SESSION_BUFFER);
+	uint8_t *requests = take_seat(s);
 	uint8_t *answers = malloc(SERVER_BUFFER);
 	struct epoll_event ev;
 
@@ -162,7 +171,8 @@ run(void *arg)
 	}
 	server_lend_buffer(NULL);
 	free(answers);
-	free(requests);
+	if (s->unanswered == NULL)
+		free(requests);
 	return NULL;
 }
 
@@ -289,6 +299,19 @@ mount_unref(struct mount *m)
 
 /* ---- from start to end ---- */
 
+/* Where it fails the kernel may still send them again. */
+static void
+keep_requests(struct mount_server *s)
+{
+	struct err e = ERR_INIT;
+
+	if (s->options.requests == MOUNT_NO_REQUESTS)
+		return;
+	s->unanswered = unanswered_new(s->agent, s->options.requests, &e);
+	if (s->unanswered == NULL)
+		log_warn("requests would not outlive the worker: %s", e.msg);
+}
+
 struct mount_server *
 mount_server_new(
     struct agent *a, const struct mount_server_options *o, struct err *e)
@@ -308,6 +331,7 @@ mount_server_new(
 	lock_init(&s->lock, RANK_MOUNT);
 	cond_init(&s->started);
 	data_fs_init(&s->data);
+	keep_requests(s);
 	if (open_epoll(s, e) == 0 && start_threads(s, e) == 0 &&
 	    choose_kind(s, e) == 0)
 		return s;
@@ -350,6 +374,7 @@ server_unref(struct mount_server *s)
 	cleanup_close(&s->stop);
 	hmap_release(&s->sessions);
 	data_fs_release(&s->data);
+	unanswered_free(s->unanswered);
 	cond_destroy(&s->started);
 	lock_destroy(&s->lock);
 	free(s);

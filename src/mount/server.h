@@ -21,6 +21,7 @@
 #include "base/lock.h"
 
 struct session;
+struct unanswered;
 
 enum {
 	SERVER_THREADS_MAX = 4,
@@ -37,6 +38,7 @@ struct mount_server {
 	int stop; /* eventfd, readable for ever once it is time to end */
 	pthread_t threads[SERVER_THREADS_MAX];
 	unsigned n_threads;
+	atomic_uint n_seats;
 	atomic_uint refs; /* the owner's, and one a mount */
 
 	/* Parked reads that fail from now on get no answer: the next worker
@@ -44,6 +46,7 @@ struct mount_server {
 	atomic_bool is_stopping;
 
 	struct data_fs data;
+	struct unanswered *unanswered; /* NULL: nothing is kept */
 
 	struct lock lock;    /* RANK_MOUNT; guards what is below */
 	struct cond started; /* a mount has had its INIT, or is gone */

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "mount/unanswered.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -35,8 +36,16 @@ read_for_libfuse(int fd, void *p, size_t n, void *userdata)
 static ssize_t
 write_for_libfuse(int fd, struct iovec *v, int n, void *userdata)
 {
-	init_amend(userdata, v, n);
-	return writev(fd, v, n);
+	struct session *x = userdata;
+	const struct fuse_out_header *h = v[0].iov_base;
+	uint64_t unique = h->unique;
+	ssize_t rc;
+
+	init_amend(x, v, n);
+	rc = writev(fd, v, n);
+	unanswered_note_answer(
+	    x->mount.server->unanswered, x->mount.id, unique);
+	return rc;
 }
 
 static int
@@ -112,6 +121,8 @@ session_mount(struct mount_server *s, const char *id,
 	x = session_new(s, id, face, fd, e);
 	if (x != NULL)
 		take_fd(&fd);
+	/* Those of an earlier mount there have the same numbers. */
+	unanswered_drop(s->unanswered, id);
 	if (x != NULL && server_add(s, x, e) == 0 &&
 	    server_wait_start(&x->mount, e) == 0)
 		return x;
@@ -128,6 +139,49 @@ session_unmount(struct session *x)
 	session_unref(x);
 }
 
+static void
+process(struct session *x, uint8_t *request, size_t n)
+{
+	struct fuse_buf b = { .size = n, .mem = request };
+	const struct fuse_in_header *h = (const void *)request;
+
+	metric_add(METRIC_fuse_requests, 1);
+	if (h->opcode == FUSE_INIT) {
+		init_save(x, request, n);
+		init_process(x, request, n);
+		server_note_start(&x->mount);
+	} else {
+		fuse_session_process_buf(x->fuse, &b);
+	}
+}
+
+static void
+process_again(void *ctx, uint8_t *request, size_t n)
+{
+	process(ctx, request, n);
+}
+
+/* What an earlier worker left unanswered: the kernel sends it again, or it was
+ * kept. */
+static void
+go_on(struct session *x, const struct held *h)
+{
+	struct unanswered *u = x->mount.server->unanswered;
+	AUTO_FREE uint8_t *buffer = malloc(SERVER_BUFFER);
+
+	if (h->payload_len > 0)
+		init_replay(x, h->payload, h->payload_len);
+	if (init_resend(x)) {
+		unanswered_drop(u, x->mount.id);
+		return;
+	}
+	if (buffer == NULL)
+		return;
+	server_lend_buffer(buffer);
+	unanswered_replay(u, x->mount.id, process_again, x);
+	server_lend_buffer(NULL);
+}
+
 struct session *
 session_resume(struct mount_server *s, const char *id,
     const struct session_face *face, struct held *h, struct err *e)
@@ -137,8 +191,7 @@ session_resume(struct mount_server *s, const char *id,
 	if (x == NULL)
 		return NULL;
 	h->fd = -1;
-	if (h->payload_len > 0)
-		init_replay(x, h->payload, h->payload_len);
+	go_on(x, h);
 	if (server_add(s, x, e) == 0)
 		return x;
 	session_unref(x);
@@ -159,28 +212,27 @@ session_unref(struct session *x)
 }
 
 static void
-process(struct session *x, uint8_t *request, size_t n)
+process_noted(struct session *x, uint8_t *request, size_t n)
 {
-	struct fuse_buf b = { .size = n, .mem = request };
-	const struct fuse_in_header *h = (const void *)request;
+	struct unanswered *u = x->mount.server->unanswered;
 
-	metric_add(METRIC_fuse_requests, 1);
-	if (h->opcode == FUSE_INIT) {
-		init_save(x, request, n);
-		init_process(x, request, n);
-		server_note_start(&x->mount);
-	} else {
-		fuse_session_process_buf(x->fuse, &b);
-	}
+	unanswered_take(u, request);
+	process(x, request, n);
+	unanswered_settle(u, request, n);
 }
 
 bool
 session_serve(struct session *x, uint8_t *buffer, size_t size)
 {
+	struct unanswered *u = x->mount.server->unanswered;
+
 	for (;;) {
-		ssize_t n = read(x->fd, buffer, size);
+		ssize_t n;
+
+		unanswered_expect(u, buffer, x->mount.id);
+		n = read(x->fd, buffer, size);
 		if (n >= (ssize_t)sizeof(struct fuse_in_header))
-			process(x, buffer, n);
+			process_noted(x, buffer, n);
 		else if (n < 0 && errno == EAGAIN)
 			return true;
 		/* ENOENT: a request that was interrupted before it was read */

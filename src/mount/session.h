@@ -77,6 +77,8 @@ void init_process(struct session *x, void *request, size_t n);
 /* Adds to INIT's answer what libfuse does not know; other answers stay. */
 void init_amend(struct session *x, const struct iovec *v, int n);
 void init_replay(struct session *x, const void *request, size_t n);
+/* Whether the kernel sends again what was read and not answered. */
+bool init_resend(struct session *x);
 
 /* fuse_ops.c */
 extern const struct fuse_lowlevel_ops session_ops;

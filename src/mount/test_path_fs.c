@@ -221,7 +221,9 @@ resume(void)
 		    .minor = FUSE_KERNEL_MINOR_VERSION,
 		    .flags = ~0u & ~(1u << 30) }
 	};
-	const struct mount_server_options options = { .threads = 2 };
+	const struct mount_server_options options = {
+		.requests = MOUNT_NO_REQUESTS, .threads = 2
+	};
 	struct world *w = calloc(1, sizeof *w);
 	const struct path_fs_options o = { .id = "0",
 		.source = "test",

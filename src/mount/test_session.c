@@ -118,6 +118,7 @@ a_later_life_replays_init_and_asks_for_what_was_lost(void **state)
 	assert_non_null(k->session);
 	init_replay(
 	    k->session, supervisor.held.payload, supervisor.held.payload_len);
+	assert_true(init_resend(k->session));
 
 	assert_true(next_reply(k));
 	assert_int_equal(k->out.unique, init_unique);
@@ -663,7 +664,8 @@ wait_gone(struct gone *g)
 static void
 fifty_missing_reads_leave_two_threads_free(void **state)
 {
-	const struct mount_server_options o = { .threads = 2,
+	const struct mount_server_options o = { .requests = MOUNT_NO_REQUESTS,
+		.threads = 2,
 		.patience_ms = 30000 };
 	const struct fuse_init_in in = { .major = FUSE_KERNEL_VERSION,
 		.minor = FUSE_KERNEL_MINOR_VERSION };

@@ -88,7 +88,9 @@ struct grpc_server *grpc_server_new(struct loop *l, int listener,
  * once.  Methods must therefore bear to be run twice.
  *
  * Where the earlier process died within a frame, the peer waits for the rest
- * until the connection is closed, 1 s later, and its calls fail. */
+ * until the connection is closed, 1 s later, and its calls fail.  Frames leave
+ * whole, so that is where the socket was full: the peer had stopped reading
+ * while more than its buffer holds was to be said. */
 void grpc_server_adopt(struct grpc_server *s, int fd);
 
 /* Accepts no more (what connects now waits for the next process), tells every

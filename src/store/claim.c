@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 
+#include "store/lease.h"
 #include "store/present.h"
 #include "store/snapshot.h"
 #include "base/bytes.h"
@@ -138,13 +139,13 @@ present_end_write(
 
 /* ---- dropping ---- */
 
-/* Returns which of the clears of durable bits must be on disk before the bytes
- * may go: after a crash, a bit that is back would vouch for a hole. */
+/* Lock held.  Returns which of the clears of durable bits must be on disk
+ * before the bytes may go: after a crash, a bit that is back would vouch for a
+ * hole. */
 static uint64_t
 clear_bits(struct present *p, const struct ranges *r, uint64_t *dropped)
 {
 	uint64_t n = 0, n_durable = 0;
-	LOCK_SCOPE(&p->lock);
 
 	for (size_t i = 0; i < r->n; i++) {
 		n += bits_clear(&p->now, r->at[i]);
@@ -190,11 +191,9 @@ punch(int data, struct range r, struct err *e)
 }
 
 static int
-drop_claimed(struct present *p, int data, const struct ranges *r,
-    uint64_t *dropped, struct err *e)
+punch_all(struct present *p, int data, const struct ranges *r, uint64_t clears,
+    struct err *e)
 {
-	uint64_t clears = clear_bits(p, r, dropped);
-
 	if (sync_clears(p, clears, e) < 0)
 		return -1;
 	for (size_t i = 0; i < r->n; i++)
@@ -203,8 +202,61 @@ drop_claimed(struct present *p, int data, const struct ranges *r,
 	return 0;
 }
 
-int
-present_drop(struct present *p, int data, const struct ranges *r,
+static int
+drop_claimed(struct present *p, int data, const struct ranges *r,
+    uint64_t *dropped, struct err *e)
+{
+	uint64_t clears;
+
+	lock_acquire(&p->lock);
+	clears = clear_bits(p, r, dropped);
+	lock_release(&p->lock);
+	return punch_all(p, data, r, clears, e);
+}
+
+/* Lock held. */
+static int
+list_unleased(const struct present *p, const struct ranges *r,
+    struct ranges *out, struct err *e)
+{
+	AUTO_RANGES struct ranges leased = { 0 };
+
+	list_for_each(l, &p->leases) {
+		const struct lease *x = list_entry(l, struct lease, link);
+		struct range blocks = { x->first, x->end };
+
+		if (ranges_push(&leased, blocks, e) < 0)
+			return -1;
+	}
+	ranges_normalise(&leased);
+	for (size_t i = 0; i < r->n; i++)
+		if (ranges_push_outside(out, r->at[i], &leased, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* What is leased is looked up under the same lock as the bits are cleared: who
+ * takes a lease later sees them cleared. */
+static int
+evict_claimed(struct present *p, int data, const struct ranges *r,
+    uint64_t *dropped, struct err *e)
+{
+	AUTO_RANGES struct ranges left = { 0 };
+	uint64_t clears = 0;
+	int rc;
+
+	lock_acquire(&p->lock);
+	rc = list_unleased(p, r, &left, e);
+	if (rc == 0)
+		clears = clear_bits(p, &left, dropped);
+	lock_release(&p->lock);
+	return rc < 0 ? -1 : punch_all(p, data, &left, clears, e);
+}
+
+static int
+drop(struct present *p, int data, const struct ranges *r,
+    int (*under_claim)(struct present *p, int data, const struct ranges *r,
+	uint64_t *dropped, struct err *e),
     uint64_t *dropped, struct err *e)
 {
 	struct claim c = { .blocks = *r, .is_drop = true };
@@ -214,7 +266,21 @@ present_drop(struct present *p, int data, const struct ranges *r,
 	if (r->n == 0)
 		return 0;
 	begin_claim(p, &c);
-	rc = drop_claimed(p, data, r, dropped, e);
+	rc = under_claim(p, data, r, dropped, e);
 	end_claim(p, &c);
 	return rc;
+}
+
+int
+present_drop(struct present *p, int data, const struct ranges *r,
+    uint64_t *dropped, struct err *e)
+{
+	return drop(p, data, r, drop_claimed, dropped, e);
+}
+
+int
+present_evict(struct present *p, int data, const struct ranges *r,
+    uint64_t *dropped, struct err *e)
+{
+	return drop(p, data, r, evict_claimed, dropped, e);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "store/db_open.h"
 #include "store/db_vfs.h"
@@ -61,6 +62,24 @@ db_rollback(struct db *d)
 	struct err ignored = ERR_INIT;
 
 	db_run(d, DB_ROLLBACK, NULL, 0, NULL, &ignored);
+}
+
+int
+db_check(struct db *d, struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+	const char *answer;
+
+	/* What it has in memory says nothing of the disk. */
+	lock_acquire(&d->lock);
+	sqlite3_db_release_memory(d->handle);
+	lock_release(&d->lock);
+	if (db_run(d, DB_CHECK, NULL, 0, &rows, e) < 0)
+		return -1;
+	answer = db_rows_next(&rows) ? db_rows_text(&rows) : "";
+	if (strcmp(answer, "ok") != 0)
+		return err_set(e, EBADMSG, "state.db: %s", answer);
+	return 0;
 }
 
 /* ---- references ---- */

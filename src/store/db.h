@@ -22,6 +22,9 @@ struct err;
 struct db *db_open(int root, struct err *e);
 void db_close(struct db *d);
 
+/* Goes through all of the file: EBADMSG says what is wrong. */
+int db_check(struct db *d, struct err *e);
+
 /* Everything that this thread does between the two is one transaction; nests
  * not.  Other threads wait.  Whatever fails between, db_commit() included, the
  * thread ends it with db_rollback(). */

@@ -20,7 +20,8 @@ struct err;
 #define DB_TRANSACTION_STATEMENTS(X) \
 	X(BEGIN, "BEGIN IMMEDIATE")  \
 	X(COMMIT, "COMMIT")          \
-	X(ROLLBACK, "ROLLBACK")
+	X(ROLLBACK, "ROLLBACK")      \
+	X(CHECK, "PRAGMA integrity_check(1)")
 
 #define DB_REFERENCE_STATEMENTS(X)                                        \
 	X(SET_REFERENCE,                                                  \
@@ -70,6 +71,30 @@ struct err;
 	    "DELETE FROM holder WHERE manifest = ?1 AND who = ?2")          \
 	X(EACH_HOLDER,                                                      \
 	    "SELECT who FROM holder WHERE manifest = ?1 ORDER BY who")
+
+/* A pin is a holder called "pin"; "moved/NAME" stands for a name that the image
+ * lost to another, and uses nothing. */
+#define DB_KEEP_STATEMENTS(X)                                                 \
+	X(TOUCH_IMAGE,                                                        \
+	    "UPDATE image SET last_used_s = ?2 WHERE manifest = ?1")          \
+	X(EACH_LAYER_KEEP,                                                    \
+	    "SELECT l.layer, coalesce(max(h.who = 'pin'), 0), "               \
+	    "coalesce(max(h.who NOT LIKE 'moved/%'), 0), max(i.last_used_s) " \
+	    "FROM image_layer l JOIN image i USING (manifest) "               \
+	    "LEFT JOIN holder h USING (manifest) GROUP BY l.layer "           \
+	    "ORDER BY max(i.last_used_s), l.layer")                           \
+	X(REMOVE_NAMES, "DELETE FROM reference WHERE manifest = ?1 AND NOT "  \
+			"EXISTS (SELECT 1 FROM holder WHERE manifest = ?1 "   \
+			"AND who NOT LIKE 'moved/%')")                        \
+	X(REMOVE_MOVED,                                                       \
+	    "DELETE FROM holder WHERE manifest = ?1 AND who LIKE 'moved/%'")  \
+	X(NOTE_MOVED,                                                         \
+	    "INSERT OR IGNORE INTO holder (manifest, who) "                   \
+	    "SELECT r.manifest, 'moved/' || r.name FROM reference r "         \
+	    "JOIN image i USING (manifest) "                                  \
+	    "WHERE r.name = ?1 AND r.manifest != ?2")                         \
+	X(UNDO_MOVED, "DELETE FROM holder WHERE manifest = ?2 "               \
+		      "AND who = 'moved/' || ?1")
 
 #define DB_FALLBACK_STATEMENTS(X)                                              \
 	X(SET_FALLBACK,                                                        \
@@ -171,6 +196,7 @@ struct err;
 	DB_REFERENCE_STATEMENTS(X)   \
 	DB_IMAGE_STATEMENTS(X)       \
 	DB_HOLDER_STATEMENTS(X)      \
+	DB_KEEP_STATEMENTS(X)        \
 	DB_FALLBACK_STATEMENTS(X)    \
 	DB_LAYER_STATEMENTS(X)       \
 	DB_SOURCE_STATEMENTS(X)      \

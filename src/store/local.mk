@@ -5,20 +5,28 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/claim.c \
 	%D%/db.c %D%/db.h \
 	%D%/db_image.c \
+	%D%/db_keep.c %D%/db_keep.h \
 	%D%/db_open.c %D%/db_open.h \
 	%D%/db_vfs.c %D%/db_vfs.h \
 	%D%/db_rows.c %D%/db_rows.h \
 	%D%/db_snapshot.c %D%/db_snapshot.h \
 	%D%/db_use.c %D%/db_use.h \
 	%D%/edge.c %D%/edge.h \
+	%D%/evict.c %D%/evict.h \
+	%D%/heat.c %D%/heat.h \
+	%D%/lease.c %D%/lease.h \
 	%D%/map.c %D%/map.h \
 	%D%/map_builder.c %D%/map_builder.h \
 	%D%/map_check.c %D%/map_format.h \
+	%D%/map_ranges.c %D%/map_ranges.h \
 	%D%/map_write.c \
 	%D%/object.c %D%/object.h \
 	%D%/place.c \
 	%D%/present.c %D%/present.h \
 	%D%/range.c %D%/range.h \
+	%D%/room.c %D%/room.h \
+	%D%/scrub.c %D%/scrub.h \
+	%D%/share.c %D%/share.h \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/space.c %D%/space.h \
 	%D%/store.c %D%/store.h %D%/store_private.h
@@ -37,13 +45,24 @@ check_PROGRAMS += %D%/test_db_snapshot
 %C%_test_db_snapshot_SOURCES = %D%/test_db_snapshot.c %D%/testing.h
 %C%_test_db_snapshot_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += %D%/test_evict
+%C%_test_evict_SOURCES = %D%/test_evict.c %D%/shop.h %D%/testing.h
+%C%_test_evict_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += %D%/test_place
-%C%_test_place_SOURCES = %D%/test_place.c %D%/testing.h
+%C%_test_place_SOURCES = %D%/test_place.c %D%/shop.h %D%/testing.h
 %C%_test_place_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += %D%/test_map
 %C%_test_map_SOURCES = %D%/test_map.c %D%/map_seal.h %D%/testing.h
 %C%_test_map_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+
+# The calls that a disk sees, for who watches them.
+check_PROGRAMS += %D%/test_power
+%C%_test_power_SOURCES = %D%/test_power.c %D%/shop.h %D%/testing.h
+%C%_test_power_LDFLAGS = -Wl,--wrap=fdatasync -Wl,--wrap=fallocate \
+	-Wl,--wrap=pwritev
+%C%_test_power_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += %D%/test_store
 %C%_test_store_SOURCES = %D%/test_store.c %D%/testing.h

@@ -84,6 +84,7 @@ present_init(struct present *p)
 	cond_init(&p->changed);
 	edges_init(&p->edges);
 	list_init(&p->claims);
+	list_init(&p->leases);
 }
 
 void

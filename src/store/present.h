@@ -14,6 +14,8 @@
  *	        [lock: copies to durable], fdatasync(durable)
  *	drop    claim, [lock: clear present, durable, and the copies of a sync
  *	        on its way; count `drops`], fdatasync(durable), punch, unclaim
+ *	evict   the same, but what is leased (store/lease.h) when the bits are
+ *	        cleared is left alone
  *	read    note `drops`, all bits set?, pread, has `drops` changed? again
  */
 #ifndef STORE_PRESENT_H
@@ -41,6 +43,7 @@ struct present {
 	struct cond changed;
 	struct edges edges;
 	struct list claims;
+	struct list leases;
 	uint64_t *dirty;           /* pages of `now` that a sync must look at */
 	struct snapshot *snapshot; /* of the sync on its way */
 	bool is_syncing;
@@ -105,6 +108,10 @@ bool present_is_frozen(struct present *p);
 /* Clears the bits and punches the holes; *dropped is in blocks.  `r` is
  * normal. */
 int present_drop(struct present *p, int data, const struct ranges *r,
+    uint64_t *dropped, struct err *e);
+
+/* The same, without what is leased. */
+int present_evict(struct present *p, int data, const struct ranges *r,
     uint64_t *dropped, struct err *e);
 
 #endif

@@ -74,6 +74,32 @@ ranges_find(const struct ranges *r, uint64_t block)
 	return lo;
 }
 
+int
+ranges_add(struct ranges *a, const struct ranges *b, struct err *e)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (ranges_push(a, b->at[i], e) < 0)
+			return -1;
+	ranges_normalise(a);
+	return 0;
+}
+
+int
+ranges_push_outside(struct ranges *out, struct range r,
+    const struct ranges *holes, struct err *e)
+{
+	for (size_t i = ranges_find(holes, r.first);
+	     i < holes->n && holes->at[i].first < r.end; i++) {
+		struct range before = { r.first, holes->at[i].first };
+
+		if (before.first < before.end &&
+		    ranges_push(out, before, e) < 0)
+			return -1;
+		r.first = min_u64(holes->at[i].end, r.end);
+	}
+	return r.first < r.end ? ranges_push(out, r, e) : 0;
+}
+
 bool
 ranges_overlap(const struct ranges *a, const struct ranges *b)
 {

@@ -36,6 +36,13 @@ void ranges_normalise(struct ranges *r);
 /* The first range that ends behind the block, or n; r is normal. */
 size_t ranges_find(const struct ranges *r, uint64_t block);
 
+/* Appends all of `b` to `a`; normal again. */
+int ranges_add(struct ranges *a, const struct ranges *b, struct err *e);
+
+/* Appends what of r lies outside of the normal list `holes`. */
+int ranges_push_outside(struct ranges *out, struct range r,
+    const struct ranges *holes, struct err *e);
+
 /* Do two normal lists meet? */
 bool ranges_overlap(const struct ranges *a, const struct ranges *b);
 

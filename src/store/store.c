@@ -83,7 +83,7 @@ store_open_at_boot(int root, const char *boot, struct err *e)
 	lock_init(&s->lock, RANK_OBJECTS);
 	present_init(&s->present);
 	space_init(&s->space);
-	if (objects_init(&s->objects, e) < 0 ||
+	if (objects_init(&s->objects, e) < 0 || heat_init(&s->heat, e) < 0 ||
 	    open_parts(s, root, boot, e) < 0) {
 		err_wrap(e, "store");
 		store_close(s);
@@ -116,6 +116,7 @@ store_close(struct store *s)
 	present_release(&s->present);
 	space_release(&s->space);
 	objects_release(&s->objects);
+	heat_release(&s->heat);
 	lock_destroy(&s->lock);
 	close_file(s->data);
 	close_file(s->lock_file);
@@ -177,6 +178,7 @@ store_read(struct store *s, void *p, size_t len, uint64_t off, struct err *e)
 			return err_wrap(e, "data");
 		/* A drop meanwhile, and this may be a hole's zeros. */
 	} while (atomic_load(&s->present.drops) != drops);
+	heat_touch(&s->heat, r);
 	return 0;
 }
 
@@ -251,7 +253,7 @@ write_zeros(int fd, uint64_t off, uint64_t end, struct err *e)
 
 /* p NULL: zeros. */
 static int
-write_range(struct store *s, const void *p, uint64_t len, uint64_t off,
+try_write_range(struct store *s, const void *p, uint64_t len, uint64_t off,
     uint64_t end, struct err *e)
 {
 	struct claim c;
@@ -266,8 +268,22 @@ write_range(struct store *s, const void *p, uint64_t len, uint64_t off,
 		present_cancel_write(&s->present, &c);
 		return err_wrap(e, "data");
 	}
+	heat_touch(&s->heat, range_of_bytes(off, end - off));
+	heat_wrote(&s->heat, p != NULL ? len : 0);
 	present_end_write(&s->present, &c, off, end - off);
 	return 0;
+}
+
+static int
+write_range(struct store *s, const void *p, uint64_t len, uint64_t off,
+    uint64_t end, struct err *e)
+{
+	room_before_write(s, p != NULL ? len : 0);
+	if (try_write_range(s, p, len, off, end, e) == 0)
+		return 0;
+	if (!store_make_room(s, e))
+		return -1;
+	return try_write_range(s, p, len, off, end, e);
 }
 
 int

@@ -17,6 +17,9 @@
  *
  * After a drop the same range may be written again at once; a reader sees the
  * old bytes, EAGAIN, or the new ones (which are equal), never the hole.
+ *
+ * What may go when it becomes too much is store/evict.h's, who makes room is
+ * store/room.h's, what a waiting reader keeps is store/lease.h's.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H

@@ -3,67 +3,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "store/store.h"
-#include "store/store_private.h"
-#include "store/testing.h"
-#include "base/limits.h"
+#include "store/shop.h"
 
 enum { B = STORE_BLOCK };
-
-/* A store and the maps that it knows, as a daemon would have them. */
-struct shop {
-	int root;
-	struct store *store;
-	struct map *maps[16];
-	unsigned n_maps;
-	uint64_t blob_off;
-};
-
-static void
-open_shop(struct shop *h, int root)
-{
-	struct err e = ERR_INIT;
-
-	*h = (struct shop){ .root = root };
-	h->store = store_open_at_boot(root, "boot", &e);
-	assert_non_null(h->store);
-}
-
-static void
-close_shop(struct shop *h)
-{
-	store_close(h->store);
-	for (unsigned i = 0; i < h->n_maps; i++)
-		map_close(h->maps[i]);
-}
-
-/* Places the builder's objects and makes the map known. */
-static struct map *
-add(struct shop *h, struct map_builder *b, const char *name)
-{
-	struct map *m;
-	struct err e;
-
-	OK(store_place(h->store, b, &e));
-	m = write_and_open(b, h->root, name, GIB(1), &e);
-	if (m == NULL)
-		fail_msg("%s", e.msg);
-	OK(store_add_map(h->store, m, &e));
-	h->maps[h->n_maps++] = m;
-	return m;
-}
-
-/* A layer of n one-chunk objects of two blocks with contents from first on. */
-static struct map *
-add_layer(struct shop *h, const char *name, uint32_t first, uint32_t n)
-{
-	struct err e = ERR_INIT;
-	AUTO_MAP_BUILDER struct map_builder *b = map_builder_new(&e);
-
-	for (uint32_t i = 0; i < n; i++)
-		OK(build_object(b, first + i, 2 * B, 2 * B, &h->blob_off, &e));
-	return add(h, b, name);
-}
 
 /* What an earlier process left. */
 static struct map *
@@ -113,12 +55,12 @@ a_layer_lies_in_one_piece_in_its_own_order(void **state)
 	struct map *m;
 	struct err e;
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	OK(store_maps_loaded(h.store, &e));
-	m = add_layer(&h, "a", 1, 100);
+	m = shop_add_layer(&h, "a", 1, 100);
 	for (uint32_t i = 1; i < 100; i++)
 		assert_int_equal(place_of(m, i) + 2 * B, place_of(m, i + 1));
-	close_shop(&h);
+	shop_close(&h);
 }
 
 static void
@@ -131,10 +73,10 @@ equal_objects_of_two_layers_share_a_place(void **state)
 	uint64_t off;
 	struct err e;
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	OK(store_maps_loaded(h.store, &e));
-	a = add_layer(&h, "a", 1, 100);
-	b = add_layer(&h, "b", 51, 100);
+	a = shop_add_layer(&h, "a", 1, 100);
+	b = shop_add_layer(&h, "b", 51, 100);
 	for (uint32_t i = 51; i <= 100; i++)
 		assert_int_equal(place_of(a, i), place_of(b, i));
 	store_usage(h.store, &u);
@@ -143,7 +85,7 @@ equal_objects_of_two_layers_share_a_place(void **state)
 	assert_true(store_find_object(h.store, &d, 2 * B, &off));
 	assert_int_equal(off, place_of(a, 60));
 	assert_false(store_find_object(h.store, &d, 2 * B - 1, &off));
-	close_shop(&h);
+	shop_close(&h);
 }
 
 static void
@@ -153,17 +95,17 @@ sharing_outlives_the_process(void **state)
 	struct map *a, *b;
 	struct err e;
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	OK(store_maps_loaded(h.store, &e));
-	add_layer(&h, "a", 1, 10);
-	close_shop(&h);
-	open_shop(&h, *(int *)*state);
+	shop_add_layer(&h, "a", 1, 10);
+	shop_close(&h);
+	shop_open(&h, *(int *)*state);
 	a = reload(&h, "a");
 	OK(store_maps_loaded(h.store, &e));
-	b = add_layer(&h, "b", 10, 2);
+	b = shop_add_layer(&h, "b", 10, 2);
 	assert_int_equal(place_of(a, 10), place_of(b, 10));
 	assert_int_equal(place_of(b, 11), 20 * B);
-	close_shop(&h);
+	shop_close(&h);
 }
 
 static void
@@ -173,18 +115,18 @@ unknown_digests_are_never_shared(void **state)
 	struct err e = ERR_INIT;
 	struct store_usage u;
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	OK(store_maps_loaded(h.store, &e));
 	for (int i = 0; i < 2; i++) {
 		AUTO_MAP_BUILDER struct map_builder *b = map_builder_new(&e);
 
 		OK(build_object(b, 0, B, B, &h.blob_off, &e));
-		add(&h, b, i == 0 ? "a" : "b");
+		shop_add(&h, b, i == 0 ? "a" : "b");
 	}
 	store_usage(h.store, &u);
 	assert_int_equal(u.objects, 0);
 	assert_int_equal(u.address_bytes, 2 * B);
-	close_shop(&h);
+	shop_close(&h);
 }
 
 /* An object with a famous digest, over chunks that somebody else made. */
@@ -222,21 +164,21 @@ a_layer_that_lies_about_a_digest_shares_nothing(void **state)
 	AUTO_MAP_BUILDER struct map_builder *c = map_builder_new(&e);
 	uint64_t off;
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	OK(store_maps_loaded(h.store, &e));
 	add_liar(b, 1, 666, 2 * B, 2 * B);
 	/* Its first chunk is the honest one's, the second is not. */
 	add_liar(b, 2, 2000, 5 * B, 2 * B);
-	liar = add(&h, b, "liar");
+	liar = shop_add(&h, b, "liar");
 	assert_false(store_find_object(h.store, &d, 2 * B, &off));
 	OK(build_object(c, 1, 2 * B, 2 * B, &h.blob_off, &e));
 	OK(build_object(c, 2, 5 * B, 2 * B, &h.blob_off, &e));
-	honest = add(&h, c, "honest");
+	honest = shop_add(&h, c, "honest");
 	assert_int_not_equal(place_of(liar, 1), place_of(honest, 1));
 	assert_int_not_equal(place_of(liar, 2), place_of(honest, 2));
 	assert_true(store_find_object(h.store, &d, 2 * B, &off));
 	assert_int_equal(off, place_of(honest, 1));
-	close_shop(&h);
+	shop_close(&h);
 }
 
 /* ---- removing ---- */
@@ -250,10 +192,10 @@ removing_a_layer_frees_only_what_it_had_alone(void **state)
 	uint64_t freed, off;
 	struct err e;
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	OK(store_maps_loaded(h.store, &e));
-	a = add_layer(&h, "a", 1, 100);
-	b = add_layer(&h, "b", 51, 100);
+	a = shop_add_layer(&h, "a", 1, 100);
+	b = shop_add_layer(&h, "b", 51, 100);
 	for (uint32_t i = 1; i <= 100; i++)
 		write_object(&h, place_of(a, i));
 	assert_int_equal(store_map_present(h.store, a), 200 * B);
@@ -271,7 +213,7 @@ removing_a_layer_frees_only_what_it_had_alone(void **state)
 	assert_int_equal(freed, 100 * B);
 	d = digest_number(75);
 	assert_false(store_find_object(h.store, &d, 2 * B, &off));
-	close_shop(&h);
+	shop_close(&h);
 }
 
 static void
@@ -283,27 +225,27 @@ freed_addresses_come_back_after_the_next_open(void **state)
 	struct store_usage u;
 	struct err e;
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	OK(store_maps_loaded(h.store, &e));
-	a = add_layer(&h, "a", 1, 10);
+	a = shop_add_layer(&h, "a", 1, 10);
 	old = place_of(a, 1);
-	add_layer(&h, "b", 11, 10);
+	shop_add_layer(&h, "b", 11, 10);
 	OK(store_remove_map(h.store, a, &freed, &e));
-	a = add_layer(&h, "c", 21, 10);
+	a = shop_add_layer(&h, "c", 21, 10);
 	assert_int_not_equal(place_of(a, 21), old);
 	OK(store_remove_map(h.store, a, &freed, &e));
-	close_shop(&h);
+	shop_close(&h);
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	reload(&h, "b");
 	OK(store_maps_loaded(h.store, &e));
-	a = add_layer(&h, "d", 31, 10);
+	a = shop_add_layer(&h, "d", 31, 10);
 	assert_int_equal(place_of(a, 31), old);
-	a = add_layer(&h, "e", 41, 10);
+	a = shop_add_layer(&h, "e", 41, 10);
 	assert_int_equal(place_of(a, 41), 40 * B);
 	store_usage(h.store, &u);
 	assert_int_equal(u.address_bytes, 60 * B);
-	close_shop(&h);
+	shop_close(&h);
 }
 
 static void
@@ -316,21 +258,21 @@ a_gap_is_empty_when_it_is_handed_out(void **state)
 	struct store_usage u;
 	struct err e;
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	OK(store_maps_loaded(h.store, &e));
 	/* Named by no map, before and behind one that is: two whole objects
 	 * that are durable, and an edge that has no bit. */
 	OK(store_allocate(h.store, 4 * B, &off, &e));
-	a = add_layer(&h, "a", 1, 1);
+	a = shop_add_layer(&h, "a", 1, 1);
 	OK(store_allocate(h.store, 4 * B, &beyond, &e));
 	write_object(&h, off);
 	write_object(&h, place_of(a, 1));
 	write_object(&h, beyond);
 	OK(store_write(h.store, p, sizeof p, off + 3 * B, false, &e));
 	OK(store_sync(h.store, &e));
-	close_shop(&h);
+	shop_close(&h);
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	a = reload(&h, "a");
 	OK(store_maps_loaded(h.store, &e));
 	assert_int_equal(store_map_present(h.store, a), 2 * B);
@@ -340,7 +282,7 @@ a_gap_is_empty_when_it_is_handed_out(void **state)
 	assert_false(bits_has(&h.store->present.durable, off / B));
 	assert_false(bits_has(&h.store->present.durable, beyond / B));
 	assert_true(bits_has(&h.store->present.durable, place_of(a, 1) / B));
-	close_shop(&h);
+	shop_close(&h);
 }
 
 static void
@@ -350,14 +292,14 @@ a_gap_that_a_later_map_names_is_not_handed_out(void **state)
 	uint64_t off;
 	struct err e;
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	OK(store_maps_loaded(h.store, &e));
-	add_layer(&h, "a", 1, 2);
-	add_layer(&h, "b", 3, 2);
-	add_layer(&h, "c", 5, 2);
-	close_shop(&h);
+	shop_add_layer(&h, "a", 1, 2);
+	shop_add_layer(&h, "b", 3, 2);
+	shop_add_layer(&h, "c", 5, 2);
+	shop_close(&h);
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	reload(&h, "c");
 	OK(store_maps_loaded(h.store, &e));
 	reload(&h, "b");
@@ -365,7 +307,7 @@ a_gap_that_a_later_map_names_is_not_handed_out(void **state)
 	assert_int_equal(off, 12 * B);
 	OK(store_allocate(h.store, 4 * B, &off, &e));
 	assert_int_equal(off, 0);
-	close_shop(&h);
+	shop_close(&h);
 }
 
 static void
@@ -375,7 +317,7 @@ a_freed_range_is_dropped(void **state)
 	uint64_t off, next;
 	struct err e;
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	OK(store_maps_loaded(h.store, &e));
 	OK(store_allocate(h.store, 2 * B - 1, &off, &e));
 	write_object(&h, off);
@@ -383,7 +325,7 @@ a_freed_range_is_dropped(void **state)
 	assert_false(store_has(h.store, off, 1));
 	OK(store_allocate(h.store, 1, &next, &e));
 	assert_int_equal(next, off + 2 * B);
-	close_shop(&h);
+	shop_close(&h);
 }
 
 static void
@@ -394,7 +336,7 @@ addresses_end_somewhere(void **state)
 	AUTO_MAP_BUILDER struct map_builder *b = map_builder_new(&e);
 	uint64_t off;
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	OK(store_maps_loaded(h.store, &e));
 	assert_fails(
 	    store_allocate(h.store, LIMIT_LAYER_BYTES + 1, &off, &e), e, E2BIG);
@@ -402,7 +344,7 @@ addresses_end_somewhere(void **state)
 	assert_fails(store_allocate(h.store, 3 * B, &off, &e), e, ENOSPC);
 	OK(build_object(b, 1, 3 * B, 3 * B, &h.blob_off, &e));
 	assert_fails(store_place(h.store, b, &e), e, ENOSPC);
-	close_shop(&h);
+	shop_close(&h);
 }
 
 /* ---- against a model: layers come and go ---- */
@@ -423,7 +365,7 @@ layers_come_and_go_and_every_content_is_found(void **state)
 	struct shop h;
 	struct err e;
 
-	open_shop(&h, *(int *)*state);
+	shop_open(&h, *(int *)*state);
 	OK(store_maps_loaded(h.store, &e));
 	for (int i = 0; i < 200; i++) {
 		uint32_t k = next_random(&seed) % LAYERS, n_found = 0;
@@ -433,9 +375,9 @@ layers_come_and_go_and_every_content_is_found(void **state)
 			OK(store_remove_map(h.store, layers[k], &freed, &e));
 			map_close(take_ptr(&layers[k]));
 		} else {
-			layers[k] =
-			    add_layer(&h, "layer", 1 + next_random(&seed) % 200,
-				1 + next_random(&seed) % 100);
+			layers[k] = shop_add_layer(&h, "layer",
+			    1 + next_random(&seed) % 200,
+			    1 + next_random(&seed) % 100);
 			unlinkat(h.root, "layer", 0);
 			h.n_maps = 0;
 		}
@@ -453,7 +395,7 @@ layers_come_and_go_and_every_content_is_found(void **state)
 		store_usage(h.store, &u);
 		assert_int_equal(u.objects, n_found);
 	}
-	close_shop(&h);
+	shop_close(&h);
 	for (int l = 0; l < LAYERS; l++)
 		map_close(layers[l]);
 }

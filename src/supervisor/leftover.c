@@ -75,17 +75,22 @@ unmount(const struct mounter *m, const char *id)
 		log_warn("left behind: %s", e.msg);
 }
 
-static void
+static size_t
 unmount_dead(const struct mounter *m, const struct mounttable *t,
     const char *points, struct list *holds)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; i < t->n; i++) {
 		const char *id = mounted_name_in(&t->all[i], points);
 
-		if (id != NULL && message_is_id(id) &&
-		    is_dead(&t->all[i], id, holds))
-			unmount(m, id);
+		if (id == NULL || !message_is_id(id) ||
+		    !is_dead(&t->all[i], id, holds))
+			continue;
+		unmount(m, id);
+		n++;
 	}
+	return n;
 }
 
 static bool
@@ -120,37 +125,41 @@ remove_uppers(
 	closedir(d);
 }
 
-static void
+static size_t
 clean_dead(const struct mounter *m, struct list *holds)
 {
 	char points[LIMIT_PATH_BYTES];
 	struct mounttable t;
+	size_t n = 0;
 	struct err e;
 
 	if (mounttable_read(&t, &e) != 0) {
 		log_warn("left behind: %s", e.msg);
-		return;
+		return 0;
 	}
 	if (find_points(m, points)) {
 		copies_detach(&t, points, is_dead, holds);
-		unmount_dead(m, &t, points, holds);
+		n = unmount_dead(m, &t, points, holds);
 		if (m->uppers >= 0)
 			remove_uppers(m, &t, points);
 	}
 	mounttable_release(&t);
+	return n;
 }
 
 /* In the supervisor itself, so it goes back to where it was: the worker's
  * arguments may be relative. */
-void
+size_t
 leftover_clean(const struct mounter *m, struct list *holds)
 {
 	AUTO_CLOSE int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	size_t n = 0;
 
 	if (m->is_root)
-		clean_dead(m, holds);
+		n = clean_dead(m, holds);
 	if (!has_sessions(holds))
 		mounter_clean(m);
 	if (here >= 0 && fchdir(here) != 0)
 		log_warn("cannot go back to the first folder");
+	return n;
 }

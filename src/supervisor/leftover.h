@@ -9,11 +9,13 @@
 #ifndef SUPERVISOR_LEFTOVER_H
 #define SUPERVISOR_LEFTOVER_H
 
+#include <stddef.h>
+
 struct list;
 struct mounter;
 
 /* Takes away what is dead: everything where nothing is held.  Also at the
- * supervisor's own end. */
-void leftover_clean(const struct mounter *m, struct list *holds);
+ * supervisor's own end.  How many mounts below RUN/m those were. */
+size_t leftover_clean(const struct mounter *m, struct list *holds);
 
 #endif

@@ -293,6 +293,20 @@ take_over(struct supervisor *s)
 		    n);
 }
 
+/* Where nobody kept its descriptors, a supervisor that died took its mounts
+ * with it. */
+static void
+clean_up(struct supervisor *s)
+{
+	size_t n = leftover_clean(&s->mounter, &s->keep.holds);
+
+	if (n > 0)
+		log_warn("%zu mounts died with an earlier daemon and are gone; "
+			 "containers on them must be started again, and what "
+			 "`layerfs mount` had mounted be mounted again",
+		    n);
+}
+
 static int
 prepare(struct supervisor *s, struct err *e)
 {
@@ -311,7 +325,7 @@ prepare(struct supervisor *s, struct err *e)
 	if (s->signals < 0 || keep_open(&s->keep, s->run.dir, e) != 0)
 		return -1;
 	take_over(s);
-	leftover_clean(&s->mounter, &s->keep.holds);
+	clean_up(s);
 	if (s->account.is_root) {
 		mount_run(s);
 		look_at_uppers(s);

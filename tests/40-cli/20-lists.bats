@@ -51,13 +51,13 @@ mounts() {
 	start_fake '{"images": [{"ok": true, "images": [
 		{"image": "'$DIGEST'", "references": ["a:1", "b:2"],
 		 "layers": 7, "last_used": 0, "resolved": 1, "size": 2048,
-		 "present": 1, "unique": 1},
+		 "present": 1, "unique": 1, "shared": 3072},
 		{"image": "'$DIGEST'", "references": [], "layers": 1,
 		 "last_used": 1, "resolved": 1, "size": 1, "present": 1,
 		 "unique": 1}]}]}'
 	split layerfs images
 	[ "$(wc -l <<<"$out")" = 4 ]
-	[[ $out == *"a:1 "*"7  2.0 KiB"*"<1%"*"1 B  never"* ]]
+	[[ $out == *"a:1 "*"7  2.0 KiB"*"<1%"*"1 B  3.0 KiB  never"* ]]
 	[[ $out == *"<none>"* ]]
 	[ "$(layerfs images -q | uniq)" = "$DIGEST" ]
 }
@@ -70,7 +70,7 @@ mounts() {
 		 "unique": 1}]}]}'
 	split layerfs images
 	[ "$(head -1 <<<"$out" | tr -s ' ')" = \
-		"REFERENCE IMAGE LAYERS SIZE PRESENT UNIQUE USED USED BY" ]
+		"REFERENCE IMAGE LAYERS SIZE PRESENT OWN SHARED USED USED BY" ]
 	[[ $out == *"a:1 "*"never  "*"3 containerd snapshots"* ]]
 	[[ $out == *"1 podman layer"[,$'\n']* ]]
 	[[ $out == *"2 ships"* ]]

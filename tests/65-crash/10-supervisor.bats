@@ -111,6 +111,19 @@ service() { start_service "$@" --config "$T/layerfs.toml"; }
 	[ -z "$(ls -A "$RUN/held")" ]
 }
 
+@test "where nobody keeps them, mounts of a daemon that died are gone, and said" {
+	service --no-store
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	layerfs mount --rw "$FAKE/app:duplicate" "$T/good"
+	kill_supervisor
+	grep -E "warn: [0-9]+ mounts died with an earlier daemon and are gone" "$T/log/systemd"
+	! is_mounted "$T/good"
+	nothing_mounted
+	[ -z "$(ls -A "$ROOT/upper")" ]
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	is_good "$T/mnt"
+}
+
 @test "systemd is told nothing that it would not take" {
 	service
 	layerfs mount "$FAKE/app:good" "$T/mnt"

@@ -39,7 +39,7 @@ LFS() { "$BUILD/layerfs" --run "$LFS_RUN" "$@"; }
 lfs_start() {
     spawn layerfsd "$BUILD/layerfsd" --root "$LFS_ROOT" --run "$LFS_RUN"
     wait_sock "$LFS_RUN/control.sock"
-    pgrep -P "$(pid_of layerfsd)" | head -1 >"$R/worker.pid"
+    for _ in $(seq 200); do pgrep -o -P "$(pid_of layerfsd)" >"$R/worker.pid" && break; sleep 0.05; done
 }
 lfs_wipe() {
     stop layerfsd; unmount_under "$LFS_RUN"

@@ -63,8 +63,8 @@ begin(void)
 	if (dir < 0 || faccessat(dir, "died", F_OK, 0) == 0)
 		return;
 	at = read_number("at");
-	trace = openat(dir, "trace",
-	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	trace = openat(
+	    dir, "trace", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 }
 
 static bool
@@ -116,19 +116,20 @@ count_fd(const char *call, int fd)
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-#define ON_FD(type, name, args, ...)                      \
-	type name args                                    \
-	{                                                 \
-		type rc = REAL(name)(__VA_ARGS__);        \
-		count_fd(#name, fd);                      \
-		return rc;                                \
+#define ON_FD(type, name, args, ...)               \
+	type name args                             \
+	{                                          \
+		type rc = REAL(name)(__VA_ARGS__); \
+		count_fd(#name, fd);               \
+		return rc;                         \
 	}
 
 ON_FD(ssize_t, write, (int fd, const void *p, size_t n), fd, p, n)
 ON_FD(ssize_t, read, (int fd, void *p, size_t n), fd, p, n)
 ON_FD(ssize_t, writev, (int fd, const struct iovec *v, int n), fd, v, n)
 ON_FD(ssize_t, pwrite, (int fd, const void *p, size_t n, off_t o), fd, p, n, o)
-ON_FD(ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t o), fd, p, n, o)
+ON_FD(ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t o), fd, p, n,
+    o)
 ON_FD(ssize_t, sendmsg, (int fd, const struct msghdr *m, int f), fd, m, f)
 ON_FD(ssize_t, send, (int fd, const void *p, size_t n, int f), fd, p, n, f)
 ON_FD(int, fsync, (int fd), fd)

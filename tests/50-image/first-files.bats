@@ -1,0 +1,48 @@
+#!/usr/bin/env bats
+# What nearly every start reads first comes with the mount; nothing else does.
+
+load ../lib/common
+
+settle() {
+	local before
+	until before=$(meter_bytes) && sleep 1 && [ "$(meter_bytes)" = "$before" ]; do :; done
+}
+
+setup() {
+	setup_test
+	requires root fuse docker-registry jq ref:odd-zc:zstdchunked
+	start_registry
+	start_meter
+	printf '[read]\npatience_ms = 300\n' >"$T/layerfs.toml"
+	mkdir "$T/mnt"
+	IMAGE=$METERED/odd-zc:zstdchunked
+}
+
+# Mounts, waits until nothing comes any more, and takes the registry away.
+mount_and_lose_registry() {
+	layerfs mount "$IMAGE" "$T/mnt"
+	settle
+	stop registry || true # it is killed
+}
+
+@test "users, shell, linker, C library and the program are here before anybody reads them" {
+	start_daemon --config "$T/layerfs.toml"
+	mount_and_lose_registry
+	# run.sh is /bin/bash's, and the image's own config names it.
+	cat "$T/mnt/etc/passwd" "$T/mnt/etc/group" "$T/mnt/etc/ld.so.cache" \
+		"$T/mnt/app/run.sh" >/dev/null
+	cat "$T/mnt/bin/sh" "$T/mnt/lib64/ld-linux-x86-64.so.2" \
+		"$T/mnt/lib/x86_64-linux-gnu/libc.so.6" >/dev/null
+	# What no start is known to read is not.
+	run cat "$T/mnt/usr/bin/perl"
+	[ "$status" != 0 ]
+	[ "$(meter_bytes)" -lt 6000000 ]
+}
+
+@test "where nothing may be guessed, nothing comes before it is read" {
+	printf '[fetch]\nguess_percent = 0\n' >>"$T/layerfs.toml"
+	start_daemon --config "$T/layerfs.toml"
+	mount_and_lose_registry
+	run cat "$T/mnt/etc/passwd"
+	[ "$status" != 0 ]
+}

@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+# As with a kernel before 6.9, which does not send again what a dead worker had
+# read (oldkernel.c): reads that waited go on all the same.
+
+load ../lib/common
+load ../lib/faults
+
+setup_file() {
+	hostile_images good
+	command -v cc >/dev/null || return 0
+	export OLD_LIB # the worker's user has to read it
+	OLD_LIB=$(mktemp -d)
+	chmod 755 "$OLD_LIB"
+	cc -shared -fPIC -O1 -o "$OLD_LIB/oldkernel.so" "$top_srcdir/tests/lib/oldkernel.c" -ldl
+}
+teardown_file() { [ -z "${OLD_LIB-}" ] || rm -rf "$OLD_LIB"; }
+
+setup() {
+	setup_test
+	requires root fuse python3 curl jq cc
+	! is_instrumented || skip "a sanitizer wants to be loaded first"
+	mkdir "$T/mnt" "$T/good"
+	FAKE=
+	start_fake
+}
+teardown() { teardown_faults; }
+
+# start_old KERNEL: erofs or fuse, as layerfs.toml has it.
+start_old() {
+	printf '%s\n' '[read]' 'patience_ms = 20000' '[mount]' "kernel = \"$1\"" \
+		>"$T/layerfs.toml"
+	ROOT=$T/root RUN=$T/run
+	start layerfsd env LD_PRELOAD="$OLD_LIB/oldkernel.so" \
+		"$(program layerfsd)" --root "$ROOT" --run "$RUN" --config "$T/layerfs.toml"
+	wait_socket "$RUN/control.sock"
+}
+
+# A read waits for the network when KILLER strikes.
+read_survives() {
+	start_old "$1"
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	faults '{"path":"app/blobs","ranged":true,"do":"stall","after":1000,"times":9}'
+	tar -C "$T/mnt" -cf "$T/all.tar" . 3>&- &
+	tar=$!
+	wait_for 10 grep -q '"action": "stall"' "$T/log/requests"
+	$2
+	sleep 1.1
+	faults
+	$2
+	timeout 60 tail --pid=$tar -f /dev/null
+	wait $tar
+	mkdir "$T/out"
+	tar -C "$T/out" -xf "$T/all.tar"
+	is_good "$T/out"
+	layerfs unmount "$T/mnt"
+	nothing_mounted
+}
+
+reload() {
+	OLD=$(worker_pid)
+	kill -HUP "$(pid_of layerfsd)"
+	wait_for 20 is_new_worker
+}
+
+@test "the worker is killed while a read waits (FUSE)" { read_survives off kill_worker; }
+@test "the worker is killed while a read waits (EROFS)" { read_survives auto kill_worker; }
+@test "a reload while a read waits (FUSE)" { read_survives off reload; }
+@test "a reload while a read waits (EROFS)" { read_survives auto reload; }
+
+@test "the worker is killed again and again under readers" {
+	start_old off
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	(
+		until [ -e "$T/enough" ]; do
+			drop_caches
+			is_good "$T/mnt" && echo right || echo wrong
+		done
+	) >"$T/read" 2>&1 3>&- &
+	reader=$!
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		sleep 1.1
+		kill -KILL "$(worker_pid)"
+	done
+	touch "$T/enough"
+	timeout 60 tail --pid=$reader -f /dev/null
+	wait $reader
+	sort "$T/read" | uniq -c
+	grep -q right "$T/read"
+	! grep -v right "$T/read"
+}
