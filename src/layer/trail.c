@@ -63,9 +63,10 @@ is_news(struct trail *t, uint64_t block)
 static bool
 append(struct trail *t, uint64_t data_off)
 {
-	struct trail_range *last = &t->ranges[t->n - 1], *grown;
+	struct trail_range *last = t->n > 0 ? &t->ranges[t->n - 1] : NULL;
+	struct trail_range *grown;
 
-	if (t->n > 0 && last->data_off + last->len == data_off) {
+	if (last != NULL && last->data_off + last->len == data_off) {
 		last->len += STORE_BLOCK;
 		return true;
 	}
