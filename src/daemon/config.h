@@ -13,6 +13,7 @@ enum { CONFIG_DIRS_MAX = 8 };
 
 struct config {
 	char *log_level;
+	int64_t sandbox;
 	char *user; /* the worker's; "" for the default */
 
 	char *hosts_dirs[CONFIG_DIRS_MAX + 1]; /* NULL ends */

@@ -25,6 +25,7 @@
 #include "store/db.h"
 #include "store/store.h"
 #include "supervisor/agent.h"
+#include "supervisor/sandbox.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -509,13 +510,34 @@ configure(struct daemon *d, const struct inheritance *i,
 	return daemon_set_log_level(o->log_level, &d->config, e);
 }
 
+/* Before anything from outside is read.  A sanitizer does what the worker would
+ * not. */
+static int
+enter_sandbox(struct daemon *d, struct err *e)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	(void)d;
+	(void)e;
+	return 0;
+#else
+	if (sandbox_hide(e) < 0)
+		return -1;
+	if (d->config.sandbox == 0 || sandbox_enter(e) == 0)
+		return 0;
+	if (e->code != ENOTSUP)
+		return -1;
+	log_warn("the worker runs without a sandbox: %s", e->msg);
+	return 0;
+#endif
+}
+
 static int
 daemon_open(struct daemon *d, struct inheritance *i,
     const struct daemon_options *o, struct err *e)
 {
 	d->agent = agent_new(o->agent_fd, e);
 	if (d->agent == NULL || inherit(i, d->agent, e) < 0 ||
-	    configure(d, i, o, e) < 0)
+	    configure(d, i, o, e) < 0 || enter_sandbox(d, e) < 0)
 		return -1;
 	metric_add(METRIC_worker_restarts, agent_life(d->agent) - 1);
 	d->loop = loop_new(e);

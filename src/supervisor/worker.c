@@ -117,6 +117,9 @@ worker_note_end(struct worker *w, int status, bool is_unwanted)
 	w->start_at_ns = now + w->delay_ms * NS_PER_MS;
 	w->pid = 0;
 	worker_hang_up(w);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		log_error("the worker made a system call that it never makes: "
+			  "somebody may have taken it over");
 	if (is_unwanted)
 		log_warn("the worker ended (%s %d); started again in %u ms",
 		    WIFSIGNALED(status) ? "signal" : "status",
