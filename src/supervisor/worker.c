@@ -4,6 +4,7 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,6 +37,7 @@ become_worker(const struct supervisor_options *o, const struct account *a,
 		argv[n] = o->worker_argv[n];
 	argv[n++] = "--worker-fd=3";
 	argv[n] = NULL;
+	umask(077); /* also for what a library makes: state.db */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (sock != WORKER_FD && dup2(sock, WORKER_FD) < 0)

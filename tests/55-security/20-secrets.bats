@@ -94,6 +94,15 @@ everything_is_clean() {
 	! grep -rlaF 'sig=hush' "$T/log/layerfsd" "$T/out"
 }
 
+@test "what the worker writes is its own, also what the database keeps" {
+	start_fake
+	start_daemon
+	layerfs pull "$FAKE/kept:good"
+	[ "$(find "$ROOT" -mindepth 1 -name state.db | wc -l)" = 1 ]
+	find "$ROOT" -mindepth 1 -perm /077 | tee "$T/open"
+	[ ! -s "$T/open" ]
+}
+
 # The worker's memory holds them, so it is not to be had.
 @test "the worker leaves no core, and nobody but root looks into it" {
 	start_daemon
@@ -105,5 +114,5 @@ everything_is_clean() {
 	mkdir "$T/core"
 	(cd "$T/core" && kill -ABRT "$worker")
 	kill_worker
-	[ -z "$(find "$T/core" "$ROOT" -name 'core*')" ]
+	[ -z "$(find "$T/core" "$ROOT" -type f -name 'core*')" ]
 }
