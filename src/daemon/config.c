@@ -57,6 +57,8 @@ struct key {
 
 static const struct key keys[] = {
 	TEXT("", "log_level", log_level, "info", "error, warn, info or debug"),
+	TEXT("", "log_format", log_format, "text",
+	    "text, or json: a line an event with its fields"),
 	TEXT("", "user", user, "",
 	    "user that the worker runs as; empty: layerfs, else nobody"),
 	NUMBER("", sandbox, 1, 0, 1,

@@ -13,6 +13,7 @@ enum { CONFIG_DIRS_MAX = 8 };
 
 struct config {
 	char *log_level;
+	char *log_format;
 	int64_t sandbox;
 	char *user; /* the worker's; "" for the default */
 

@@ -482,14 +482,16 @@ serve(struct daemon *d, struct err *e)
 		on_supervisor_gone, d, e) == NULL)
 		return -1;
 	set_sync_timer(d);
-	log_info("serving %s from %s", d->run_path, d->root_path);
+	log_event(LOG_LEVEL_INFO, LOG_EVENT_serving,
+	    LOG_FIELDS({ "root", d->root_path }, { "run", d->run_path }),
+	    "serving %s from %s", d->run_path, d->root_path);
 	return loop_run(d->loop, e);
 }
 
 int
-daemon_set_log_level(const char *name, const struct config *c, struct err *e)
+daemon_set_log(const char *name, const struct config *c, struct err *e)
 {
-	int level;
+	int level, format;
 
 	if (name == NULL)
 		name = c->log_level;
@@ -498,6 +500,11 @@ daemon_set_log_level(const char *name, const struct config *c, struct err *e)
 		return err_set(e, EINVAL,
 		    "log level \"%s\" is not error, warn, info or debug", name);
 	log_set_level(level);
+	format = log_parse_format(c->log_format);
+	if (format < 0)
+		return err_set(e, EINVAL,
+		    "log format \"%s\" is not text or json", c->log_format);
+	log_set_format(format);
 	return 0;
 }
 
@@ -507,7 +514,7 @@ configure(struct daemon *d, const struct inheritance *i,
 {
 	if (config_read(&d->config, i->config, e) < 0)
 		return -1;
-	return daemon_set_log_level(o->log_level, &d->config, e);
+	return daemon_set_log(o->log_level, &d->config, e);
 }
 
 /* Before anything from outside is read.  A sanitizer does what the worker would

@@ -41,7 +41,10 @@ fail(struct session *x, fuse_req_t req, uint64_t nid, const struct err *e)
 
 	if (failures_note(&x->failures, nid, clock_now_ns())) {
 		AUTO_FREE char *path = index_path(view_index(v), nid);
-		log_error("%s: /%s cannot be read: %s", view_label(v),
+		log_event(LOG_LEVEL_ERROR, LOG_EVENT_read_failed,
+		    LOG_FIELDS({ "reference", view_label(v) }, { "path", path },
+			{ "code", err_code_name(e->code) }),
+		    "%s: /%s cannot be read: %s", view_label(v),
 		    path != NULL ? path : "?", e->msg);
 	}
 	metric_add(METRIC_read_errors, 1);
