@@ -44,7 +44,7 @@
  *                                          work folder, or none for a temporary
  *                                          upper layer
  *            events: progress (below)
- *            -> {"id", "image": digest, "layers": N, "kind": "fuse",
+ *            -> {"id", "image": digest, "layers": N, "kind": "erofs",
  *                "mode": "attach" | "mounted"}
  *            "attach": descriptor 0 is a detached mount; the client puts it in
  *            place with move_mount(2), then sends `attached`.  When the
@@ -86,14 +86,14 @@
  *            without: {"store": {"data_bytes", "present_bytes", "objects",
  *            "free_bytes", "layers", "images"}, "mounts": N, "kind": {"name",
  *            "why"}, "counters": {NAME: N, ...}}
- *            with: as one entry of images, plus "layer_list": [{"layer",
+ *            with: as one entry of images, plus "profile"? (below) and "layer_list": [{"layer",
  *            "format", "lazy": bool, "reason", "blob_size", "size", "present",
  *            "files"}]; of a layer that is not here "layer", "blob_size" and
  *            "missing": why
  *
  * inspect    reference, source arguments -> {"image", "reference", "manifest":
  *            the manifest itself, "config": the config itself, "layer_list" as
- *            above where the layer is known here}
+ *            above where the layer is known here, "profile"?}
  *
  * explain    reference, source arguments -> {"reference", "image", "is_known":
  *            bool, "holders", "layer_list": [as above; "is_here": bool; of one
@@ -106,6 +106,21 @@
  *
  * pull       reference, source arguments, "lazy": bool (only tables of contents)
  *            events: progress -> {"image", "bytes": fetched by this call}
+ *
+ * profile_show    reference, source arguments -> {"image", "profile": {"runs",
+ *            "recorded", "files": N, "size": bytes}, "files": [{"layer": N, "path"}],
+ *            "entries": [{"file": its place in files, "block", "blocks" of 4 KiB,
+ *            "runs": that read it, "missed": runs since the last that did}]}
+ *            What starts of the image read, in the order of the last one.  ENOENT.
+ * profile_export  reference, source arguments -> {"image", "data": the file
+ *            (layerfs/profile.h) in base 64}
+ * profile_import  reference, source arguments, "data" -> {"image", "profile"}
+ *            In place of what is known.  EBADMSG: damaged, or of another image.
+ * profile_record  reference, source arguments -> {"image"}
+ *            Forgets what is known and records from the next read on.
+ * profile_rm      reference, source arguments -> {"image", "removed": bool}
+ *            All of them ask the registry only what the reference of an image means
+ *            that is not known here.
  *
  * rm         reference -> {"image", "freed_bytes", "removed": bool, "holders"?}
  *            Takes the name away; the image goes with the last of its names and

@@ -66,6 +66,14 @@ enum {
 	/* a tree on disk: the folders of one folder, while it is walked */
 	LIMIT_FOLDER_NAMES_BYTES = 256 << 20,
 
+	/* a profile: what a start reads */
+	LIMIT_PROFILE_FILES = 1 << 14,
+	LIMIT_PROFILE_ENTRIES = 1 << 14,
+	LIMIT_PROFILE_RANGES = 1 << 11,
+	LIMIT_PROFILE_NAMES_BYTES = 1 << 20,
+	LIMIT_PROFILE_BYTES = 2 << 20, /* no less than all of these */
+	LIMIT_PROFILES = 1000,         /* of one node */
+
 	/* chunks */
 	LIMIT_CHUNKS = 16 << 20,           /* of one layer */
 	LIMIT_CHUNK_BYTES = 64 << 20,      /* decoded */

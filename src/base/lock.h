@@ -17,6 +17,7 @@ enum lock_rank {
 	RANK_DAEMON = 1, /* mounts, images, jobs */
 	RANK_IMAGE,      /* one image's or layer's state */
 	RANK_MOUNT,      /* the FUSE sessions */
+	RANK_EARLY,      /* bytes that came before their map */
 	RANK_FETCH,      /* in-flight chunks, queues */
 	RANK_SOURCE,     /* one registry client: tokens, hosts */
 	RANK_SUPERVISOR, /* the worker's end of the socketpair */

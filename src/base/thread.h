@@ -10,6 +10,7 @@
  *  collect  1             removes unwanted images    disk, layers being made
  *  rpc      32            runtimes' calls            disk, openers
  *  opener   8 a runtime   images that runtimes pull  network, disk, makers
+ *  record   1             saves what starts read     disk
  *  store    1             podman's counts            supervisor, disk
  *  store-pull  8          podman's lookups           openers, network
  *  metrics  1             answers scrapers           locks, state.db

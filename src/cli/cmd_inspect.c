@@ -42,6 +42,7 @@ print(const struct doc *result)
 	for (size_t i = 0; i < doc_count(env); i++)
 		report_text("Environment", doc_string(doc_at(env, i)));
 	report_number("Layers", doc_count(layers));
+	report_profile(doc_find(result, "profile"));
 	report_layers(doc_find(result, "layer_list"));
 }
 

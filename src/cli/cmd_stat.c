@@ -76,6 +76,7 @@ print_image(const struct doc *image)
 	report_size("Unique", number_of(image, "unique"));
 	report_text(
 	    "Used", used_s == 0 ? "never" : AGE_TEXT(clock_wall_s() - used_s));
+	report_profile(doc_find(image, "profile"));
 	report_layers(doc_find(image, "layer_list"));
 }
 

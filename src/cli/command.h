@@ -54,6 +54,7 @@ enum operand_kind {
 	OPERAND_MOUNT,
 	OPERAND_SHELL,
 	OPERAND_COMMAND,
+	OPERAND_PROFILE,
 };
 
 enum exit_status { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
@@ -93,6 +94,7 @@ int cmd_images(struct session *s);
 int cmd_stat(struct session *s);
 int cmd_inspect(struct session *s);
 int cmd_explain(struct session *s);
+int cmd_profile(struct session *s);
 int cmd_pull(struct session *s);
 int cmd_rm(struct session *s);
 int cmd_version(struct session *s);

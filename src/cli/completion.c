@@ -54,6 +54,8 @@ operand_words(enum operand_kind kind)
 		return "bash";
 	case OPERAND_COMMAND:
 		return "$commands";
+	case OPERAND_PROFILE:
+		return "show export import record rm $(_layerfs_images)";
 	case OPERAND_NONE:
 		break;
 	}

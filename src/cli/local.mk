@@ -7,6 +7,7 @@ noinst_LIBRARIES += %D%/libcli.a
 	%D%/cmd_inspect.c \
 	%D%/cmd_list.c \
 	%D%/cmd_mount.c \
+	%D%/cmd_profile.c \
 	%D%/cmd_pull.c \
 	%D%/cmd_rm.c \
 	%D%/cmd_stat.c \

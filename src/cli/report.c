@@ -50,6 +50,20 @@ report_words(const char *name, const struct doc *words)
 	report_text(name, buf_str(&line));
 }
 
+void
+report_profile(const struct doc *profile)
+{
+	char text[4 * OUTPUT_WORD];
+
+	if (profile == NULL)
+		return;
+	snprintf(text, sizeof text, "%" PRId64 " files, %s, %" PRId64 " runs",
+	    doc_int(doc_find(profile, "files")),
+	    SIZE_TEXT(doc_int(doc_find(profile, "size"))),
+	    doc_int(doc_find(profile, "runs")));
+	report_text("Profile", text);
+}
+
 /* A kind that this version does not know is shown as the daemon calls it. */
 static const char *
 kind_name(const char *kind)

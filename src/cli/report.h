@@ -18,6 +18,9 @@ void report_words(const char *name, const struct doc *words);
 /* "3 containerd snapshots, 1 mount", appended; nothing where there are none. */
 void report_append_holders(struct buf *out, const struct doc *holders);
 
+/* A "profile" in one line; nothing where it is absent. */
+void report_profile(const struct doc *profile);
+
 /* The table of a "layer_list"; nothing where it is absent. */
 void report_layers(const struct doc *layer_list);
 

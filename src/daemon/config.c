@@ -88,10 +88,20 @@ static const struct key keys[] = {
 	    "threads that decompress and verify; 0: one a core, 4 at most"),
 	NUMBER("fetch", background_bytes_per_s, 0, 0, INT64_MAX,
 	    "budget for fetching the rest of mounted images; 0: do not"),
+	TEXT("mount", "kernel", mount_kernel, "auto",
+	    "auto: where a trial at start succeeds, the kernel's EROFS reads "
+	    "folders and attributes by itself; off: layerfs answers for them "
+	    "(FUSE); loop: the kernel, by loop devices"),
 	NUMBER("mount", fuse_threads, 0, 0, 64,
 	    "threads that answer the kernel; 0: 2 to 4, by cores"),
 	NUMBER("mount", read_ahead_kb, 1024, 0, 65536,
 	    "the kernel's readahead window"),
+	NUMBER("profile", record_ms, 30000, 0, 3600000,
+	    "how long after its first read a run of an image is recorded at "
+	    "most; 0: nothing is recorded"),
+	NUMBER("profile", quiet_ms, 5000, 100, 3600000,
+	    "a run that reads nothing new for so long has started: its "
+	    "recording ends"),
 	NUMBER("snapshotter", whole_layer_bytes, 1 << 20, 1, INT64_MAX,
 	    "a layer without a table of contents is read whole when a "
 	    "container runtime pulls it, if it is no larger; else the runtime "

@@ -30,8 +30,12 @@ struct config {
 	int64_t decode_threads;
 	int64_t background_bytes_per_s;
 
+	char *mount_kernel;
 	int64_t fuse_threads;
 	int64_t read_ahead_kb;
+
+	int64_t record_ms;
+	int64_t quiet_ms;
 
 	int64_t whole_layer_bytes;
 	int64_t small_layer_bytes;

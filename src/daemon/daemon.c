@@ -20,6 +20,7 @@
 #include "mount/mount.h"
 #include "mount/showing.h"
 #include "layer/catalog.h"
+#include "layer/recordings.h"
 #include "fetch/fetch.h"
 #include "registry/registry.h"
 #include "store/db.h"
@@ -44,7 +45,7 @@ struct inheritance {
 	int cri;
 	int secrets;
 	int metrics;
-	struct held *sessions; /* "fuse:ID" and runtimes' connections */
+	struct held *sessions; /* mounts and runtimes' connections */
 	size_t n_sessions;
 };
 
@@ -62,9 +63,10 @@ inherit_session(struct inheritance *i, const struct held *h, struct err *e)
 }
 
 static bool
-is_fuse(const struct held *h)
+is_mount(const struct held *h)
 {
-	return strncmp(h->name, "fuse:", strlen("fuse:")) == 0;
+	return strncmp(h->name, "fuse:", strlen("fuse:")) == 0 ||
+	       strncmp(h->name, "erofs:", strlen("erofs:")) == 0;
 }
 
 /* Who a held descriptor is for, by its name; NULL: nobody. */
@@ -98,7 +100,7 @@ inherit(struct inheritance *i, struct agent *a, struct err *e)
 
 		if (heir != NULL)
 			*heir = h.fd;
-		else if (!is_fuse(&h) && !rpc_is_connection(&h))
+		else if (!is_mount(&h) && !rpc_is_connection(&h))
 			close(h.fd);
 		else if (inherit_session(i, &h, e) < 0)
 			return -1;
@@ -171,6 +173,8 @@ open_catalog(struct daemon *d, struct err *e)
 		.fetcher = d->fetcher,
 		.registry = d->registry,
 		.patience_ms = d->config.patience_ms,
+		.record_ms = d->config.record_ms,
+		.quiet_ms = d->config.quiet_ms,
 	};
 
 	d->makers = pool_new("maker", MAKER_THREADS, e);
@@ -185,6 +189,8 @@ static int
 open_mounts(struct daemon *d, struct err *e)
 {
 	struct mount_server_options o = {
+		.kernel = mount_parse_kernel(d->config.mount_kernel),
+		.root = store_root(d->store),
 		.threads = d->config.fuse_threads,
 		.patience_ms = d->config.patience_ms,
 		.read_ahead_kb = d->config.read_ahead_kb,
@@ -275,7 +281,8 @@ offer_showings(struct daemon *d, struct inheritance *i)
 	for (size_t k = 0; k < i->n_sessions; k++) {
 		struct held *h = &i->sessions[k];
 
-		if (!is_fuse(h) ||
+		if (!is_mount(h) ||
+		    strcmp(h->name, "fuse:" AGENT_DATA_ID) == 0 ||
 		    (d->config.layer_store &&
 			strcmp(h->name, "fuse:" AGENT_STORE_ID) == 0))
 			continue;
@@ -296,6 +303,9 @@ resume_mounts(struct daemon *d, struct inheritance *i, struct err *e)
 	if (agent_is_root(d->agent) && d->config.layer_store)
 		try_layer_store(d, i);
 	showings_drop_unclaimed(d->showings);
+	if (mount_server_begin(
+		d->server, find_session(i, "fuse:" AGENT_DATA_ID), e) < 0)
+		return -1;
 	catalog_collect(d->catalog);
 	return 0;
 }
@@ -350,6 +360,9 @@ daemon_close(struct daemon *d)
 
 	metrics_server_free(d->metrics);
 	pool_free(d->jobs);
+	/* Before views close: that would end a run. */
+	if (d->catalog != NULL)
+		recordings_stop(catalog_recordings(d->catalog));
 	control_free(d->control);
 	if (d->snapshotter != NULL)
 		snapshotter_cancel(d->snapshotter);
@@ -509,10 +522,20 @@ daemon_set_log(const char *name, const struct config *c, struct err *e)
 }
 
 static int
+check_kernel(const struct config *c, struct err *e)
+{
+	if (mount_parse_kernel(c->mount_kernel) >= 0)
+		return 0;
+	return err_set(e, EINVAL, "kernel \"%s\" is not auto, off or loop",
+	    c->mount_kernel);
+}
+
+static int
 configure(struct daemon *d, const struct inheritance *i,
     const struct daemon_options *o, struct err *e)
 {
-	if (config_read(&d->config, i->config, e) < 0)
+	if (config_read(&d->config, i->config, e) < 0 ||
+	    check_kernel(&d->config, e) < 0)
 		return -1;
 	return daemon_set_log(o->log_level, &d->config, e);
 }

@@ -8,6 +8,8 @@
 #include "layer/catalog.h"
 #include "layer/image.h"
 #include "layer/layer.h"
+#include "layer/profile.h"
+#include "layer/profiles.h"
 #include "fetch/usage.h"
 #include "store/map.h"
 #include "store/store.h"
@@ -15,6 +17,8 @@
 #include "base/descriptor.h"
 #include "base/doc.h"
 #include "base/err.h"
+
+#include "layerfs/profile.h"
 
 void
 describe_layer(struct doc *o, const struct daemon *d, const struct layer *l)
@@ -92,6 +96,31 @@ describe_sizes(struct doc *o, const struct image *i)
 	doc_set_int(o, "unique", sizes.unique);
 }
 
+struct doc *
+describe_profile(const struct profile *p)
+{
+	struct doc *o = doc_new_object();
+	uint64_t blocks = 0;
+
+	for (size_t i = 0; i < p->n_entries; i++)
+		blocks += p->entries[i].n_blocks;
+	doc_set_int(o, "runs", p->runs);
+	doc_set_int(o, "recorded", p->recorded_s);
+	doc_set_int(o, "files", p->n_files);
+	doc_set_int(o, "size", blocks * LAYERFS_PROFILE_BLOCK);
+	return o;
+}
+
+struct doc *
+describe_profile_of(const struct daemon *d, const struct digest *manifest)
+{
+	struct err none = ERR_INIT;
+	AUTO_PROFILE struct profile *p =
+	    profiles_load(d->store, manifest, &none);
+
+	return p == NULL ? NULL : describe_profile(p);
+}
+
 static struct doc *
 list_texts(const char *const *texts, size_t n)
 {
@@ -117,6 +146,16 @@ describe_holders(const struct known_image *k)
 	return counts;
 }
 
+static void
+describe_inside(struct doc *o, struct daemon *d, const struct image *i)
+{
+	struct doc *profile = describe_profile_of(d, &i->manifest.digest);
+
+	if (profile != NULL)
+		doc_set(o, "profile", profile);
+	doc_set(o, "layer_list", describe_layers(d, i));
+}
+
 /* What state.db says, and what the layers say that are here. */
 struct doc *
 describe_image(struct daemon *d, const struct known_image *k, bool with_layers)
@@ -139,7 +178,7 @@ describe_image(struct daemon *d, const struct known_image *k, bool with_layers)
 	doc_set_int(o, "layers", i->manifest.n_layers);
 	describe_sizes(o, i);
 	if (with_layers)
-		doc_set(o, "layer_list", describe_layers(d, i));
+		describe_inside(o, d, i);
 	image_unref(i);
 	return o;
 }

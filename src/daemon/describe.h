@@ -12,6 +12,7 @@ struct err;
 struct image;
 struct known_image;
 struct layer;
+struct profile;
 
 /* Adds what a layer that is here says. */
 void describe_layer(
@@ -34,6 +35,12 @@ struct doc *describe_image(
 /* The same with layers, by manifest: ENOENT. */
 struct doc *describe_manifest(
     struct daemon *d, const struct digest *manifest, struct err *e);
+
+/* A "profile": how much it names. */
+struct doc *describe_profile(const struct profile *p);
+/* The same of an image; NULL where there is none. */
+struct doc *describe_profile_of(
+    const struct daemon *d, const struct digest *manifest);
 
 /* How many there are of each kind: "mount", "snapshot", "podman". */
 struct doc *describe_holders(const struct known_image *k);

@@ -99,12 +99,32 @@ arguments_apply(struct request *r, struct image_request *q, struct err *e)
 	return apply_source(r, q->reference, e);
 }
 
+int
+arguments_find_manifest(struct request *r, const struct reference *ref,
+    struct manifest *out, bool *is_known, struct err *e)
+{
+	struct image_request q = { .reference = ref };
+	struct digest manifest;
+	int64_t resolved_s;
+	struct err unknown = ERR_INIT;
+
+	*is_known = catalog_find_image(r->daemon->catalog, ref->name, &manifest,
+			&resolved_s, &unknown) == 0;
+	if (*is_known)
+		q.manifest = &manifest;
+	if (arguments_apply(r, &q, e) < 0)
+		return -1;
+	return catalog_read_manifest(r->daemon->catalog, &q, out, e);
+}
+
 struct image *
-arguments_open_image(struct request *r, struct err *e)
+arguments_open_image(struct request *r, bool is_start, struct err *e)
 {
 	AUTO_REFERENCE struct reference ref = { 0 };
 	struct request_watcher w;
-	struct image_request q = { .reference = &ref, .watcher = &w.watcher };
+	struct image_request q = {
+		.reference = &ref, .watcher = &w.watcher, .is_start = is_start
+	};
 
 	request_watcher_init(&w, r);
 	if (arguments_reference(r, &ref, e) < 0 ||

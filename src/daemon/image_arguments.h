@@ -20,8 +20,14 @@ int arguments_reference(
  * registry what the source arguments say. */
 int arguments_apply(struct request *r, struct image_request *q, struct err *e);
 
+/* The manifest that the reference means.  *is_known: it was opened here; else
+ * its registry is asked. */
+int arguments_find_manifest(struct request *r, const struct reference *ref,
+    struct manifest *out, bool *is_known, struct err *e);
+
 /* Opens the image as the arguments say, sending progress events. */
-struct image *arguments_open_image(struct request *r, struct err *e);
+struct image *arguments_open_image(
+    struct request *r, bool is_start, struct err *e);
 
 /* Turns what an image tells into progress events of the request. */
 struct request_watcher {

@@ -15,6 +15,7 @@ layerfsd_SOURCES = \
 	%D%/mountinfo.c %D%/mountinfo.h \
 	%D%/mounts.c %D%/mounts.h \
 	%D%/op_explain.c %D%/op_look.c %D%/op_mount.c \
+	%D%/op_profile.c \
 	%D%/op_top.c \
 	%D%/ops.c %D%/ops.h \
 	%D%/process.c %D%/process.h \
@@ -31,7 +32,7 @@ layerfsd_SOURCES += %D%/no_metrics_server.c
 EXTRA_DIST += %D%/metrics_server.c
 endif
 include_layerfsdir = $(includedir)/layerfs
-include_layerfs_HEADERS = include/layerfs/control.h
+include_layerfs_HEADERS = include/layerfs/control.h include/layerfs/profile.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_config %D%/test_exposition %D%/test_loopback \

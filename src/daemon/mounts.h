@@ -51,7 +51,7 @@ struct mount_request {
 
 struct mount_reply {
 	char id[40];      /* the attachment's */
-	const char *kind; /* "fuse" */
+	const char *kind; /* "erofs" */
 	int fd;           /* the detached mount, the caller's; -1: mounted on
 			     the target already */
 };

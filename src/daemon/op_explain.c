@@ -97,25 +97,6 @@ explain_layers(struct daemon *d, const struct manifest *m, struct doc *result,
 	return catalog_each_fallback(d->catalog, add_fallback, &x, e);
 }
 
-/* *is_known: it was opened here; else its registry is asked. */
-static int
-find_manifest(struct request *r, const struct reference *ref,
-    struct manifest *out, bool *is_known, struct err *e)
-{
-	struct image_request q = { .reference = ref };
-	struct digest manifest;
-	int64_t resolved_s;
-	struct err unknown = ERR_INIT;
-
-	*is_known = catalog_find_image(r->daemon->catalog, ref->name, &manifest,
-			&resolved_s, &unknown) == 0;
-	if (*is_known)
-		q.manifest = &manifest;
-	if (arguments_apply(r, &q, e) < 0)
-		return -1;
-	return catalog_read_manifest(r->daemon->catalog, &q, out, e);
-}
-
 int
 op_explain(struct request *r, struct doc *result, struct err *e)
 {
@@ -126,7 +107,7 @@ op_explain(struct request *r, struct doc *result, struct err *e)
 	bool is_known;
 
 	if (arguments_reference(r, &ref, e) < 0 ||
-	    find_manifest(r, &ref, &m, &is_known, e) < 0)
+	    arguments_find_manifest(r, &ref, &m, &is_known, e) < 0)
 		return -1;
 	holders = describe_manifest_holders(r->daemon, &m.digest, &unknown);
 	doc_set_string(result, "reference", ref.name);

@@ -7,6 +7,7 @@
 #include "daemon/image_arguments.h"
 #include "daemon/mounts.h"
 #include "daemon/ops.h"
+#include "mount/mount.h"
 #include "layer/catalog.h"
 #include "layer/image.h"
 #include "registry/reference.h"
@@ -122,8 +123,8 @@ op_stat(struct request *r, struct doc *result, struct err *e)
 	for (int m = 0; m < METRIC_COUNT; m++)
 		doc_set_int(counters, metric_name(m), metric_get(m));
 	doc_set(result, "counters", counters);
-	doc_set_string(kind, "name", "fuse");
-	doc_set_string(kind, "why", "the only way that this version has");
+	doc_set_string(kind, "name", mount_server_kind(r->daemon->server));
+	doc_set_string(kind, "why", mount_server_why(r->daemon->server));
 	doc_set(result, "kind", kind);
 	doc_set_int(result, "mounts", mounts_count(r->daemon->mounts));
 	return stat_store(r, result, e);
@@ -146,14 +147,14 @@ open_to_inspect(struct request *r, struct err *e)
 	    catalog_find_image(c, ref.name, &manifest, &resolved_s, &unknown) ==
 		0)
 		return catalog_open_known(c, &manifest, ref.name, true, e);
-	return arguments_open_image(r, e);
+	return arguments_open_image(r, false, e);
 }
 
 int
 op_inspect(struct request *r, struct doc *result, struct err *e)
 {
 	struct image *i = open_to_inspect(r, e);
-	struct doc *manifest, *config;
+	struct doc *manifest, *config, *profile;
 
 	if (i == NULL)
 		return -1;
@@ -162,6 +163,9 @@ op_inspect(struct request *r, struct doc *result, struct err *e)
 	doc_set_string(result, "image", DIGEST_TEXT(&i->manifest.digest));
 	doc_set_string(result, "reference", i->label);
 	doc_set(result, "layer_list", describe_layers(r->daemon, i));
+	profile = describe_profile_of(r->daemon, &i->manifest.digest);
+	if (profile != NULL)
+		doc_set(result, "profile", profile);
 	if (manifest != NULL)
 		doc_set(result, "manifest", manifest);
 	if (config != NULL)

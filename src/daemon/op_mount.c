@@ -84,14 +84,16 @@ mount_image(
 	struct mount_request q;
 	struct mount_reply m;
 
-	if (fill_mount_request(r, i, &q, e) < 0 ||
-	    mounts_add(r->daemon->mounts, &q, &m, e) < 0)
+	if (fill_mount_request(r, i, &q, e) < 0)
+		return -1;
+	/* Before the mount is made: what it shows first is on its way then. */
+	image_start(i);
+	if (mounts_add(r->daemon->mounts, &q, &m, e) < 0)
 		return -1;
 	if (m.fd >= 0)
 		request_set_pending(r, m.id);
 	r->reply_fd = m.fd;
 	tell(result, i, &m);
-	image_prefetch(i);
 	if (r->daemon->config.background_bytes_per_s > 0)
 		image_fill_idle(i);
 	return 0;
@@ -100,7 +102,7 @@ mount_image(
 int
 op_mount(struct request *r, struct doc *result, struct err *e)
 {
-	struct image *i = arguments_open_image(r, e);
+	struct image *i = arguments_open_image(r, true, e);
 	int rc;
 
 	if (i == NULL)

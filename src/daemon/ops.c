@@ -90,7 +90,7 @@ op_pull(struct request *r, struct doc *result, struct err *e)
 
 	if (doc_find_bool(r->arguments, "lazy", &lazy, e) < 0)
 		return -1;
-	i = arguments_open_image(r, e);
+	i = arguments_open_image(r, false, e);
 	if (i == NULL)
 		return -1;
 	request_watcher_init(&w, r);
@@ -110,6 +110,7 @@ static const char *const pull_arguments[] = { IMAGE_ARGUMENTS, "lazy", NULL };
 static const char *const mount_arguments[] = { IMAGE_ARGUMENTS, "target",
 	"layer", "rw", NULL };
 static const char *const attached_arguments[] = { "id", NULL };
+static const char *const import_arguments[] = { IMAGE_ARGUMENTS, "data", NULL };
 static const char *const unmount_arguments[] = { "id", "target", NULL };
 
 const struct op ops[] = {
@@ -124,6 +125,11 @@ const struct op ops[] = {
 	{ "inspect", image_arguments, op_inspect },
 	{ "explain", image_arguments, op_explain },
 	{ "pull", pull_arguments, op_pull },
+	{ "profile_show", image_arguments, op_profile_show },
+	{ "profile_export", image_arguments, op_profile_export },
+	{ "profile_import", import_arguments, op_profile_import },
+	{ "profile_record", image_arguments, op_profile_record },
+	{ "profile_rm", image_arguments, op_profile_rm },
 	{ "rm", reference_arguments, op_rm },
 };
 

@@ -21,4 +21,11 @@ int op_images(struct request *r, struct doc *result, struct err *e);
 int op_stat(struct request *r, struct doc *result, struct err *e);
 int op_inspect(struct request *r, struct doc *result, struct err *e);
 
+/* op_profile.c */
+int op_profile_show(struct request *r, struct doc *result, struct err *e);
+int op_profile_export(struct request *r, struct doc *result, struct err *e);
+int op_profile_import(struct request *r, struct doc *result, struct err *e);
+int op_profile_record(struct request *r, struct doc *result, struct err *e);
+int op_profile_rm(struct request *r, struct doc *result, struct err *e);
+
 #endif

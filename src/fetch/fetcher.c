@@ -166,7 +166,7 @@ fetch_step(struct fetcher *f)
 		lock_acquire(&f->lock);
 		return true;
 	}
-	if (f->is_closing && list_is_empty(&f->transfers))
+	if (f->is_closing && list_is_empty(&f->transfers) && f->early == 0)
 		return false;
 	if (at == UNTIL_FOREVER)
 		cond_wait(&f->work, &f->lock);
@@ -249,6 +249,7 @@ fetcher_cancel(struct fetcher *f)
 
 	err_set(&e, ECANCELED, "the daemon ends");
 	LOCK_SCOPE(&f->lock);
+	f->is_cancelled = true;
 	fills_cancel(f);
 	demands_cancel(f, &e, &f->done);
 	fetcher_wake(f);

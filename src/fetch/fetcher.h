@@ -58,8 +58,10 @@ struct fetcher {
 	struct list fills;
 	struct list blobs;
 	unsigned running[PRIORITIES]; /* transfers */
-	uint64_t reserved_bytes;      /* buffers of runs and pieces */
-	uint64_t idle_not_before_ns;  /* the background budget */
+	unsigned early; /* reads whose blob is not known yet (early.h) */
+	uint64_t reserved_bytes;     /* buffers of runs and pieces */
+	uint64_t idle_not_before_ns; /* the background budget */
+	bool is_cancelled;           /* nothing new is fetched ahead */
 	bool is_closing;
 };
 
@@ -81,6 +83,7 @@ struct blob {
 	unsigned holds;        /* records, transfers, pieces: memory only */
 	unsigned writing;      /* decoders that write to the store right now */
 	unsigned fills;        /* that run */
+	unsigned ordered;      /* ranges of what a start reads, on their way */
 	const struct map *map; /* NULL once closed */
 	uint32_t last_object;  /* that blob_object_of() found */
 	struct hmap inflight;  /* inflight.node, by chunk */

@@ -1,7 +1,9 @@
 noinst_LIBRARIES += %D%/libfetch.a
 %C%_libfetch_a_SOURCES = \
+	%D%/ahead.c %D%/ahead.h \
 	%D%/blob.c \
 	%D%/demand.c %D%/demand.h \
+	%D%/early.c %D%/early.h \
 	%D%/fetch.h \
 	%D%/fetcher.c %D%/fetcher.h \
 	%D%/fill.c %D%/fill.h \
@@ -9,6 +11,7 @@ noinst_LIBRARIES += %D%/libfetch.a
 	%D%/head.c %D%/head.h \
 	%D%/inflight.c %D%/inflight.h \
 	%D%/intake.c %D%/intake.h \
+	%D%/ordered.c %D%/ordered.h \
 	%D%/piece.c %D%/piece.h \
 	%D%/plan.c %D%/plan.h \
 	%D%/replay.c %D%/replay.h \
@@ -26,8 +29,8 @@ noinst_PROGRAMS += %D%/fetchtool
 %C%_fetchtool_LDADD = $(FETCH_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += %D%/test_fetcher %D%/test_plan %D%/test_replay %D%/test_stream \
-	%D%/test_usage
+check_PROGRAMS += %D%/test_ahead %D%/test_fetcher %D%/test_ordered %D%/test_plan \
+	%D%/test_replay %D%/test_stream %D%/test_usage
 check_LIBRARIES += %D%/libfetchtest.a
 
 %C%_libfetchtest_a_SOURCES = \
@@ -36,6 +39,10 @@ check_LIBRARIES += %D%/libfetchtest.a
 
 %C%_test_fetcher_SOURCES = %D%/test_fetcher.c
 %C%_test_fetcher_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
+%C%_test_ahead_SOURCES = %D%/test_ahead.c
+%C%_test_ahead_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
+%C%_test_ordered_SOURCES = %D%/test_ordered.c
+%C%_test_ordered_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_plan_SOURCES = %D%/test_plan.c
 %C%_test_plan_LDADD = src/fetch/libfetch.a $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_usage_SOURCES = %D%/test_usage.c

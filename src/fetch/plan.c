@@ -40,6 +40,12 @@ end_of(const struct plan_chunk *c)
 	return c->blob_off + c->blob_len;
 }
 
+static uint64_t
+run_bytes(const struct plan_view *v)
+{
+	return v->run_bytes > 0 ? v->run_bytes : RUN_BYTES;
+}
+
 static bool
 is_wanted(const struct plan_chunk *c)
 {
@@ -67,7 +73,7 @@ extend_forwards(
 		if (c.blob_len == 0)
 			continue;
 		if (c.blob_off > *end + GAP_BYTES ||
-		    max_u64(*end, end_of(&c)) - start > RUN_BYTES)
+		    max_u64(*end, end_of(&c)) - start > run_bytes(v))
 			break;
 		if (is_wanted(&c) || shares_range(&tip, &c)) {
 			last = r;
@@ -92,7 +98,7 @@ extend_backwards(const struct plan_view *v, uint32_t seed, uint64_t end)
 		if (c.blob_len == 0)
 			continue;
 		if (end_of(&c) + GAP_BYTES < tip.blob_off ||
-		    end - c.blob_off > RUN_BYTES)
+		    end - c.blob_off > run_bytes(v))
 			break;
 		if (c.state == PLAN_URGENT || shares_range(&tip, &c)) {
 			first = r;

@@ -28,6 +28,7 @@ struct plan_view {
 	uint32_t n; /* ranks are 0..n-1 */
 	void (*look)(void *ctx, uint32_t rank, struct plan_chunk *out);
 	void *ctx;
+	uint64_t run_bytes; /* of one request at most; 0: as usual */
 };
 
 /* Ranks, both ends included. */

@@ -10,14 +10,7 @@
 #include "fetch/plan.h"
 #include "fetch/transfer.h"
 #include "base/err.h"
-
-struct run {
-	struct transfer transfer;
-	struct list pieces; /* piece.link, by blob_off; the source's callbacks
-			       alone take from it */
-	uint64_t at;        /* position of the next byte */
-	bool is_out_of_memory;
-};
+#include "base/limits.h"
 
 static struct run *
 run_of(struct source_read *r)
@@ -25,6 +18,10 @@ run_of(struct source_read *r)
 	return container_of(
 	    container_of(r, struct transfer, read), struct run, transfer);
 }
+
+/* Of what a start reads many requests share the link: with larger ones the last
+ * is still on its way, alone and slowly, when all others have ended. */
+#define ORDERED_RUN_BYTES MIB(1)
 
 /* ---- which chunks ---- */
 
@@ -76,7 +73,7 @@ look(void *ctx, uint32_t rank, struct plan_chunk *out)
 
 /* Its chunk joins the last piece, starts a new one, or is left for another run:
  * ranges that overlap come only from a table that lies, or a strange one. */
-static int
+int
 run_add(struct run *r, struct inflight *i, unsigned origin)
 {
 	struct piece *last = NULL;
@@ -100,7 +97,8 @@ run_gather(struct run *r, struct inflight *seed, unsigned origin)
 {
 	struct view v = { seed->blob, seed, origin };
 	const struct map *m = seed->blob->map;
-	struct plan_view pv = { map_n_chunks(m), look, &v };
+	struct plan_view pv = { map_n_chunks(m), look, &v,
+		seed->blob->ordered > 0 ? ORDERED_RUN_BYTES : 0 };
 	struct plan_span span = plan_run(&pv, map_blob_rank(m, seed->number));
 	enum source_priority priority = seed->priority;
 	struct err e = ERR_INIT;
@@ -177,10 +175,9 @@ run_take(struct run *r, struct piece *p, const uint8_t *bytes, size_t n)
 	return n;
 }
 
-static enum source_verdict
-on_bytes(struct source_read *sr, const void *p, size_t n)
+enum source_verdict
+run_take_bytes(struct run *r, const void *p, size_t n)
 {
-	struct run *r = run_of(sr);
 	const uint8_t *bytes = p;
 
 	r->transfer.got += n;
@@ -199,15 +196,19 @@ on_bytes(struct source_read *sr, const void *p, size_t n)
 	return SOURCE_CONTINUE;
 }
 
-static void
-on_done(struct source_read *sr, const struct err *failure)
+static enum source_verdict
+on_bytes(struct source_read *sr, const void *p, size_t n)
 {
-	struct run *r = run_of(sr);
+	return run_take_bytes(run_of(sr), p, n);
+}
+
+void
+run_end(struct run *r, const struct err *failure)
+{
 	struct fetcher *f = r->transfer.blob->fetcher;
 	struct err e = ERR_INIT;
 	struct list *l;
 
-	transfer_stop(&r->transfer);
 	if (r->is_out_of_memory)
 		err_set(&e, ENOMEM, "buffer for a chunk");
 	else if (failure != NULL)
@@ -219,4 +220,13 @@ on_done(struct source_read *sr, const struct err *failure)
 	while ((l = list_pop_front(&r->pieces)) != NULL)
 		piece_missed(list_entry(l, struct piece, link), &e, &f->done);
 	transfer_end(&r->transfer, e.code == 0 ? NULL : &e);
+}
+
+static void
+on_done(struct source_read *sr, const struct err *failure)
+{
+	struct run *r = run_of(sr);
+
+	transfer_stop(&r->transfer);
+	run_end(r, failure);
 }

@@ -29,12 +29,10 @@ look(void *ctx, uint32_t rank, struct plan_chunk *out)
 	};
 }
 
-#define VIEW(rows)                                                  \
-	{                                                           \
-		sizeof(rows) / sizeof *(rows), look, &(struct rows) \
-		{                                                   \
-			rows, sizeof(rows) / sizeof *(rows)         \
-		}                                                   \
+#define VIEW(rows)                                                           \
+	{                                                                    \
+		sizeof(rows) / sizeof *(rows), look,                         \
+		    &(struct rows){ rows, sizeof(rows) / sizeof *(rows) }, 0 \
 	}
 
 static void

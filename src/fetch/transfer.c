@@ -11,19 +11,25 @@ void
 transfer_init(struct transfer *t, struct blob *b, unsigned origin,
     enum source_priority priority)
 {
-	struct fetcher *f = b->fetcher;
-
 	t->read.blob = b->digest;
 	t->read.blob_size = b->size;
 	t->read.priority = priority;
+	t->source = source_ref(b->origins[origin].source);
+	guard_init(&t->guard);
+	transfer_adopt(t, b, origin);
+}
+
+void
+transfer_adopt(struct transfer *t, struct blob *b, unsigned origin)
+{
+	struct fetcher *f = b->fetcher;
+
 	t->blob = b;
 	t->origin = origin;
-	t->source = source_ref(b->origins[origin].source);
 	t->holds = 1;
-	guard_init(&t->guard);
 	blob_hold(b);
 	list_push_back(&f->transfers, &t->link);
-	f->running[priority]++;
+	f->running[t->read.priority]++;
 	b->past.requests++;
 }
 
@@ -100,7 +106,8 @@ transfers_bury(struct fetcher *f)
 		guard_release(&t->guard);
 		t->free(t);
 		lock_acquire(&f->lock);
-		blob_drop(b);
+		if (b != NULL)
+			blob_drop(b);
 	}
 	lock_release(&f->lock);
 }

@@ -38,6 +38,9 @@ struct transfer {
 /* `read` has its callbacks, off and len. */
 void transfer_init(struct transfer *t, struct blob *b, unsigned origin,
     enum source_priority priority);
+/* The same of a read that runs already, with a source and a guard: from here on
+ * the blob's closing cancels it. */
+void transfer_adopt(struct transfer *t, struct blob *b, unsigned origin);
 void transfer_start(struct transfer *t);
 
 /* Any thread that holds it, lock not held. */
@@ -51,6 +54,7 @@ void transfer_end(struct transfer *t, const struct err *failure);
 void transfer_hold(struct transfer *t);
 void transfer_drop(struct transfer *t);
 
+/* blob may be NULL: of one that never had any. */
 void transfers_bury(struct fetcher *f);
 
 /* Cancels those of closed blobs, or all when the fetcher closes; lock not

@@ -123,7 +123,7 @@ look(void *ctx, uint32_t rank, struct plan_chunk *out)
 static void
 fetch_around(struct blob *b, const struct extent *x)
 {
-	struct plan_view v = { map_n_chunks(b->map), look, b };
+	struct plan_view v = { map_n_chunks(b->map), look, b, 0 };
 	struct plan_span s = plan_window(&v, map_blob_rank(b->map, x->first));
 	struct err e = ERR_INIT;
 
@@ -175,7 +175,8 @@ want_chunks(struct demand *d, const struct want *w)
 	}
 	for (uint32_t n = x.first; n <= x.last; n++)
 		wait_for_chunk(d, n);
-	if (d->missing == 1 || w->priority != SOURCE_NOW)
+	/* What a start reads is on its way: it knows better than its place. */
+	if (d->missing == 1 || w->priority != SOURCE_NOW || b->ordered > 0)
 		return;
 	if (plan_is_small(x.object.size))
 		fetch_around(b, &x);

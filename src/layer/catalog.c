@@ -8,6 +8,7 @@
 #include "layer/files.h"
 #include "layer/image.h"
 #include "layer/layer.h"
+#include "layer/recordings.h"
 #include "layer/sources.h"
 #include "fetch/fetch.h"
 #include "registry/manifest.h"
@@ -40,6 +41,7 @@ struct record {
 
 struct catalog {
 	struct catalog_parts parts;
+	struct recordings *recordings;
 
 	struct pool *collector; /* one thread: removals nobody waits for */
 
@@ -62,6 +64,12 @@ const struct catalog_parts *
 catalog_parts(const struct catalog *c)
 {
 	return &c->parts;
+}
+
+struct recordings *
+catalog_recordings(const struct catalog *c)
+{
+	return c->recordings;
 }
 
 /* ---- records ---- */
@@ -140,6 +148,15 @@ load_layer(void *ctx, const struct digest *d)
 	return 0;
 }
 
+static int
+open_recordings(struct catalog *c, struct err *e)
+{
+	struct recordings_options o = { c->parts.record_ms, c->parts.quiet_ms };
+
+	c->recordings = recordings_new(c->parts.store, &o, e);
+	return c->recordings == NULL ? -1 : 0;
+}
+
 struct catalog *
 catalog_new(const struct catalog_parts *p, struct err *e)
 {
@@ -157,7 +174,7 @@ catalog_new(const struct catalog_parts *p, struct err *e)
 	c->collector = pool_new("collect", 1, e);
 	if (c->collector == NULL || files_prepare(p->store, e) < 0 ||
 	    files_each(p->store, FILES_LAYERS, load_layer, &l, e) < 0 ||
-	    store_maps_loaded(p->store, e) < 0) {
+	    open_recordings(c, e) < 0 || store_maps_loaded(p->store, e) < 0) {
 		catalog_free(c);
 		return NULL;
 	}
@@ -179,7 +196,10 @@ catalog_free(struct catalog *c)
 
 	if (c == NULL)
 		return;
+	if (c->recordings != NULL)
+		recordings_stop(c->recordings);
 	wait_until_unused(c);
+	recordings_free(c->recordings);
 	pool_free(c->collector);
 	while ((n = hmap_any(&c->records)) != NULL) {
 		struct record *r = container_of(n, struct record, node);

@@ -32,6 +32,7 @@ struct image;
 struct layer;
 struct manifest;
 struct pool;
+struct recordings;
 struct reference;
 struct registry;
 struct source;
@@ -42,8 +43,9 @@ struct catalog_parts {
 	struct db *db;
 	struct fetcher *fetcher;
 	struct registry *registry;
-	struct pool *makers;  /* threads that layers are made on */
-	uint32_t patience_ms; /* for blobs that are read whole */
+	struct pool *makers;          /* threads that layers are made on */
+	uint32_t patience_ms;         /* for blobs that are read whole */
+	uint32_t record_ms, quiet_ms; /* layer/recordings.h */
 };
 
 /* Opens every layer on disk; a damaged one is removed, with a warning: it is
@@ -52,6 +54,8 @@ struct catalog *catalog_new(const struct catalog_parts *p, struct err *e);
 /* Waits until no image is open any more: their fetching was cancelled. */
 void catalog_free(struct catalog *c);
 const struct catalog_parts *catalog_parts(const struct catalog *c);
+/* What starts read, and who is recorded. */
+struct recordings *catalog_recordings(const struct catalog *c);
 
 enum image_stage { IMAGE_RESOLVE, IMAGE_LAYERS, IMAGE_FETCH };
 
@@ -76,6 +80,9 @@ struct image_request {
 	/* Layers that cannot be opened are left out, and image->reasons says
 	 * why; opening fails only when the manifest cannot be had. */
 	bool is_partial;
+	/* It will be run, too: what its profile knows of layers that are to be
+	 * made is fetched meanwhile.  image_start() follows. */
+	bool is_start;
 	/* The name is not noted: the asker holds the image before it unrefs
 	 * it. */
 	bool is_unnamed;

@@ -1,5 +1,5 @@
-/* Fetching more of an image than readers ask for: its own hints, everything, or
- * everything slowly. */
+/* Fetching whole parts of an image, whoever reads: the start of a layer,
+ * everything, or everything slowly. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -7,7 +7,6 @@
 #include "layer/image.h"
 #include "layer/layer.h"
 #include "fetch/fetch.h"
-#include "store/map.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/lock.h"
@@ -47,15 +46,9 @@ start_background(struct image *i, const struct layer *l, uint64_t blob_end,
 }
 
 void
-image_prefetch(struct image *i)
+image_fill_start(struct image *i, size_t layer, uint64_t blob_end)
 {
-	for (size_t k = 0; k < i->manifest.n_layers; k++) {
-		const struct layer *l = i->layers[k];
-		uint64_t end = l == NULL ? 0 : map_prefetch_end(l->map);
-
-		if (end > 0)
-			start_background(i, l, end, SOURCE_SOON);
-	}
+	start_background(i, i->layers[layer], blob_end, SOURCE_SOON);
 }
 
 static void

@@ -9,6 +9,7 @@
 
 #include "layer/files.h"
 #include "layer/layer.h"
+#include "layer/recordings.h"
 #include "layer/view.h"
 #include "fetch/fetch.h"
 #include "index/index.h"
@@ -249,10 +250,36 @@ image_check_whole(const struct image *i, struct err *e)
 	return 0;
 }
 
-static void
-release_image(void *ctx)
+/* What a view keeps. */
+struct viewing {
+	struct image *image;
+	struct recording *recording; /* or NULL */
+};
+
+static struct viewing *
+begin_viewing(struct image *i, struct err *e)
 {
-	image_unref(ctx);
+	struct viewing *w = calloc(1, sizeof *w);
+
+	if (w == NULL) {
+		err_set(e, ENOMEM, "%s", i->label);
+		return NULL;
+	}
+	w->image = image_ref(i);
+	w->recording = recordings_join(catalog_recordings(i->catalog), i);
+	return w;
+}
+
+static void
+end_viewing(void *ctx)
+{
+	struct viewing *w = ctx;
+
+	if (w->recording != NULL)
+		recordings_leave(
+		    catalog_recordings(w->image->catalog), w->image);
+	image_unref(w->image);
+	free(w);
 }
 
 static struct index *
@@ -273,22 +300,24 @@ image_view(struct image *i, int layer, struct err *e)
 	struct blob *blobs[LIMIT_LAYERS];
 	const struct map *maps[LIMIT_LAYERS];
 	AUTO_INDEX struct index *x = open_index(i, layer, e);
+	struct viewing *w;
 	struct view *v;
 
-	if (x == NULL)
+	if (x == NULL || (w = begin_viewing(i, e)) == NULL)
 		return NULL;
 	assert(n <= LIMIT_LAYERS);
 	for (size_t k = 0; k < n; k++) {
 		blobs[k] = i->layers[first + k]->blob;
 		maps[k] = i->layers[first + k]->map;
 	}
-	v = view_new(image_store(i), x, blobs, maps, n, i->label, release_image,
-	    image_ref(i), e);
+	v = view_new(
+	    image_store(i), x, blobs, maps, n, i->label, end_viewing, w, e);
 	if (v == NULL) {
-		image_unref(i);
+		end_viewing(w);
 		return NULL;
 	}
 	x = NULL;
+	view_record(v, w->recording);
 	return v;
 }
 

@@ -14,6 +14,8 @@
 #include "registry/manifest.h"
 #include "base/list.h"
 
+struct ahead;
+struct source;
 struct view;
 
 struct image {
@@ -42,6 +44,7 @@ struct image_opening {
 	struct image_watcher *watcher; /* or NULL */
 	uint64_t whole_max_bytes;      /* as in struct image_request */
 	bool is_partial;
+	bool is_start;
 };
 struct image *image_open(struct catalog *c, struct manifest *take,
     const struct image_opening *o, struct err *e);
@@ -72,9 +75,18 @@ int image_diff_id(
 int image_chain_id(
     const struct image *i, int layer, struct digest *out, struct err *e);
 
-/* Starts to fetch what the image's own hints say a start reads; returns at
- * once. Failures are logged at level info only: a read will try again. */
-void image_prefetch(struct image *i);
+/* Somebody is about to run the image: begins to record what he reads, and to
+ * fetch what its profile says that he will, or else the image's own hints.
+ * Returns at once: all that it does it does on a maker's thread.  Failures are
+ * logged only: a read will try again. */
+void image_start(struct image *i);
+
+/* For open.c: the same before the layers are known, from this source; NULL
+ * where there is nothing to be fetched. */
+struct ahead *image_fetch_ahead(const struct image *i, struct source *s);
+
+/* For prefetch.c: starts to fetch the layer's blob up to blob_end. */
+void image_fill_start(struct image *i, size_t layer, uint64_t blob_end);
 
 /* Starts to fetch each layer whose blob is at most so large, whole; returns at
  * once. */

@@ -9,6 +9,7 @@
 #include "layer/files.h"
 #include "layer/image.h"
 #include "layer/layer.h"
+#include "fetch/ahead.h"
 #include "registry/registry.h"
 #include "registry/source.h"
 #include "base/err.h"
@@ -22,6 +23,7 @@ enum config_state { CONFIG_PENDING, CONFIG_KNOWN, CONFIG_FAILED };
 struct opening {
 	struct image *image;
 	const struct image_opening *options;
+	struct ahead *ahead; /* or NULL */
 	struct task config_task;
 
 	struct lock lock; /* guards what follows */
@@ -175,6 +177,8 @@ run_layer(struct task *task)
 
 	if (l != NULL)
 		tell_progress(t, l->blob_size);
+	if (l != NULL && o->ahead != NULL)
+		ahead_meet(o->ahead, t->i, l->blob);
 	LOCK_SCOPE(&o->lock);
 	o->image->layers[t->i] = l;
 	if (l == NULL)
@@ -233,10 +237,14 @@ make_missing(
 
 	if (tasks == NULL)
 		return err_set(e, ENOMEM, "image %s", i->label);
+	if (options->is_start)
+		o.ahead = image_fetch_ahead(i, options->source);
 	lock_init(&o.lock, RANK_LEAF);
 	cond_init(&o.changed);
 	submit_missing(&o, tasks);
 	rc = wait_all(&o, e);
+	if (o.ahead != NULL)
+		ahead_end(o.ahead);
 	cond_destroy(&o.changed);
 	lock_destroy(&o.lock);
 	return rc;

@@ -11,6 +11,7 @@
 #include "layer/catalog.h"
 #include "layer/files.h"
 #include "layer/image.h"
+#include "layer/recordings.h"
 #include "registry/manifest.h"
 #include "registry/reference.h"
 #include "registry/registry.h"
@@ -233,6 +234,7 @@ open_resolved(struct catalog *c, const struct image_request *q,
 		.watcher = q->watcher,
 		.whole_max_bytes = q->whole_max_bytes,
 		.is_partial = q->is_partial,
+		.is_start = q->is_start,
 	};
 	struct image *i;
 
@@ -340,6 +342,8 @@ catalog_forget(struct catalog *c, const char *name, struct digest *image,
 	if (wanted != 0)
 		return wanted < 0 ? -1 : 0;
 	*removed = true;
+	/* What is yet to be said of its last run keeps it open. */
+	recordings_settle(catalog_recordings(c), image);
 	return catalog_sweep(c, freed_bytes, e);
 }
 

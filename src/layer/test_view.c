@@ -30,6 +30,13 @@ map_find_object(const struct map *m, uint64_t data_off, uint32_t *object)
 	return data_off >= m->from && data_off < m->to;
 }
 
+void
+map_object(const struct map *m, uint32_t i, struct object *out)
+{
+	assert_int_equal(i, 0);
+	*out = (struct object){ .data_off = m->from, .size = m->to - m->from };
+}
+
 struct blob *
 blob_ref(struct blob *b)
 {
@@ -244,10 +251,29 @@ what_is_missing_is_told_from_what_fails(void **state)
 	fixture_free(f);
 }
 
+static void
+an_extent_ends_with_the_last_block_of_its_file(void **state)
+{
+	struct fixture *f = fixture_new();
+	uint64_t start;
+
+	(void)state;
+	assert_int_equal(view_extent(f->view, 350, 10, &start), 10);
+	assert_int_equal(start, 300);
+	/* The map of the middle layer is asked before the bottom one's. */
+	assert_int_equal(
+	    view_extent(f->view, 150, 10000, &start), STORE_BLOCK - 150);
+	assert_int_equal(start, 100);
+	assert_int_equal(view_extent(f->view, 250, 10, &start), 0);
+	fixture_free(f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    an_extent_ends_with_the_last_block_of_its_file),
 		cmocka_unit_test(the_only_layer_with_the_bytes_is_asked),
 		cmocka_unit_test(the_upper_of_two_is_asked_first),
 		cmocka_unit_test(

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "layer/recording.h"
 #include "fetch/fetch.h"
 #include "index/index.h"
 #include "store/map.h"
 #include "store/store.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/list.h"
@@ -18,6 +20,7 @@ struct view {
 	struct store *store;
 	struct index *index;
 	char *label;
+	struct recording *recording; /* or NULL */
 	void (*on_free)(void *ctx);
 	void *ctx;
 	atomic_uint refs;
@@ -52,6 +55,12 @@ view_new(struct store *s, struct index *take, struct blob *const *blobs,
 	for (size_t i = 0; i < n; i++)
 		v->parts[i] = (struct part){ blob_ref(blobs[i]), maps[i] };
 	return v;
+}
+
+void
+view_record(struct view *v, struct recording *r)
+{
+	v->recording = r;
 }
 
 struct view *
@@ -90,7 +99,10 @@ view_label(const struct view *v)
 int
 view_read(struct view *v, void *p, size_t len, uint64_t data_off, struct err *e)
 {
-	return store_read(v->store, p, len, data_off, e);
+	if (store_read(v->store, p, len, data_off, e) < 0)
+		return -1;
+	recording_note(v->recording, data_off, len);
+	return 0;
 }
 
 /* ---- wants ---- */
@@ -105,6 +117,23 @@ find_part(const struct view *v, size_t from, uint64_t data_off)
 		if (map_find_object(v->parts[from].map, data_off, &object))
 			return from;
 	return v->n;
+}
+
+uint64_t
+view_extent(
+    const struct view *v, uint64_t data_off, uint64_t len, uint64_t *start)
+{
+	size_t part = find_part(v, v->n, data_off);
+	struct object o;
+	uint32_t n;
+
+	*start = 0;
+	if (part == v->n || !map_find_object(v->parts[part].map, data_off, &n))
+		return 0;
+	map_object(v->parts[part].map, n, &o);
+	*start = o.data_off;
+	return min_u64(
+	    len, align_up(o.data_off + o.size, STORE_BLOCK) - data_off);
 }
 
 /* A want that more than one layer can serve: asks one after the other. */
@@ -178,6 +207,8 @@ view_want(struct view *v, struct want *w)
 	size_t top = find_part(v, v->n, w->data_off);
 	struct err e;
 
+	if (w->priority == SOURCE_NOW)
+		recording_note(v->recording, w->data_off, w->len);
 	if (top == v->n) {
 		err_set(&e, EIO, "no layer has the bytes at %llu",
 		    (unsigned long long)w->data_off);

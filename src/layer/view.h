@@ -11,6 +11,7 @@ struct blob;
 struct err;
 struct index;
 struct map;
+struct recording;
 struct store;
 struct view;
 struct want;
@@ -22,6 +23,9 @@ struct want;
 struct view *view_new(struct store *s, struct index *take,
     struct blob *const *blobs, const struct map *const *maps, size_t n,
     const char *label, void (*on_free)(void *ctx), void *ctx, struct err *e);
+/* What it reads from now on is noted there (layer/recording.h); borrowed until
+ * on_free. Before anybody reads. */
+void view_record(struct view *v, struct recording *r);
 struct view *view_ref(struct view *v);
 void view_unref(struct view *v);
 
@@ -31,6 +35,11 @@ const char *view_label(const struct view *v);
 /* Reads a range of one file at once: EAGAIN when not all of it is present. */
 int view_read(
     struct view *v, void *p, size_t len, uint64_t data_off, struct err *e);
+
+/* How many bytes from data_off on, up to len, lie in one file's contents, and
+ * where those begin; 0: no layer of the view has the position. */
+uint64_t view_extent(
+    const struct view *v, uint64_t data_off, uint64_t len, uint64_t *start);
 
 /* Makes a range of one file present (fetch/fetch.h): the layer that lies on top
  * and whose map has the position is asked first, then the others.  on_done

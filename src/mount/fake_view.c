@@ -91,6 +91,18 @@ view_read(struct view *v, void *p, size_t len, uint64_t data_off, struct err *e)
 	return fs_pread(v->data, p, len, data_off, e);
 }
 
+uint64_t
+view_extent(
+    const struct view *v, uint64_t data_off, uint64_t len, uint64_t *start)
+{
+	uint64_t nid = index_find_position(v->index, data_off), size;
+
+	*start = 0;
+	if (nid == 0 || !index_file(v->index, nid, start, &size))
+		return 0;
+	return min_u64(len, align_up(*start + size, 4096) - data_off);
+}
+
 void
 view_want(struct view *v, struct want *want)
 {

@@ -51,6 +51,8 @@ fuse_forget(struct mount *m)
 
 const struct mount_kind mount_fuse = {
 	.name = "fuse",
+	.held = "fuse",
+	.why = "the daemon answers for files and folders",
 	.probe = fuse_probe,
 	.mount = fuse_mount,
 	.resume = fuse_resume,

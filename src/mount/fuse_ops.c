@@ -114,8 +114,23 @@ static void
 on_read(fuse_req_t req, fuse_ino_t nid, size_t size, off_t off,
     struct fuse_file_info *fi)
 {
+	struct reading r = {
+		.req = req, .mount = &SESSION_OF(req)->mount, .nid = nid
+	};
+	uint64_t file_size;
+
 	(void)fi;
-	read_answer(req, nid, size, off);
+	if (!index_file(index_of(req), nid, &r.data_off, &file_size)) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	if ((uint64_t)off >= file_size || size == 0) {
+		fuse_reply_buf(req, NULL, 0);
+		return;
+	}
+	r.len = min_u64(min_u64(size, SERVER_BUFFER), file_size - off);
+	r.data_off += off;
+	read_answer(&r);
 }
 
 /* ---- folders ---- */

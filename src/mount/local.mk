@@ -1,5 +1,7 @@
 noinst_LIBRARIES += %D%/libmount.a
 %C%_libmount_a_SOURCES = \
+	%D%/data_fs.c %D%/data_fs.h \
+	%D%/erofs.c \
 	%D%/failure.c %D%/failure.h \
 	%D%/fuse.c \
 	%D%/fuse_ops.c \
@@ -10,7 +12,8 @@ noinst_LIBRARIES += %D%/libmount.a
 	%D%/read.c \
 	%D%/server.c %D%/server.h \
 	%D%/session.c %D%/session.h \
-	%D%/showing.c %D%/showing.h
+	%D%/showing.c %D%/showing.h \
+	%D%/trial.c %D%/trial.h
 
 # Tests of this folder play the layer below (fake_view.c) and need no store.
 FAKE_MOUNT_LIBS = %D%/libmount.a $(INDEX_LIBS) $(FUSE_LIBS)
@@ -18,8 +21,14 @@ FAKE_MOUNT_LIBS = %D%/libmount.a $(INDEX_LIBS) $(FUSE_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_session
 %C%_test_session_SOURCES = %D%/test_session.c \
+	%D%/fake_kernel.c %D%/fake_kernel.h \
 	%D%/fake_view.c %D%/fake_view.h src/base/test.h
 %C%_test_session_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_data_fs
+%C%_test_data_fs_SOURCES = %D%/test_data_fs.c \
+	%D%/fake_kernel.c %D%/fake_kernel.h \
+	%D%/fake_view.c %D%/fake_view.h src/base/test.h
+%C%_test_data_fs_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_path_fs
 %C%_test_path_fs_SOURCES = %D%/test_path_fs.c \
 	%D%/fake_view.c %D%/fake_view.h src/base/test.h

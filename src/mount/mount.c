@@ -1,10 +1,28 @@
 #include "mount/mount.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "mount/server.h"
+#include "base/err.h"
 
-const struct mount_kind *const mount_kinds[] = { &mount_fuse, NULL };
+const struct mount_kind *const mount_kinds[] = { &mount_erofs, &mount_loop,
+	&mount_fuse, NULL };
+
+int
+mount_parse_kernel(const char *name)
+{
+	static const char *const names[] = { [MOUNT_KERNEL_AUTO] = "auto",
+		[MOUNT_KERNEL_OFF] = "off",
+		[MOUNT_KERNEL_LOOP] = "loop" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(name, names[i]) == 0)
+			return i;
+	return -1;
+}
 
 struct mount *
 mount_new(struct mount_server *s, const char *id, struct view *v,
@@ -17,7 +35,15 @@ struct mount *
 mount_resume(struct mount_server *s, const char *id, struct view *v,
     struct held *h, struct err *e)
 {
-	return mount_fuse.resume(s, id, v, h, e);
+	for (size_t i = 0; mount_kinds[i] != NULL; i++) {
+		const char *held = mount_kinds[i]->held;
+		size_t n = strlen(held);
+
+		if (strncmp(h->name, held, n) == 0 && h->name[n] == ':')
+			return mount_kinds[i]->resume(s, id, v, h, e);
+	}
+	err_set(e, ENOTSUP, "%s is of an unknown kind", h->name);
+	return NULL;
 }
 
 void

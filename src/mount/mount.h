@@ -2,12 +2,19 @@
  * object a way, listed in mount_kinds[], the best first; mount_new() takes the
  * first that a probe says works here.
  *
- * FUSE, everywhere: the daemon answers from the mapped index, reads from the
- * store, and parks a read that misses until the fetch is done: a miss holds no
- * thread.  (The kernel's EROFS over one FUSE file comes beside it.)
+ *	erofs   the kernel reads the index itself and asks for contents alone,
+ *	        through one FUSE session for all mounts (data_fs.h).  Root,
+ *	        Linux 6.12
+ *	loop    the same by two loop devices a mount, for older kernels
+ *	fuse    everywhere: the daemon answers from the mapped index
+ *
+ * Whoever asks, contents are read from the store, and a read that misses is
+ * parked until the fetch is done: a miss holds no thread.
  *
  * A `mount_server` owns the FUSE threads ("fuse", 2 to 4 for all mounts
  * together).  Any thread may call.
+ *
+ *	mount_server_new -> mount_resume ... -> mount_server_begin -> mount_new
  */
 #ifndef MOUNT_MOUNT_H
 #define MOUNT_MOUNT_H
@@ -23,7 +30,18 @@ struct mount;
 struct mount_server;
 struct view;
 
+enum mount_kernel {
+	MOUNT_KERNEL_AUTO, /* EROFS where it works */
+	MOUNT_KERNEL_OFF,  /* FUSE */
+	MOUNT_KERNEL_LOOP, /* by loop devices, where it works */
+};
+
+/* "auto", "off", "loop"; -1: none of them. */
+int mount_parse_kernel(const char *name);
+
 struct mount_server_options {
+	enum mount_kernel kernel;
+	int root;               /* a folder for a temporary index; borrowed */
 	unsigned threads;       /* 0: 2 to 4, by cores */
 	uint32_t patience_ms;   /* a read that nobody can answer: EIO after */
 	uint32_t read_ahead_kb; /* the kernel's window; 0: 1024 */
@@ -31,6 +49,15 @@ struct mount_server_options {
 
 struct mount_server *mount_server_new(
     struct agent *a, const struct mount_server_options *o, struct err *e);
+/* The last mount of an earlier worker has been resumed: who waits for its data
+ * is answered, and mount_new() returns.  `data` is the held session
+ * "fuse:" AGENT_DATA_ID, whose descriptor is taken on success; NULL for none.
+ */
+int mount_server_begin(
+    struct mount_server *s, struct held *data, struct err *e);
+/* What new mounts are, "erofs", and why. */
+const char *mount_server_kind(const struct mount_server *s);
+const char *mount_server_why(const struct mount_server *s);
 /* Stops answering; mounts stay for the next worker. */
 void mount_server_free(struct mount_server *s);
 
@@ -40,7 +67,7 @@ struct mount *mount_new(struct mount_server *s, const char *id, struct view *v,
     const char *source, const char *target, struct err *e);
 
 /* Goes on serving a mount of a worker that died: h is the held "fuse:ID" with
- * its saved INIT; takes its descriptor on success. */
+ * its saved INIT, or "erofs:ID"; takes its descriptor on success. */
 struct mount *mount_resume(struct mount_server *s, const char *id,
     struct view *v, struct held *h, struct err *e);
 
@@ -59,7 +86,7 @@ void mount_on_gone(
     struct mount *m, void (*fn)(void *ctx, struct mount *m), void *ctx);
 
 const char *mount_id(const struct mount *m);
-const char *mount_kind_name(const struct mount *m); /* "fuse" */
+const char *mount_kind_name(const struct mount *m); /* "erofs" */
 struct view *mount_view(const struct mount *m);
 
 /* Reads that were asked for since this process serves it, and those that were
@@ -70,7 +97,10 @@ void mount_count(const struct mount *m, uint64_t *reads, uint64_t *errors);
 
 struct mount_kind {
 	const char *name;
-	/* 0, or ENOTSUP with why not; called once at start. */
+	const char *held; /* what the supervisor holds of it: "HELD:ID" */
+	const char *why;  /* for people: what it does */
+	/* 0, or an error with why not; ECANCELED: it is not configured.
+	 * Called once at start. */
 	int (*probe)(struct mount_server *s, struct err *e);
 	struct mount *(*mount)(struct mount_server *s, const char *id,
 	    struct view *v, const char *source, const char *target,
@@ -81,6 +111,8 @@ struct mount_kind {
 	void (*forget)(struct mount *m);
 };
 
+extern const struct mount_kind mount_erofs;
+extern const struct mount_kind mount_loop;
 extern const struct mount_kind mount_fuse;
 extern const struct mount_kind *const mount_kinds[]; /* ends with NULL */
 

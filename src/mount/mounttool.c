@@ -3,6 +3,7 @@
  *
  *	mounttool make FOLDER STORE     index and contents of FOLDER, into STORE
  *	mounttool run STORE RUN [--target PATH] [--patience MS]
+ *	    [--kernel auto|off|loop]
  *	    Supervisor and worker, until SIGTERM.  Mounts STORE as RUN/m/1 (or
  *on PATH) and prints that path.  Files below FOLDER/cold are missing until
  *STORE/gate exists. mounttool ask RUN overlay ID [UPPER WORK] mounttool ask RUN
@@ -229,6 +230,8 @@ make(const char *folder, const char *store)
 	add_folder(&m, from, "");
 	check(tree_finish(m.tree, &e), &e);
 	check(index_write(m.tree, &o, index, &e), &e);
+	/* EROFS reads whole blocks. */
+	check(ftruncate(m.data, align_up(m.cold, 4096)), &e);
 	tree_free(m.tree);
 	forget_links(&m);
 }
@@ -240,6 +243,7 @@ struct worker {
 	const char *run;
 	const char *target;
 	uint32_t patience_ms;
+	enum mount_kernel kernel;
 	struct agent *agent;
 	struct mount_server *server;
 	struct view *view;
@@ -273,7 +277,6 @@ open_view(struct worker *w)
 	struct err e;
 	int data, index;
 
-	w->store_dir = fs_open_dir(AT_FDCWD, w->store, &e);
 	data = openat(w->store_dir, "data", O_RDONLY | O_CLOEXEC);
 	index = openat(w->store_dir, "index", O_RDONLY | O_CLOEXEC);
 	struct index *x = index_open(index, &e);
@@ -283,7 +286,7 @@ open_view(struct worker *w)
 }
 
 static void
-take_held(struct worker *w)
+take_held(struct worker *w, struct held *data)
 {
 	struct held h;
 	struct err e;
@@ -291,9 +294,12 @@ take_held(struct worker *w)
 	while (agent_next_held(w->agent, &h)) {
 		if (strcmp(h.name, "control") == 0) {
 			w->control = h.fd;
-		} else if (strncmp(h.name, "fuse:", 5) == 0) {
-			w->mount = mount_resume(
-			    w->server, h.name + 5, w->view, &h, &e);
+		} else if (strcmp(h.name, "fuse:" AGENT_DATA_ID) == 0) {
+			*data = h;
+		} else if (strcmp(h.name, "fuse:1") == 0 ||
+			   strcmp(h.name, "erofs:1") == 0) {
+			w->mount =
+			    mount_resume(w->server, "1", w->view, &h, &e);
 			if (w->mount == NULL)
 				die("%s", e.msg);
 			log_info("resumed %s", h.name);
@@ -306,9 +312,12 @@ take_held(struct worker *w)
 static void
 mount_or_resume(struct worker *w)
 {
+	struct held data = { .fd = -1 };
 	struct err e;
 
-	take_held(w);
+	take_held(w, &data);
+	check(
+	    mount_server_begin(w->server, data.fd >= 0 ? &data : NULL, &e), &e);
 	if (w->mount == NULL) {
 		w->mount = mount_new(
 		    w->server, "1", w->view, "layerfs:test", w->target, &e);
@@ -458,7 +467,9 @@ serve_one(struct worker *w)
 static int
 work(struct worker *w, int fd)
 {
-	const struct mount_server_options o = { .threads = 2,
+	const struct mount_server_options o = { .kernel = w->kernel,
+		.root = w->store_dir,
+		.threads = 2,
 		.patience_ms = w->patience_ms };
 	pthread_t gate;
 	struct err e;
@@ -497,10 +508,13 @@ run(int argc, char **argv)
 			w.target = argv[++i];
 		else if (strcmp(argv[i], "--patience") == 0)
 			w.patience_ms = atoi(argv[++i]);
+		else if (strcmp(argv[i], "--kernel") == 0)
+			w.kernel = mount_parse_kernel(argv[++i]);
 		else if (sscanf(argv[i], "--worker-fd=%d", &fd) != 1)
 			die("%s?", argv[i]);
 	}
 	w.store = o.root = argv[2];
+	w.store_dir = fs_open_dir(AT_FDCWD, argv[2], &e);
 	w.run = o.run = argv[3];
 	if (fd >= 0)
 		return work(&w, fd);

@@ -1,6 +1,7 @@
 /* READ.  What is present is read and sent by the thread that took the request.
- * What is not is parked: one want for the whole range, answered by the thread
- * that completes it; no thread waits.
+ * What is not is parked: answered by the thread that completes it; no thread
+ * waits.  A want lies in one object: what a file's reader asks for does, while
+ * a loop device may ask for neighbours at once, which are wanted one by one.
  *
  * A parked read is not interrupted: the kernel sends INTERRUPT for any signal,
  * not only for one that kills, and a read of a file that ends with EINTR
@@ -28,19 +29,30 @@ enum { TRIES = 3 };
 
 struct parked {
 	struct want want;
+	struct reading reading;  /* a reference to its mount */
 	struct session *session; /* a reference */
-	fuse_req_t req;
-	uint64_t nid;
+	uint64_t file;           /* which one, to failures */
+	uint64_t wanted;         /* the bytes before it have arrived */
 	unsigned tries;
+
+	/* server->lock */
+	struct list link; /* mount.parked */
+	bool is_answered;
 };
 
 static void
-fail(struct session *x, fuse_req_t req, uint64_t nid, const struct err *e)
+fail(const struct reading *r, uint64_t file, const struct err *e)
 {
-	const struct view *v = x->mount.view;
+	const struct view *v = r->mount->view;
+	uint64_t nid = r->nid;
 
-	if (failures_note(&x->failures, nid, clock_now_ns())) {
-		AUTO_FREE char *path = index_path(view_index(v), nid);
+	if (failures_note(&r->mount->failures, file, clock_now_ns())) {
+		AUTO_FREE char *path = NULL;
+
+		if (nid == 0)
+			nid = index_find_position(view_index(v), r->data_off);
+		if (nid != 0)
+			path = index_path(view_index(v), nid);
 		log_event(LOG_LEVEL_ERROR, LOG_EVENT_read_failed,
 		    LOG_FIELDS({ "reference", view_label(v) }, { "path", path },
 			{ "code", err_code_name(e->code) }),
@@ -48,59 +60,123 @@ fail(struct session *x, fuse_req_t req, uint64_t nid, const struct err *e)
 		    path != NULL ? path : "?", e->msg);
 	}
 	metric_add(METRIC_read_errors, 1);
-	atomic_fetch_add_explicit(&x->mount.n_errors, 1, memory_order_relaxed);
-	fuse_reply_err(req, EIO);
+	atomic_fetch_add_explicit(&r->mount->n_errors, 1, memory_order_relaxed);
+	fuse_reply_err(r->req, EIO);
+}
+
+/* A name for the file that is read: its node's, or its contents' place. */
+static uint64_t
+file_of(const struct reading *r)
+{
+	uint64_t start = 0;
+
+	if (r->nid != 0)
+		return r->nid;
+	view_extent(r->mount->view, r->data_off, r->len, &start);
+	return start + 1;
 }
 
 /* ---- parked reads ---- */
 
 static void on_done(struct want *w, const struct err *failure);
 
+/* False where it was answered already; else that is the caller's to do. */
+static bool
+claim(struct parked *p)
+{
+	LOCK_SCOPE(&p->reading.mount->server->lock);
+	if (p->is_answered)
+		return false;
+	p->is_answered = true;
+	list_remove(&p->link);
+	return true;
+}
+
 static void
 unpark(struct parked *p)
 {
+	mount_unref(p->reading.mount);
 	session_unref(p->session);
 	free(p);
 }
 
 static uint32_t
-patience_ms(struct session *x, uint64_t nid)
+patience_ms(struct mount *m, uint64_t file)
 {
-	uint32_t ms = x->mount.server->options.patience_ms;
+	uint32_t ms = m->server->options.patience_ms;
 	uint64_t within = ms == WANT_FOREVER ? 0 : (uint64_t)ms * NS_PER_MS;
 
 	/* After a failed readahead the kernel asks for each page by itself. */
-	return failures_is_recent(&x->failures, nid, clock_now_ns(), within)
+	return failures_is_recent(&m->failures, file, clock_now_ns(), within)
 		   ? 0
 		   : ms;
 }
 
+static void
+give_up(struct parked *p, const struct err *e)
+{
+	struct mount *m = p->reading.mount;
+
+	if (!claim(p)) {
+		unpark(p);
+		return;
+	}
+	if (atomic_load(&m->server->is_stopping))
+		fuse_reply_none(p->reading.req); /* the next worker is asked */
+	else
+		fail(&p->reading, p->file, e);
+	unpark(p);
+}
+
 /* Nothing of p may be touched after this: it may be done already. */
+static void
+want_next(struct parked *p)
+{
+	const struct reading *r = &p->reading;
+	uint64_t start, end = r->data_off + r->len;
+	uint64_t n =
+	    view_extent(r->mount->view, p->wanted, end - p->wanted, &start);
+	struct err e;
+
+	if (n == 0) {
+		err_set(&e, EIO, "no layer has the bytes at %llu",
+		    (unsigned long long)p->wanted);
+		give_up(p, &e);
+		return;
+	}
+	p->want = (struct want){ .data_off = p->wanted,
+		.len = n,
+		.priority = SOURCE_NOW,
+		.patience_ms = patience_ms(r->mount, p->file),
+		.on_done = on_done };
+	p->wanted += n;
+	view_want(r->mount->view, &p->want);
+}
+
 static void
 want(struct parked *p)
 {
 	p->tries++;
-	p->want.priority = SOURCE_NOW;
-	p->want.patience_ms = patience_ms(p->session, p->nid);
-	p->want.on_done = on_done;
-	view_want(p->session->mount.view, &p->want);
+	p->wanted = p->reading.data_off;
+	want_next(p);
 }
 
 /* True when the request has had its answer. */
 static bool
 answer_parked(struct parked *p, struct err *e)
 {
-	AUTO_FREE uint8_t *bytes = malloc(p->want.len);
+	const struct reading *r = &p->reading;
+	AUTO_FREE uint8_t *bytes = malloc(r->len);
 
 	if (bytes == NULL) {
 		err_set(e, ENOMEM, "no memory to read into");
 		return false;
 	}
-	if (view_read(p->session->mount.view, bytes, p->want.len,
-		p->want.data_off, e) != 0)
+	if (view_read(r->mount->view, bytes, r->len, r->data_off, e) != 0)
 		return false;
-	failures_forget(&p->session->failures, p->nid);
-	fuse_reply_buf(p->req, (const char *)bytes, p->want.len);
+	failures_forget(&r->mount->failures, p->file);
+	if (claim(p))
+		fuse_reply_buf(r->req, (const char *)bytes, r->len);
 	return true;
 }
 
@@ -108,78 +184,97 @@ static void
 on_done(struct want *w, const struct err *failure)
 {
 	struct parked *p = container_of(w, struct parked, want);
-	struct session *x = p->session;
 	struct err e;
 
-	if (failure == NULL && answer_parked(p, &e)) {
+	if (failure != NULL)
+		give_up(p, failure);
+	else if (p->wanted < p->reading.data_off + p->reading.len)
+		want_next(p);
+	else if (answer_parked(p, &e))
 		unpark(p);
-		return;
-	}
-	if (failure == NULL && e.code == EAGAIN && p->tries < TRIES) {
+	else if (e.code == EAGAIN && p->tries < TRIES)
 		want(p);
-		return;
-	}
-	if (atomic_load(&x->mount.server->is_stopping))
-		fuse_reply_none(p->req); /* the next worker is asked again */
 	else
-		fail(x, p->req, p->nid, failure != NULL ? failure : &e);
-	unpark(p);
+		give_up(p, &e);
+}
+
+static bool
+enlist(struct parked *p)
+{
+	struct mount *m = p->reading.mount;
+
+	LOCK_SCOPE(&m->server->lock);
+	if (!m->is_dead)
+		list_push_back(&m->parked, &p->link);
+	return !m->is_dead;
 }
 
 static void
-park(struct session *x, fuse_req_t req, uint64_t nid, uint64_t data_off,
-    size_t len)
+park(const struct reading *r)
 {
 	struct parked *p = calloc(1, sizeof *p);
 
 	if (p == NULL) {
-		fuse_reply_err(req, ENOMEM);
+		fuse_reply_err(r->req, ENOMEM);
 		return;
 	}
-	p->session = session_ref(x);
-	p->req = req;
-	p->nid = nid;
-	p->want.data_off = data_off;
-	p->want.len = len;
+	p->reading = *r;
+	mount_ref(r->mount);
+	p->session = session_ref(SESSION_OF(r->req));
+	p->file = file_of(r);
 	metric_add(METRIC_read_misses, 1);
-	want(p);
+	if (enlist(p)) {
+		want(p);
+	} else {
+		fuse_reply_err(r->req, EIO);
+		unpark(p);
+	}
+}
+
+/* The next one, which another thread may free when it is answered. */
+static fuse_req_t
+claim_any(struct mount *m, struct session **session)
+{
+	LOCK_SCOPE(&m->server->lock);
+	struct list *l = list_pop_front(&m->parked);
+	struct parked *p;
+
+	m->is_dead = true;
+	if (l == NULL)
+		return NULL;
+	p = list_entry(l, struct parked, link);
+	p->is_answered = true;
+	*session = session_ref(p->session);
+	return p->reading.req;
+}
+
+void
+read_end(struct mount *m)
+{
+	struct session *x;
+	fuse_req_t req;
+
+	while ((req = claim_any(m, &x)) != NULL) {
+		fuse_reply_err(req, EIO);
+		session_unref(x);
+	}
 }
 
 /* ---- the request ---- */
 
-static void
-read_present(struct session *x, fuse_req_t req, uint64_t nid, uint64_t data_off,
-    size_t len)
+void
+read_answer(const struct reading *r)
 {
 	uint8_t *bytes = server_buffer();
 	struct err e;
 
-	if (view_read(x->mount.view, bytes, len, data_off, &e) == 0) {
+	atomic_fetch_add_explicit(&r->mount->n_reads, 1, memory_order_relaxed);
+	if (view_read(r->mount->view, bytes, r->len, r->data_off, &e) == 0) {
 		metric_add(METRIC_read_hits, 1);
-		fuse_reply_buf(req, (const char *)bytes, len);
+		fuse_reply_buf(r->req, (const char *)bytes, r->len);
 	} else if (e.code == EAGAIN) {
-		park(x, req, nid, data_off, len);
+		park(r);
 	} else {
-		fail(x, req, nid, &e);
+		fail(r, file_of(r), &e);
 	}
-}
-
-void
-read_answer(fuse_req_t req, uint64_t nid, size_t size, uint64_t off)
-{
-	struct session *x = SESSION_OF(req);
-	uint64_t data_off, file_size;
-
-	atomic_fetch_add_explicit(&x->mount.n_reads, 1, memory_order_relaxed);
-	if (!index_file(
-		view_index(x->mount.view), nid, &data_off, &file_size)) {
-		fuse_reply_err(req, ESTALE);
-		return;
-	}
-	if (off >= file_size || size == 0) {
-		fuse_reply_buf(req, NULL, 0);
-		return;
-	}
-	size = min_u64(min_u64(size, SERVER_BUFFER), file_size - off);
-	read_present(x, req, nid, data_off + off, size);
 }

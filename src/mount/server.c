@@ -1,12 +1,15 @@
 #include "mount/server.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "mount/session.h"
+#include "layer/view.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -198,18 +201,93 @@ start_threads(struct mount_server *s, struct err *e)
 	return 0;
 }
 
+/* Appends, as much as there is room for. */
+static void
+add_why(struct mount_server *s, const char *name, const char *text)
+{
+	size_t n = strlen(s->why);
+
+	snprintf(s->why + n, sizeof s->why - n, "%s%s%s%s", n > 0 ? "; " : "",
+	    name, *name != 0 ? ": " : "", text);
+}
+
+/* A way that was not asked for is no news. */
 static int
 choose_kind(struct mount_server *s, struct err *e)
 {
-	struct err why = ERR_INIT;
+	for (size_t i = 0; mount_kinds[i] != NULL; i++) {
+		struct err no = ERR_INIT;
 
-	for (size_t i = 0; mount_kinds[i] != NULL; i++)
-		if (mount_kinds[i]->probe(s, &why) == 0) {
+		if (mount_kinds[i]->probe(s, &no) == 0) {
 			s->kind = mount_kinds[i];
+			add_why(s, "", s->kind->why);
+			log_info("mounts by %s: %s", s->kind->name, s->why);
 			return 0;
 		}
-	return err_set(e, ENOTSUP, "no way to mount here: %s", why.msg);
+		if (no.code != ECANCELED)
+			add_why(s, mount_kinds[i]->name, no.msg);
+	}
+	return err_set(e, ENOTSUP, "no way to mount here: %s", s->why);
 }
+
+const char *
+mount_server_kind(const struct mount_server *s)
+{
+	return s->kind->name;
+}
+
+const char *
+mount_server_why(const struct mount_server *s)
+{
+	return s->why;
+}
+
+int
+mount_server_begin(struct mount_server *s, struct held *data, struct err *e)
+{
+	return data_fs_begin(s, data, e);
+}
+
+/* ---- mounts ---- */
+
+void
+mount_init(struct mount *m, const struct mount_kind *kind,
+    struct mount_server *s, const char *id, struct view *v,
+    void (*free)(struct mount *m))
+{
+	*m = (struct mount){ .kind = kind, .server = s, .free = free };
+	if (v != NULL)
+		m->view = view_ref(v);
+	snprintf(m->id, sizeof m->id, "%s", id);
+	atomic_fetch_add(&s->refs, 1);
+	atomic_init(&m->refs, 1);
+	failures_init(&m->failures);
+	list_init(&m->parked);
+}
+
+void
+mount_release(struct mount *m)
+{
+	view_unref(m->view);
+	failures_release(&m->failures);
+	server_unref(m->server);
+}
+
+struct mount *
+mount_ref(struct mount *m)
+{
+	atomic_fetch_add(&m->refs, 1);
+	return m;
+}
+
+void
+mount_unref(struct mount *m)
+{
+	if (atomic_fetch_sub(&m->refs, 1) == 1)
+		m->free(m);
+}
+
+/* ---- from start to end ---- */
 
 struct mount_server *
 mount_server_new(
@@ -229,8 +307,9 @@ mount_server_new(
 	atomic_init(&s->refs, 1);
 	lock_init(&s->lock, RANK_MOUNT);
 	cond_init(&s->started);
-	if (choose_kind(s, e) == 0 && open_epoll(s, e) == 0 &&
-	    start_threads(s, e) == 0)
+	data_fs_init(&s->data);
+	if (open_epoll(s, e) == 0 && start_threads(s, e) == 0 &&
+	    choose_kind(s, e) == 0)
 		return s;
 	mount_server_free(s);
 	return NULL;
@@ -256,6 +335,7 @@ mount_server_free(struct mount_server *s)
 	if (s == NULL)
 		return;
 	stop_threads(s);
+	data_fs_end(s);
 	while ((n = hmap_any(&s->sessions)) != NULL)
 		server_take_out(s, container_of(n, struct session, node));
 	server_unref(s);
@@ -269,6 +349,7 @@ server_unref(struct mount_server *s)
 	cleanup_close(&s->epoll);
 	cleanup_close(&s->stop);
 	hmap_release(&s->sessions);
+	data_fs_release(&s->data);
 	cond_destroy(&s->started);
 	lock_destroy(&s->lock);
 	free(s);

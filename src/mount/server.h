@@ -12,19 +12,27 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "mount/data_fs.h"
+#include "mount/failure.h"
 #include "mount/mount.h"
 #include "supervisor/agent.h"
 #include "base/hmap.h"
+#include "base/list.h"
 #include "base/lock.h"
 
 struct session;
 
-enum { SERVER_THREADS_MAX = 4, SERVER_BUFFER = 1 << 20 };
+enum {
+	SERVER_THREADS_MAX = 4,
+	SERVER_BUFFER = 1 << 20,
+	SERVER_WHY_SIZE = 600,
+};
 
 struct mount_server {
 	struct agent *agent;
 	struct mount_server_options options;
 	const struct mount_kind *kind; /* the best that works here */
+	char why[SERVER_WHY_SIZE];
 	int epoll;
 	int stop; /* eventfd, readable for ever once it is time to end */
 	pthread_t threads[SERVER_THREADS_MAX];
@@ -34,6 +42,8 @@ struct mount_server {
 	/* Parked reads that fail from now on get no answer: the next worker
 	 * will be asked again. */
 	atomic_bool is_stopping;
+
+	struct data_fs data;
 
 	struct lock lock;    /* RANK_MOUNT; guards what is below */
 	struct cond started; /* a mount has had its INIT, or is gone */
@@ -61,12 +71,17 @@ uint8_t *server_buffer(void);
 /* What a thread does; also for tests, which have no threads. */
 void server_lend_buffer(uint8_t *buffer);
 
+/* References: its owner's, one for each parked read, and what its kind says.
+ * The last frees it, by `free`, which ends with mount_release(). */
 struct mount {
 	const struct mount_kind *kind;
-	struct mount_server *server;
-	struct view *view;
+	struct mount_server *server; /* a reference */
+	struct view *view;           /* a reference, or NULL */
 	char id[AGENT_ID_MAX + 1];
 	_Atomic uint64_t n_reads, n_errors;
+	atomic_uint refs;
+	void (*free)(struct mount *m);
+	struct failures failures;
 
 	/* server->lock */
 	bool is_started; /* INIT is saved and answered */
@@ -74,6 +89,16 @@ struct mount {
 	bool is_gone;
 	void (*on_gone)(void *ctx, struct mount *m);
 	void *ctx;
+	struct list parked; /* read.c */
+	bool is_dead;       /* nobody reads it any more */
 };
+
+/* References server and view. */
+void mount_init(struct mount *m, const struct mount_kind *kind,
+    struct mount_server *s, const char *id, struct view *v,
+    void (*free)(struct mount *m));
+void mount_release(struct mount *m);
+struct mount *mount_ref(struct mount *m);
+void mount_unref(struct mount *m);
 
 #endif

@@ -8,7 +8,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "layer/view.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -60,6 +59,16 @@ attach(
 	return 0;
 }
 
+static void
+free_session(struct mount *m)
+{
+	struct session *x = container_of(m, struct session, mount);
+
+	fuse_session_destroy(x->fuse);
+	mount_release(m);
+	free(x);
+}
+
 struct session *
 session_new(struct mount_server *s, const char *id,
     const struct session_face *face, int fd, struct err *e)
@@ -76,14 +85,8 @@ session_new(struct mount_server *s, const char *id,
 		free(x);
 		return NULL;
 	}
-	x->mount = (struct mount){ .kind = &mount_fuse, .server = s };
-	if (face->view != NULL)
-		x->mount.view = view_ref(face->view);
+	mount_init(&x->mount, &mount_fuse, s, id, face->view, free_session);
 	x->owner = face->owner;
-	snprintf(x->mount.id, sizeof x->mount.id, "%s", id);
-	atomic_fetch_add(&s->refs, 1);
-	atomic_init(&x->refs, 1);
-	failures_init(&x->failures);
 	return x;
 }
 
@@ -145,20 +148,14 @@ session_resume(struct mount_server *s, const char *id,
 struct session *
 session_ref(struct session *x)
 {
-	atomic_fetch_add(&x->refs, 1);
+	mount_ref(&x->mount);
 	return x;
 }
 
 void
 session_unref(struct session *x)
 {
-	if (atomic_fetch_sub(&x->refs, 1) != 1)
-		return;
-	fuse_session_destroy(x->fuse);
-	view_unref(x->mount.view);
-	failures_release(&x->failures);
-	server_unref(x->mount.server);
-	free(x);
+	mount_unref(&x->mount);
 }
 
 static void

@@ -9,8 +9,8 @@
  * node ids mean the same in every life of the worker: a session has no state
  * but INIT's.
  *
- * References: the mount's owner, the server's table, each thread that serves,
- * each parked read.
+ * References (the mount's): the owner, the server's table, each thread that
+ * serves, each parked read, each file of a data_fs.
  */
 #ifndef MOUNT_SESSION_H
 #define MOUNT_SESSION_H
@@ -22,7 +22,6 @@
 
 #include <fuse_lowlevel.h>
 
-#include "mount/failure.h"
 #include "mount/server.h"
 
 struct session {
@@ -30,10 +29,8 @@ struct session {
 	void *owner;
 	struct fuse_session *fuse; /* owns fd */
 	int fd;
-	atomic_uint refs;
 	_Atomic uint64_t idmap_init; /* the INIT whose answer, while it is being
 					made, is to allow idmapped mounts; 0 */
-	struct failures failures;
 	struct hnode node; /* in server->sessions by serial; server->lock */
 	uint64_t serial;
 	bool is_listed;
@@ -85,7 +82,17 @@ void init_replay(struct session *x, const void *request, size_t n);
 extern const struct fuse_lowlevel_ops session_ops;
 #define SESSION_OF(req) ((struct session *)fuse_req_userdata(req))
 
-/* read.c */
-void read_answer(fuse_req_t req, uint64_t nid, size_t size, uint64_t off);
+/* read.c: answers with a range of the mount's contents, now or later.  nid is
+ * the file's, for messages, or 0: not known. */
+struct reading {
+	fuse_req_t req;
+	struct mount *mount;
+	uint64_t nid;
+	uint64_t data_off;
+	size_t len; /* to SERVER_BUFFER */
+};
+void read_answer(const struct reading *r);
+/* Those that wait fail, and whatever comes: nobody waits for them. */
+void read_end(struct mount *m);
 
 #endif

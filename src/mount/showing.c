@@ -327,13 +327,20 @@ shown_free(struct shown *rows, size_t n)
 
 /* ---- after a restart ---- */
 
+/* Of "KIND:ID". */
+static const char *
+held_id(const struct held *h)
+{
+	return h->name + strcspn(h->name, ":") + 1;
+}
+
 static struct unclaimed *
 find_unclaimed(struct showings *s, const char *id)
 {
 	list_for_each(l, &s->unclaimed) {
 		struct unclaimed *u = list_entry(l, struct unclaimed, link);
 
-		if (strcmp(u->held.name + strlen("fuse:"), id) == 0)
+		if (strcmp(held_id(&u->held), id) == 0)
 			return u;
 	}
 	return NULL;
@@ -407,7 +414,7 @@ showings_drop_unclaimed(struct showings *s)
 {
 	list_for_each_safe(l, &s->unclaimed) {
 		struct unclaimed *u = list_entry(l, struct unclaimed, link);
-		const char *id = u->held.name + strlen("fuse:");
+		const char *id = held_id(&u->held);
 		struct err e = ERR_INIT;
 
 		if (agent_unmount(s->agent, id, &e) < 0)

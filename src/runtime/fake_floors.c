@@ -205,7 +205,7 @@ image_check_whole(const struct image *i, struct err *e)
 }
 
 void
-image_prefetch(struct image *i)
+image_start(struct image *i)
 {
 	(void)i;
 }

@@ -57,6 +57,7 @@ open_image(struct pull *p, struct err *e)
 		.manifest = p->has_manifest ? &p->manifest : NULL,
 		.whole_max_bytes = parts->whole_layer_bytes,
 		.is_partial = true,
+		.is_start = true,
 		.is_unnamed = true,
 	};
 	struct image *i;
@@ -66,7 +67,7 @@ open_image(struct pull *p, struct err *e)
 	i = catalog_open_image(parts->catalog, &q, e);
 	if (i == NULL)
 		return NULL;
-	image_prefetch(i);
+	image_start(i);
 	image_fill_small(i, parts->small_layer_bytes);
 	return i;
 }

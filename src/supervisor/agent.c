@@ -14,8 +14,10 @@
 /* How many requests may be open at once; the next ones wait for their turn.
  * Their answers fit the socket's buffer (about 25 of them), as the supervisor
  * waits for no reader; and it takes JOBS_MAX at once, an earlier worker's too.
+ * Those that a FUSE thread has to answer something for may not hold it up in
+ * what it asks itself (agent_hold()): they have a lane of their own.
  */
-enum { QUICK_MAX = 12, SLOW_MAX = 4 };
+enum { QUICK_MAX = 12, SLOW_MAX = 4, ANSWERED_MAX = 4 };
 
 /* Those that may be open at once. */
 struct lane {
@@ -42,7 +44,7 @@ struct agent {
 	struct lock lock; /* guards what is below */
 	struct cond changed;
 	struct list askings;
-	struct lane quick, slow;
+	struct lane quick, slow, answered;
 	uint64_t last_ticket;
 	bool is_receiving;  /* one of those who wait reads for all */
 	struct err failure; /* code 0: the supervisor answers */
@@ -54,6 +56,8 @@ lane_of(struct agent *a, const struct message *m)
 	bool walks_a_tree =
 	    m->kind == MESSAGE_REMOVE || m->kind == MESSAGE_MEASURE;
 
+	if (m->kind == MESSAGE_EROFS)
+		return &a->answered;
 	return walks_a_tree ? &a->slow : &a->quick;
 }
 
@@ -232,6 +236,7 @@ agent_new(int fd, struct err *e)
 	list_init(&a->askings);
 	a->quick.max = QUICK_MAX;
 	a->slow.max = SLOW_MAX;
+	a->answered.max = ANSWERED_MAX;
 	if (tell(a, &m, NULL, 0, e) != 0) {
 		agent_release(a);
 		return NULL;
@@ -316,6 +321,16 @@ agent_drop(struct agent *a, const char *name, struct err *e)
 	return tell(a, &m, NULL, 0, e);
 }
 
+static int
+set_source(char to[MESSAGE_SOURCE_MAX + 1], const char *source, struct err *e)
+{
+	if (strlen(source) > MESSAGE_SOURCE_MAX ||
+	    strpbrk(source, ",\\\n") != NULL)
+		return err_set(e, EINVAL, "no name for a mount: %s", source);
+	strcpy(to, source);
+	return 0;
+}
+
 int
 agent_mount_fuse(struct agent *a, const char *id,
     const struct agent_fuse_options *o, int *fuse_fd, struct err *e)
@@ -324,10 +339,8 @@ agent_mount_fuse(struct agent *a, const char *id,
 
 	assert(message_is_id(id));
 	set_name(&m, id);
-	if (strlen(o->source) >= sizeof m.body.fuse.source ||
-	    strpbrk(o->source, ",\\\n") != NULL)
-		return err_set(e, EINVAL, "no name for a mount: %s", o->source);
-	strcpy(m.body.fuse.source, o->source);
+	if (set_source(m.body.fuse.source, o->source, e) != 0)
+		return -1;
 	if (o->target != NULL &&
 	    (o->target[0] != '/' ||
 		strlen(o->target) >= sizeof m.body.fuse.target))
@@ -336,6 +349,37 @@ agent_mount_fuse(struct agent *a, const char *id,
 		strcpy(m.body.fuse.target, o->target);
 	m.body.fuse.is_writable = o->is_writable;
 	return ask_for_fd(a, &m, fuse_fd, e);
+}
+
+static int
+ask_for_erofs(struct agent *a, const char *id,
+    const struct agent_erofs_options *o, bool is_trial, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_EROFS,
+		.number = o->read_ahead_kb };
+
+	assert(message_is_id(id) && message_is_id(o->data));
+	set_name(&m, id);
+	if (set_source(m.body.erofs.source, o->source, e) != 0)
+		return -1;
+	strcpy(m.body.erofs.data, o->data);
+	m.body.erofs.is_loop = o->is_loop;
+	m.body.erofs.is_trial = is_trial;
+	return tell(a, &m, &o->index, 1, e);
+}
+
+int
+agent_mount_erofs(struct agent *a, const char *id,
+    const struct agent_erofs_options *o, struct err *e)
+{
+	return ask_for_erofs(a, id, o, false, e);
+}
+
+int
+agent_try_erofs(struct agent *a, const char *id,
+    const struct agent_erofs_options *o, struct err *e)
+{
+	return ask_for_erofs(a, id, o, true, e);
 }
 
 int
@@ -370,11 +414,23 @@ agent_clone_mount(struct agent *a, const char *id, int *mount_fd, struct err *e)
 int
 agent_unmount(struct agent *a, const char *id, struct err *e)
 {
+	bool ignored;
+
+	return agent_unmount_erofs(a, id, &ignored, e);
+}
+
+int
+agent_unmount_erofs(
+    struct agent *a, const char *id, bool *is_held_up, struct err *e)
+{
 	struct message m = { .kind = MESSAGE_UNMOUNT };
+	int rc;
 
 	assert(message_is_id(id));
 	set_name(&m, id);
-	return tell(a, &m, NULL, 0, e);
+	rc = tell(a, &m, NULL, 0, e);
+	*is_held_up = rc == 0 && m.number != 0;
+	return rc;
 }
 
 int

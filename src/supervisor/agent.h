@@ -18,6 +18,14 @@ struct err;
 
 #define AGENT_STORE_ID "0"
 
+/* Where the kernel's EROFS finds contents, and what it is tried with: an index
+ * with a file of this name, which holds this text. */
+#define AGENT_DATA_ID "d"
+#define AGENT_TRIAL_ID "e"
+#define AGENT_TRIAL_DATA_ID "f"
+#define AGENT_TRIAL_FILE "trial"
+#define AGENT_TRIAL_TEXT "layerfs\n"
+
 enum {
 	AGENT_ID_MAX = 32,
 	AGENT_NAME_MAX = 63,
@@ -45,7 +53,8 @@ int agent_ready(struct agent *a, struct err *e);
  * held.  Takes the descriptor out: it is the caller's now (the supervisor keeps
  * its own until agent_drop).  False when there is none left. */
 struct held {
-	char name[AGENT_NAME_MAX + 1]; /* see supervisor.h; "fuse:ID" */
+	char name[AGENT_NAME_MAX + 1]; /* see supervisor.h; "fuse:ID",
+					  "erofs:ID" */
 	int fd;
 	uint8_t payload[AGENT_PAYLOAD_MAX];
 	size_t payload_len;
@@ -75,6 +84,24 @@ struct agent_fuse_options {
 int agent_mount_fuse(struct agent *a, const char *id,
     const struct agent_fuse_options *o, int *fuse_fd, struct err *e);
 
+struct agent_erofs_options {
+	const char *source; /* as in agent_fuse_options */
+	const char *data;   /* a session's id: contents are RUN/m/DATA/ID */
+	int index;          /* a regular file, open for reading */
+	uint32_t read_ahead_kb;
+	bool is_loop; /* by two loop devices */
+};
+
+/* Mounts an index with the kernel's EROFS, read only, and holds it as
+ * "erofs:ID".  Opens the contents: who asks must answer that session meanwhile.
+ * ENOTSUP in a user's own daemon; else the kernel's own. */
+int agent_mount_erofs(struct agent *a, const char *id,
+    const struct agent_erofs_options *o, struct err *e);
+
+/* Mounts, reads AGENT_TRIAL_FILE, also through overlays, and unmounts. */
+int agent_try_erofs(struct agent *a, const char *id,
+    const struct agent_erofs_options *o, struct err *e);
+
 struct agent_overlay_options {
 	const char *const *lowers; /* ids, the top one first */
 	size_t n_lowers;
@@ -92,8 +119,13 @@ int agent_clone_mount(
     struct agent *a, const char *id, int *mount_fd, struct err *e);
 
 /* Unmounts RUN/m/ID (or the target it was mounted on), lazily: open files go
- * on.  Drops "fuse:ID".  Absent is fine. */
+ * on.  Drops "fuse:ID" and "erofs:ID".  Absent is fine. */
 int agent_unmount(struct agent *a, const char *id, struct err *e);
+
+/* The same of an EROFS mount.  *is_held_up: nobody has it any more, and it ends
+ * when the reads that are under way have been answered: they are nobody's. */
+int agent_unmount_erofs(
+    struct agent *a, const char *id, bool *is_held_up, struct err *e);
 
 /* ---- folders that containers write into (supervisor/snapshots.h) ----
  *

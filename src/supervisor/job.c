@@ -108,6 +108,7 @@ job_result(struct job *j, struct message *answer, int fds[MESSAGE_FDS_MAX],
 
 	if (message_receive(j->sock, answer, fds, n_fds, &e) == 0)
 		return;
+	j->died = true;
 	*answer = j->request;
 	err_set(&e, EIO, "the process that did it died");
 	message_set_error(answer, &e);

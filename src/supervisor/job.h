@@ -18,6 +18,7 @@ struct job {
 	pid_t pid; /* 0: waited for */
 	int sock;
 	uint64_t life; /* the worker's that asked */
+	bool died;     /* without an answer */
 	struct message request;
 };
 

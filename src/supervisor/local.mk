@@ -3,9 +3,11 @@ noinst_LIBRARIES += %D%/libsupervisor.a
 	%D%/agent.c %D%/agent.h \
 	%D%/copies.c %D%/copies.h \
 	%D%/drop.c %D%/drop.h \
+	%D%/erofs.c %D%/erofs.h \
 	%D%/fusermount.c %D%/fusermount.h \
 	%D%/hold.c %D%/hold.h \
 	%D%/job.c %D%/job.h \
+	%D%/loop_device.c %D%/loop_device.h \
 	%D%/mapped.c %D%/mapped.h \
 	%D%/message.c %D%/message.h \
 	%D%/mounter.c %D%/mounter.h \

@@ -8,8 +8,8 @@
  * its options name them as any other folder.  A kernel must have
  *
  *	5.12, 5.15, 6.3   ext4 and xfs, btrfs, tmpfs
- *	5.19              overlayfs on top of such
- *	6.12              FUSE, so images
+ *	5.19              overlayfs on top of such; EROFS
+ *	6.12              FUSE, so images that EROFS does not mount
  *
  * and says EINVAL otherwise.
  *

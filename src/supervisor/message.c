@@ -76,16 +76,29 @@ is_text(const char *s, size_t room)
 }
 
 static bool
+is_source(const char source[MESSAGE_SOURCE_MAX + 1])
+{
+	return is_text(source, MESSAGE_SOURCE_MAX + 1) && *source != '\0' &&
+	       strpbrk(source, ",\\\n") == NULL;
+}
+
+static bool
 is_fuse(const struct message *m)
 {
-	const char *source = m->body.fuse.source;
 	const char *target = m->body.fuse.target;
 
-	return is_text(source, sizeof m->body.fuse.source) && *source != '\0' &&
-	       strpbrk(source, ",\\\n") == NULL &&
+	return is_source(m->body.fuse.source) &&
 	       is_text(target, sizeof m->body.fuse.target) &&
 	       (*target == '\0' || *target == '/') &&
 	       m->body.fuse.is_writable <= 1;
+}
+
+static bool
+is_erofs(const struct message *m)
+{
+	return is_source(m->body.erofs.source) &&
+	       message_is_id(m->body.erofs.data) &&
+	       m->body.erofs.is_loop <= 1 && m->body.erofs.is_trial <= 1;
 }
 
 static bool
@@ -137,6 +150,8 @@ is_meaningful(const struct message *m, unsigned n_fds)
 		return n_fds == 0 && m->name[0] != '\0';
 	case MESSAGE_FUSE:
 		return n_fds == 0 && message_is_id(m->name) && is_fuse(m);
+	case MESSAGE_EROFS:
+		return n_fds == 1 && message_is_id(m->name) && is_erofs(m);
 	case MESSAGE_OVERLAY:
 		return n_fds != 1 && message_is_id(m->name) && are_lowers(m);
 	case MESSAGE_CLONE:

@@ -21,10 +21,13 @@
  *   DROP     name                    -> -
  *   FUSE     id, fuse, number: KiB   -> 1 fd
  *            of readahead
+ *   EROFS    id, erofs, number: KiB  -> 1 fd: the index
+ *            of readahead; 1 fd: the
+ *            index
  *   OVERLAY  id, lowers, number: how -> -
  *            many; 0 or 2 fds
  *   CLONE    id                      -> 1 fd
- *   UNMOUNT  id                      -> -
+ *   UNMOUNT  id                      -> number: 1 where reads hold it up
  *   MAKE     snapshot                -> -
  *   REMOVE   snapshot.number         -> -
  *   MEASURE  snapshot.number         -> usage
@@ -45,7 +48,7 @@
 
 #include "supervisor/agent.h"
 
-enum { MESSAGE_VERSION = 3, MESSAGE_FDS_MAX = 2, MESSAGE_SOURCE_MAX = 200 };
+enum { MESSAGE_VERSION = 4, MESSAGE_FDS_MAX = 2, MESSAGE_SOURCE_MAX = 200 };
 
 enum message_kind {
 	MESSAGE_HELLO,
@@ -54,6 +57,7 @@ enum message_kind {
 	MESSAGE_HOLD,
 	MESSAGE_DROP,
 	MESSAGE_FUSE,
+	MESSAGE_EROFS,
 	MESSAGE_OVERLAY,
 	MESSAGE_CLONE,
 	MESSAGE_UNMOUNT,
@@ -80,6 +84,11 @@ struct message {
 			char target[PATH_MAX]; /* "": RUN/m/ID */
 			uint32_t is_writable;  /* 0 or 1 */
 		} fuse;
+		struct {
+			char source[MESSAGE_SOURCE_MAX + 1];
+			char data[AGENT_ID_MAX + 1];
+			uint32_t is_loop, is_trial; /* 0 or 1 */
+		} erofs;
 		char lowers[AGENT_LOWERS_MAX][AGENT_ID_MAX + 4];
 		struct {
 			uint32_t len;

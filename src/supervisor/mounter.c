@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "supervisor/copies.h"
+#include "supervisor/erofs.h"
 #include "supervisor/fusermount.h"
 #include "supervisor/mapped.h"
 #include "supervisor/message.h"
@@ -114,6 +115,43 @@ start_fuse(const struct mounter *m, const struct message *q, struct err *e)
 		return -1;
 	return fusermount_mount(
 	    *target != '\0' ? target : q->name, q->body.fuse.source, e);
+}
+
+static int
+try_or_mount_erofs(
+    const struct message *q, const struct erofs_request *r, struct err *e)
+{
+	int rc = -1;
+
+	if (make_point(r->id, e) != 0)
+		return -1;
+	if (q->body.erofs.is_trial != 0)
+		rc = erofs_try(r, e);
+	else
+		rc = erofs_mount(r, e);
+	if (rc != 0 || q->body.erofs.is_trial != 0)
+		rmdir(r->id);
+	return rc;
+}
+
+static int
+start_erofs(
+    const struct mounter *m, const struct message *q, int index, struct err *e)
+{
+	const struct erofs_request r = { .id = q->name,
+		.source = q->body.erofs.source,
+		.data = q->body.erofs.data,
+		.index = index,
+		.read_ahead_kb = q->number,
+		.is_loop = q->body.erofs.is_loop != 0 };
+	int fd;
+
+	if (!m->is_root)
+		return err_set(e, ENOTSUP, "EROFS is mounted by root only");
+	if (try_or_mount_erofs(q, &r, e) != 0)
+		return -1;
+	fd = fcntl(index, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? err_sys(e, "keep the index") : fd;
 }
 
 /* ROOT/upper/ID/{upper,work}.  Whatever is there is no mount's: made anew. */
@@ -309,12 +347,15 @@ run_on_snapshot(const struct mounter *m, struct message *q, struct err *e)
 }
 
 static int
-run_on_mount(const struct mounter *m, const struct message *q, const int *fds,
+run_on_mount(const struct mounter *m, struct message *q, const int *fds,
     unsigned n_fds, int *fd, struct err *e)
 {
 	switch (q->kind) {
 	case MESSAGE_FUSE:
 		*fd = start_fuse(m, q, e);
+		return *fd < 0 ? -1 : 0;
+	case MESSAGE_EROFS:
+		*fd = start_erofs(m, q, fds[0], e);
 		return *fd < 0 ? -1 : 0;
 	case MESSAGE_CLONE:
 		*fd = clone_mount(m, q->name, e);
@@ -322,6 +363,7 @@ run_on_mount(const struct mounter *m, const struct message *q, const int *fds,
 	case MESSAGE_OVERLAY:
 		return start_overlay(m, q, fds, n_fds, e);
 	default:
+		q->number = q->number != 0 && erofs_unmount(q->name);
 		return unmount(m, q->name, q->body.fuse.target, e);
 	}
 }

@@ -1,5 +1,6 @@
 /* What the supervisor does by child processes, one a request: overlayfs looks
- * at its lower layers, which are FUSE and answered by the worker, and a
+ * at its lower layers and EROFS opens its data, which are FUSE and answered by
+ * the worker, and a
  * supervisor that waits for a worker could not start it again; and a snapshot
  * may have a million files to remove.
  *
@@ -27,7 +28,8 @@ struct mounter {
 
 /* Does a request, from FUSE on; it becomes its answer.  fds are the request's,
  * and *fd is what the answer carries (or -1).  An UNMOUNT of what was mounted
- * elsewhere has that target in body.fuse.target. */
+ * elsewhere has that target in body.fuse.target; one of EROFS has the number 1,
+ * and keeps it where reads hold it up. */
 int mounter_run(const struct mounter *m, struct message *q, const int *fds,
     unsigned n_fds, int *fd, struct err *e);
 

@@ -110,17 +110,23 @@ answer_login(struct supervisor *s, struct message *m)
 }
 
 static void
-session_name(char name[AGENT_NAME_MAX + 1], const char *id)
+mount_name(char name[AGENT_NAME_MAX + 1], const char *kind, const char *id)
 {
-	snprintf(name, AGENT_NAME_MAX + 1, "fuse:%.*s", AGENT_ID_MAX, id);
+	snprintf(name, AGENT_NAME_MAX + 1, "%s:%.*s", kind, AGENT_ID_MAX, id);
 }
 
+/* What is held of the mount RUN/m/ID. */
 static struct held_fd *
-find_session(struct supervisor *s, const char *id)
+find_mount(struct supervisor *s, const char *id)
 {
 	char name[AGENT_NAME_MAX + 1];
+	struct held_fd *f;
 
-	session_name(name, id);
+	mount_name(name, "fuse", id);
+	f = hold_find(&s->holds, name);
+	if (f != NULL)
+		return f;
+	mount_name(name, "erofs", id);
 	return hold_find(&s->holds, name);
 }
 
@@ -141,10 +147,21 @@ start_job(struct supervisor *s, const struct message *m, const int *fds,
 	return 0;
 }
 
+/* The supervisor knows where, and what it is, not the worker. */
+static void
+complete_unmount(struct supervisor *s, struct message *m)
+{
+	const struct held_fd *f = find_mount(s, m->name);
+
+	m->number = f != NULL && strncmp(f->h.name, "erofs:", 6) == 0;
+	m->body.fuse.target[0] = '\0';
+	if (f != NULL && f->target != NULL)
+		strcpy(m->body.fuse.target, f->target);
+}
+
 static void
 handle(struct supervisor *s, struct message *m, int *fds, unsigned n_fds)
 {
-	struct held_fd *f = NULL;
 	struct err e;
 
 	switch (m->kind) {
@@ -173,11 +190,8 @@ handle(struct supervisor *s, struct message *m, int *fds, unsigned n_fds)
 		hold_drop(&s->holds, m->name);
 		answer(s, m, -1, NULL);
 		return;
-	case MESSAGE_UNMOUNT: /* the supervisor knows where, not the worker */
-		f = find_session(s, m->name);
-		m->body.fuse.target[0] = '\0';
-		if (f != NULL && f->target != NULL)
-			strcpy(m->body.fuse.target, f->target);
+	case MESSAGE_UNMOUNT:
+		complete_unmount(s, m);
 		break;
 	}
 	if (start_job(s, m, fds, n_fds, &e) != 0)
@@ -211,6 +225,29 @@ supervisor_on_request(struct supervisor *s)
 
 /* ---- jobs that are done ---- */
 
+/* They wait for the worker's own answer, which the next one gives: in vain. */
+void
+supervisor_kill_orphans(struct supervisor *s)
+{
+	list_for_each(l, &s->jobs) {
+		struct job *j = list_entry(l, struct job, link);
+
+		if (j->request.kind == MESSAGE_EROFS)
+			job_kill(j);
+	}
+}
+
+static int
+keep_index(struct supervisor *s, const struct job *j, int fd, struct err *e)
+{
+	char name[AGENT_NAME_MAX + 1];
+
+	if (j->request.body.erofs.is_trial != 0)
+		return 0;
+	mount_name(name, "erofs", j->request.name);
+	return hold_put_copy(&s->holds, name, fd, e);
+}
+
 static int
 keep_session(struct supervisor *s, const struct job *j, int fd, struct err *e)
 {
@@ -218,7 +255,7 @@ keep_session(struct supervisor *s, const struct job *j, int fd, struct err *e)
 	char name[AGENT_NAME_MAX + 1];
 	struct held_fd *f;
 
-	session_name(name, j->request.name);
+	mount_name(name, "fuse", j->request.name);
 	if (hold_put_copy(&s->holds, name, fd, e) != 0)
 		return -1;
 	f = hold_find(&s->holds, name);
@@ -231,23 +268,35 @@ static void
 note_result(
     struct supervisor *s, const struct job *j, struct message *m, int fd)
 {
-	struct held_fd *f = find_session(s, j->request.name);
+	struct held_fd *f = find_mount(s, j->request.name);
 	struct err e;
 
 	if (m->code != 0)
 		return;
 	if (j->request.kind == MESSAGE_FUSE && keep_session(s, j, fd, &e) != 0)
 		log_error("%s", e.msg);
+	if (j->request.kind == MESSAGE_EROFS && keep_index(s, j, fd, &e) != 0)
+		log_error("%s", e.msg);
 	if (j->request.kind == MESSAGE_UNMOUNT && f != NULL)
 		hold_drop(&s->holds, f->h.name);
 }
 
-/* Nobody would ever be told of an overlay whose worker is dead. */
+/* Nobody would ever be told of an overlay or an EROFS mount whose worker is
+ * dead, nor of what a process had mounted that died before it could say so. */
 static bool
-is_left_over(const struct supervisor *s, const struct job *j)
+is_left_over(
+    const struct supervisor *s, const struct job *j, const struct message *m)
 {
-	return j->request.kind == MESSAGE_OVERLAY &&
-	       (j->life != s->worker.life || s->worker.sock < 0);
+	bool is_orphan = j->life != s->worker.life || s->worker.sock < 0;
+
+	switch (j->request.kind) {
+	case MESSAGE_OVERLAY:
+		return is_orphan && m->code == 0;
+	case MESSAGE_EROFS:
+		return j->died || (is_orphan && m->code == 0);
+	default:
+		return false;
+	}
 }
 
 static void
@@ -274,7 +323,7 @@ supervisor_on_job_end(struct supervisor *s, struct job *j)
 	unsigned n;
 
 	job_result(j, &m, fds, &n);
-	if (m.code == 0 && is_left_over(s, j))
+	if (is_left_over(s, j, &m))
 		undo(s, j);
 	else
 		note_result(s, j, &m, fds[0]);

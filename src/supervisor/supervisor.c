@@ -53,6 +53,7 @@ on_worker_end(struct supervisor *s, int status)
 
 	worker_note_end(&s->worker, status, !s->is_ending && !is_final);
 	s->kill_at_ns = 0;
+	supervisor_kill_orphans(s);
 	if (s->is_ending || !is_final)
 		return;
 	s->ended_with = WEXITSTATUS(status);
@@ -311,6 +312,9 @@ unmount_all(struct supervisor *s)
 		if (mounter_run(&s->mounter, &m, NULL, 0, &fd, &e) != 0)
 			log_warn("left behind: %s", e.msg);
 	}
+	/* Reads that nobody will answer hold an EROFS mount's end up, and end
+	 * with the session that they wait for. */
+	hold_drop_all(&s->holds);
 	mounter_clean(&s->mounter);
 	if (s->account.is_root)
 		rundir_unmount(&s->run);

@@ -46,6 +46,9 @@ void supervisor_expect_end(struct supervisor *s);
  */
 void supervisor_on_request(struct supervisor *s);
 
+/* The worker that asked for them is dead. */
+void supervisor_kill_orphans(struct supervisor *s);
+
 /* The job's answer is there to be read. */
 void supervisor_on_job_end(struct supervisor *s, struct job *j);
 

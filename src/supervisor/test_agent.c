@@ -247,6 +247,38 @@ an_overlay_names_its_lowers_and_carries_its_upper(void **state)
 }
 
 static void
+an_index_is_mounted_or_tried_and_says_what_holds_its_end_up(void **state)
+{
+	const struct answer answers[] = { { .kind = MESSAGE_EROFS },
+		{ .kind = MESSAGE_EROFS },
+		{ .kind = MESSAGE_UNMOUNT, .number = 1 },
+		{ .kind = MESSAGE_UNMOUNT } };
+	struct agent_erofs_options o = {
+		.source = "layerfs:a", .data = "d", .index = 0
+	};
+	struct peer p = { 0 };
+	struct agent *a = start(&p, answers, 4);
+	bool is_held_up;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(agent_mount_erofs(a, "c3", &o, &e), 0);
+	assert_int_equal(agent_try_erofs(a, "e", &o, &e), 0);
+	assert_int_equal(agent_unmount_erofs(a, "c3", &is_held_up, &e), 0);
+	assert_true(is_held_up);
+	assert_int_equal(agent_unmount_erofs(a, "c3", &is_held_up, &e), 0);
+	assert_false(is_held_up);
+	o.source = "a,suid";
+	assert_int_equal(agent_mount_erofs(a, "c4", &o, &e), -1);
+	assert_int_equal(e.code, EINVAL);
+	end(&p, a);
+	assert_int_equal(p.asked_fds[1], 1);
+	assert_int_equal(p.asked[1].body.erofs.is_trial, 0);
+	assert_int_equal(p.asked[2].body.erofs.is_trial, 1);
+	assert_string_equal(p.asked[1].body.erofs.data, "d");
+}
+
+static void
 a_bad_source_or_target_never_leaves_the_worker(void **state)
 {
 	struct agent_fuse_options o = { .source = "a,suid" };
@@ -432,6 +464,8 @@ main(void)
 		    a_supervisor_that_is_gone_is_an_error_and_seen_on_the_descriptor),
 		cmocka_unit_test(
 		    an_overlay_names_its_lowers_and_carries_its_upper),
+		cmocka_unit_test(
+		    an_index_is_mounted_or_tried_and_says_what_holds_its_end_up),
 		cmocka_unit_test(
 		    a_bad_source_or_target_never_leaves_the_worker),
 		cmocka_unit_test(

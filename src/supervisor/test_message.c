@@ -232,6 +232,26 @@ lowers_that_are_no_ids_are_refused(void **state)
 }
 
 static void
+an_index_comes_with_a_name_and_the_session_of_its_data(void **state)
+{
+	struct message m = message_of(MESSAGE_EROFS, "1");
+
+	(void)state;
+	strcpy(m.body.erofs.source, "layerfs:python:3");
+	strcpy(m.body.erofs.data, "d");
+	assert_true(is_accepted(&m, 1));
+	assert_false(is_accepted(&m, 0));
+	strcpy(m.body.erofs.data, "../d");
+	assert_false(is_accepted(&m, 1));
+	strcpy(m.body.erofs.data, "d");
+	m.body.erofs.is_loop = 2;
+	assert_false(is_accepted(&m, 1));
+	m.body.erofs.is_loop = 1;
+	memset(m.body.erofs.source, 'a', sizeof m.body.erofs.source);
+	assert_false(is_accepted(&m, 1));
+}
+
+static void
 a_snapshot_is_its_number_and_an_owner(void **state)
 {
 	struct message m = message_of(MESSAGE_MAKE, "");
@@ -301,6 +321,8 @@ main(void)
 		cmocka_unit_test(a_text_without_an_end_is_refused),
 		cmocka_unit_test(a_source_cannot_smuggle_mount_options),
 		cmocka_unit_test(lowers_that_are_no_ids_are_refused),
+		cmocka_unit_test(
+		    an_index_comes_with_a_name_and_the_session_of_its_data),
 		cmocka_unit_test(a_snapshot_is_its_number_and_an_owner),
 		cmocka_unit_test(a_map_has_ranges_and_a_place),
 		cmocka_unit_test(

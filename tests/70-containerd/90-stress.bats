@@ -24,12 +24,12 @@ stress() {
 		"$T/mnt" "${SECONDS_EACH:-20}" "${CLIENTS:-32}" "$REGISTRY/box-zc:1"
 }
 
-# Nobody has anything any more: no folder, no mount but that of podman's store, no
+# Nobody has anything any more: no folder, no mount but the daemon's own, no
 # image.
 nothing_left() {
 	[ -z "$(own_snapshots)" ] &&
 		[ -z "$(ls "$ROOT/snapshots")" ] &&
-		[ "$(ls "$RUN/m")" = 0 ] &&
+		nothing_shown &&
 		[ "$(layerfs --json images | jq '.images | length')" = 0 ]
 }
 

@@ -13,6 +13,9 @@
 #   esgz-opt    ... of eStargz that knows the workload
 #   esgz        ... of eStargz that does not
 #   gzip, zstd  ... of plain layers: the first pull ever
+#   zc-known, zcs-known, esgz-known  ... of images whose profile is known: a run
+#               that does not count records and exports it, everything is wiped,
+#               and it is imported into the empty store
 # and what a node does, all of it by containerd, with a container of its own:
 #   ctd-overlayfs            ctr images pull, then ctr run (gzip layers)
 #   ctd-zc, -zcs, -esgz-opt  ctr-remote images rpull with layerfs, then ctr run
@@ -25,7 +28,7 @@
 set -uo pipefail
 IMAGES=${IMAGES:-"python nginx odd openjdk"}
 . "$(dirname "$0")/lib.sh"
-MODES=${MODES:-"overlayfs zc zcs esgz-opt esgz gzip zstd ctd-overlayfs ctd-zc ctd-esgz-opt"}
+MODES=${MODES:-"overlayfs zc-known zcs-known esgz-known zc zcs esgz-opt esgz gzip zstd ctd-overlayfs ctd-zc ctd-esgz-opt"}
 NETS=${NETS:-"5:1000 50:100"} RUNS=${RUNS:-3} PARTS=${PARTS:-"cold io"}
 OUT=${OUT:-$D/bench.jsonl} IO_OUT=${IO_OUT:-$D/bench-io.jsonl}
 BUILD=${top_builddir:-$BENCH/../../build}
@@ -75,12 +78,29 @@ cold_overlayfs() { # IMAGE NET RUN
     DISK=$CTD_ROOT record "$1" overlayfs "$2" "$3" containerd
 }
 cold_layerfs() { # IMAGE MODE NET RUN REFERENCE
-    clean; lfs_start; cold; quiet; net_reset
+    clean; lfs_start
+    [ -z "${PROFILE-}" ] || LFS profile import -q "$REG/$5" "$PROFILE"
+    cold; quiet; net_reset
     step pull "@@" "$BUILD/layerfs" --run "$LFS_RUN" mount --rw "$NET/$5" "$MNT"
     net_stats >"$R/net-pull.json"
     step create "@@" true
     run_workload "$4"
     DISK=$LFS_ROOT record "$1" "$2" "$3" "$4" layerfsd worker
+}
+# The registry itself is asked, so that no connection over the link is open.
+cold_known() { # as cold_layerfs
+    local profile="$D/run/${5//[:\/]/-}.profile"
+    [ -n "${RECORDED["$5"]-}" ] || record_profile "$1" "$5" "$profile"
+    RECORDED["$5"]=1
+    PROFILE=$profile cold_layerfs "$@"
+}
+declare -A RECORDED
+record_profile() { # IMAGE REFERENCE FILE
+    clean; lfs_start
+    LFS mount --rw "$REG/$2" "$MNT" >/dev/null && run_workload record
+    unmount_under "$MNT/"; LFS unmount "$MNT" >/dev/null
+    for _ in $(seq 100); do LFS profile export "$REG/$2" "$3" 2>/dev/null && return; sleep 0.1; done
+    die "no profile of $2"
 }
 cold_containerd() { # IMAGE MODE NET RUN REFERENCE
     local snapshotter=layerfs daemons=(containerd layerfsd worker) pull=(ctr-remote -a "$CTD_SOCK" i rpull)
@@ -98,12 +118,13 @@ cold_containerd() { # IMAGE MODE NET RUN REFERENCE
     DISK="$CTD_ROOT $LFS_ROOT" record "$1" "$2" "$3" "$4" "${daemons[@]}"
 }
 reference() { # IMAGE MODE
-    case ${2#ctd-} in
+    local mode=${2#ctd-}
+    case ${mode%-known} in
     overlayfs) echo "$1:gzip" ;;
     zc) echo "$1-zc:zstdchunked" ;;
     zcs) echo "$1:zc-stargz" ;;
     zstd) echo "$1-zstd:zstd" ;;
-    esgz | esgz-opt | gzip) echo "$1:${2#ctd-}" ;;
+    esgz | esgz-opt | gzip) echo "$1:${mode%-known}" ;;
     *) die "mode $2" ;;
     esac
 }
@@ -117,6 +138,7 @@ bench_cold() {
             has_variant "$ref" || continue
             case $m in
             overlayfs) cold_overlayfs "$i" "$n" "$r" ;;
+            *-known) cold_known "$i" "$m" "$n" "$r" "$ref" ;;
             ctd-*) cold_containerd "$i" "$m" "$n" "$r" "$ref" ;;
             *) cold_layerfs "$i" "$m" "$n" "$r" "$ref" ;;
             esac

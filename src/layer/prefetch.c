@@ -1,0 +1,165 @@
+/* What a start is about to read: as its profile says, else as the image itself
+ * hints. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "layer/image.h"
+#include "layer/layer.h"
+#include "layer/places.h"
+#include "layer/profile.h"
+#include "layer/profiles.h"
+#include "layer/recordings.h"
+#include "fetch/ahead.h"
+#include "fetch/ordered.h"
+#include "store/map.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/pool.h"
+
+struct prefetch {
+	struct task task;
+	struct image *image; /* keeps the layers */
+	struct ordered ordered;
+	struct ordered_range *ranges;
+};
+
+static void
+prefetch_free(struct prefetch *p)
+{
+	image_unref(p->image);
+	free(p->ranges);
+	free(p);
+}
+
+/* ---- as its profile says ---- */
+
+static void
+on_done(struct ordered *o, const struct err *failure)
+{
+	struct prefetch *p = container_of(o, struct prefetch, ordered);
+
+	if (failure != NULL)
+		log_info("%s: prefetch: %s", p->image->label, failure->msg);
+	prefetch_free(p);
+}
+
+static int
+set_ranges(struct prefetch *p, const struct places *places, struct err *e)
+{
+	p->ranges = calloc(places->n + 1, sizeof *p->ranges);
+	if (p->ranges == NULL)
+		return err_set(e, ENOMEM, "prefetch of %s", p->image->label);
+	for (size_t n = 0; n < places->n; n++)
+		p->ranges[n] = (struct ordered_range){
+			p->image->layers[places->at[n].layer]->blob,
+			places->at[n].first_chunk,
+			places->at[n].last_chunk,
+		};
+	p->ordered = (struct ordered){
+		.ranges = p->ranges, .n = places->n, .on_done = on_done
+	};
+	return 0;
+}
+
+/* ENOENT: it has none. */
+static int
+find_ranges(struct prefetch *p, struct err *e)
+{
+	const struct catalog_parts *parts = catalog_parts(p->image->catalog);
+	AUTO_PROFILE struct profile *profile =
+	    profiles_load(parts->store, &p->image->manifest.digest, e);
+	struct places places = { 0 };
+	int rc = -1;
+
+	if (profile != NULL)
+		rc = places_of_profile(p->image, profile, &places, e);
+	if (rc == 0)
+		rc = set_ranges(p, &places, e);
+	places_release(&places);
+	return rc;
+}
+
+/* ---- before the layers are known ---- */
+
+/* Of layers that are to be made. */
+static size_t
+list_ranges(
+    const struct image *i, const struct profile *p, struct ahead_range *out)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < p->n_ranges; k++) {
+		const struct profile_range *r = &p->ranges[k];
+		const struct descriptor *d = &i->manifest.layers[r->layer];
+
+		if (i->layers[r->layer] != NULL || r->blob_off > d->size ||
+		    r->len > d->size - r->blob_off)
+			continue;
+		out[n++] = (struct ahead_range){ d->digest, d->size,
+			r->blob_off, r->len, r->layer };
+	}
+	return n;
+}
+
+struct ahead *
+image_fetch_ahead(const struct image *i, struct source *s)
+{
+	const struct catalog_parts *parts = catalog_parts(i->catalog);
+	struct err none = ERR_INIT;
+	AUTO_PROFILE struct profile *p =
+	    profiles_load(parts->store, &i->manifest.digest, &none);
+	AUTO_FREE struct ahead_range *ranges = NULL;
+	size_t n = 0;
+
+	if (p == NULL || profile_check_image(p, &i->manifest, &none) < 0)
+		return NULL;
+	ranges = calloc(p->n_ranges + 1, sizeof *ranges);
+	if (ranges != NULL)
+		n = list_ranges(i, p, ranges);
+	return n == 0 ? NULL
+		      : ahead_new(parts->fetcher, s, take_ptr(&ranges), n);
+}
+
+/* ---- as the image hints ---- */
+
+static void
+fetch_hints(struct image *i)
+{
+	for (size_t k = 0; k < i->manifest.n_layers; k++) {
+		const struct layer *l = i->layers[k];
+		uint64_t end = l == NULL ? 0 : map_prefetch_end(l->map);
+
+		if (end > 0)
+			image_fill_start(i, k, end);
+	}
+}
+
+static void
+run_prefetch(struct task *t)
+{
+	struct prefetch *p = container_of(t, struct prefetch, task);
+	struct image *i = p->image;
+	struct err e = ERR_INIT;
+
+	if (find_ranges(p, &e) == 0) {
+		fetch_ordered(catalog_parts(i->catalog)->fetcher, &p->ordered);
+		return;
+	}
+	if (e.code != ENOENT)
+		log_warn("%s: %s", i->label, e.msg);
+	fetch_hints(i);
+	prefetch_free(p);
+}
+
+void
+image_start(struct image *i)
+{
+	struct prefetch *p = calloc(1, sizeof *p);
+
+	recordings_start(catalog_recordings(i->catalog), &i->manifest.digest);
+	if (p == NULL)
+		return;
+	p->task.run = run_prefetch;
+	p->image = image_ref(i);
+	pool_submit(catalog_parts(i->catalog)->makers, &p->task, 0);
+}
