@@ -36,6 +36,13 @@ check-stress: all
 		TESTS_ONLY='$(abs_top_srcdir)/%D%/70-containerd/70-restart.bats'
 .PHONY: check-stress
 
+# Ten minutes of kills under tar, random reads and containers; then a third of that
+# in which all of layerfs dies or is reloaded.
+check-crash: all
+	CRASH_SECONDS=600 CRASH_IMAGE=python $(MAKE) check-tests \
+		TESTS_ONLY='$(abs_top_srcdir)/%D%/65-crash/30-endurance.bats'
+.PHONY: check-crash
+
 # Figures, not verdicts: half an hour on a quiet machine.  RUNS, IMAGES, NETS,
 # MODES and PARTS choose; see docs/PERFORMANCE.md.
 bench: all

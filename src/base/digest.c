@@ -116,6 +116,12 @@ hasher_update(struct hasher *h, const void *p, size_t n)
 }
 
 void
+hasher_copy(struct hasher *to, const struct hasher *from)
+{
+	assert(EVP_MD_CTX_copy_ex(to->ctx, from->ctx) == 1);
+}
+
+void
 hasher_end(struct hasher *h, struct digest *d)
 {
 	assert(EVP_DigestFinal_ex(h->ctx, d->bytes, NULL) == 1);

@@ -67,6 +67,8 @@ struct hasher;
 struct hasher *hasher_new(void);
 void hasher_free(struct hasher *h);
 void hasher_update(struct hasher *h, const void *p, size_t n);
+/* From now on `to` has been given what `from` was. */
+void hasher_copy(struct hasher *to, const struct hasher *from);
 /* Writes the digest of everything since hasher_new() or the last end. */
 void hasher_end(struct hasher *h, struct digest *d);
 

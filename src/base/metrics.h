@@ -15,6 +15,7 @@
 	X(fetch_chunks, "chunks fetched, verified and stored")            \
 	X(fetch_bytes, "decoded bytes of chunks stored")                  \
 	X(fetch_joined, "reads that joined a chunk already on its way")   \
+	X(fetch_guessed_bytes, "compressed bytes fetched on a guess")     \
 	X(fetch_corrupt, "chunks dropped because their digest was wrong") \
 	X(fetch_failed, "chunks given up")                                \
 	X(read_hits, "reads answered from the store")                     \

@@ -81,6 +81,24 @@ a_hasher_is_used_again_after_its_end(void **s)
 	hasher_free(NULL);
 }
 
+static void
+a_copy_goes_on_alone(void **s)
+{
+	struct hasher *h = hasher_new(), *copy = hasher_new();
+	struct digest d;
+
+	(void)s;
+	hasher_update(copy, "something else", 14);
+	hasher_update(h, "ab", 2);
+	hasher_copy(copy, h);
+	hasher_update(h, "x", 1);
+	hasher_update(copy, "c", 1);
+	hasher_end(copy, &d);
+	assert_string_equal(DIGEST_TEXT(&d), ABC);
+	hasher_free(h);
+	hasher_free(copy);
+}
+
 int
 main(void)
 {
@@ -90,6 +108,7 @@ main(void)
 		cmocka_unit_test(what_is_no_digest_is_refused),
 		cmocka_unit_test(another_algorithm_is_not_supported),
 		cmocka_unit_test(a_hasher_is_used_again_after_its_end),
+		cmocka_unit_test(a_copy_goes_on_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

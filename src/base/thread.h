@@ -5,6 +5,7 @@
  *  http     1             curl multi                 sockets (poll), never disk
  *  fetch    1             starts requests, times     a layout folder's disk
  *  decode   cores, max 4  decode, verify, write      data file's disk
+ *  maker    0..16         makes layers, unpacks them network, decode, disk
  *  fuse     2..4          FUSE requests              epoll, local disk reads
  *  job      0..8          mounts, pulls, resolves    network, disk, other jobs
  *  collect  1             removes unwanted images    disk, layers being made

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,13 @@
 
 enum { UNITS = 3, UNIT_BYTES = 100000 };
 
-/* Three frames or members of the same 300,000 bytes, by both codecs. */
+struct codec {
+	size_t (*compress)(
+	    uint8_t *out, size_t room, const uint8_t *p, size_t n);
+	struct decoder *(*decoder_new)(struct err *e);
+};
+
+/* Three frames or members of the same 300,000 bytes, by each codec. */
 struct sample {
 	uint8_t plain[UNITS * UNIT_BYTES];
 	uint8_t coded[2 * UNITS * UNIT_BYTES];
@@ -46,8 +53,14 @@ zstd_unit(uint8_t *out, size_t room, const uint8_t *p, size_t n)
 	return ZSTD_compress(out, room, p, n, 3);
 }
 
+static const struct codec codecs[] = {
+	{ zstd_unit, zstd_decoder_new },
+	{ gzip_unit, gzip_zlib_decoder_new },
+	{ gzip_unit, gzip_decoder_new },
+};
+
 static struct sample *
-sample_new(bool is_zstd)
+sample_new(const struct codec *c)
 {
 	struct sample *s = calloc(1, sizeof *s);
 	struct err e;
@@ -55,12 +68,12 @@ sample_new(bool is_zstd)
 	for (size_t i = 0; i < sizeof s->plain; i++)
 		s->plain[i] = (i * 2654435761u) >> 27;
 	for (int i = 0; i < UNITS; i++) {
-		s->len += (is_zstd ? zstd_unit : gzip_unit)(s->coded + s->len,
-		    sizeof s->coded - s->len, s->plain + i * UNIT_BYTES,
-		    UNIT_BYTES);
+		s->len +=
+		    c->compress(s->coded + s->len, sizeof s->coded - s->len,
+			s->plain + i * UNIT_BYTES, UNIT_BYTES);
 		s->ends[i] = s->len;
 	}
-	s->decoder = is_zstd ? zstd_decoder_new(&e) : gzip_decoder_new(&e);
+	s->decoder = c->decoder_new(&e);
 	assert_non_null(s->decoder);
 	return s;
 }
@@ -72,12 +85,11 @@ sample_free(struct sample *s)
 	free(s);
 }
 
-/* For both codecs. */
 static void
 each_codec(void (*check)(struct sample *s))
 {
-	for (int is_zstd = 0; is_zstd < 2; is_zstd++) {
-		struct sample *s = sample_new(is_zstd);
+	for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++) {
+		struct sample *s = sample_new(&codecs[i]);
 
 		check(s);
 		sample_free(s);
@@ -228,6 +240,132 @@ bytes_that_are_no_unit_are_refused(void **state)
 	each_codec(damage_one);
 }
 
+/* ---- gzip ---- */
+
+enum { FHCRC = 2, FEXTRA = 4, FNAME = 8, FCOMMENT = 16 };
+
+/* A member of "hello" with these header fields. */
+static size_t
+member_of_hello(uint8_t out[256], uint8_t flags)
+{
+	static const uint8_t base[] = { 0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 0, 3 };
+	static const uint8_t extra[] = { 5, 0, 'e', 'x', 0, 'r', 'a' };
+	uint8_t plain[] = "hello";
+	uint8_t coded[128];
+	size_t n = gzip_unit(coded, sizeof coded, plain, 5);
+	size_t len = sizeof base;
+	uint32_t crc;
+
+	memcpy(out, base, sizeof base);
+	out[3] = flags;
+	if (flags & FEXTRA) {
+		memcpy(out + len, extra, sizeof extra);
+		len += sizeof extra;
+	}
+	if (flags & FNAME)
+		len += sprintf((char *)out + len, "a name") + 1;
+	if (flags & FCOMMENT)
+		len += sprintf((char *)out + len, "a comment") + 1;
+	crc = crc32(0, out, len);
+	if (flags & FHCRC) {
+		out[len++] = crc & 255;
+		out[len++] = crc >> 8 & 255;
+	}
+	memcpy(out + len, coded + sizeof base, n - sizeof base);
+	return len + n - sizeof base;
+}
+
+/* In two pieces, cut at `cut`: the result at the end. */
+static enum decode_result
+decode_cut(struct decoder *d, const uint8_t *p, size_t n, size_t cut,
+    char out[16], struct err *e)
+{
+	struct decode_step s = { p, cut, (uint8_t *)out, 16 };
+	enum decode_result r;
+
+	memset(out, 0, 16);
+	decoder_reset(d);
+	r = decoder_step(d, &s, e);
+	if (r == DECODE_FAILED)
+		return r;
+	s.in_len += n - cut;
+	return decoder_step(d, &s, e);
+}
+
+static void
+each_gzip_decoder(void (*check)(struct decoder *d))
+{
+	struct err e;
+
+	for (size_t i = 1; i < sizeof codecs / sizeof *codecs; i++) {
+		AUTO_DECODER struct decoder *d = codecs[i].decoder_new(&e);
+
+		assert_non_null(d);
+		check(d);
+	}
+}
+
+static void
+skip_fields(struct decoder *d)
+{
+	struct err e = ERR_INIT;
+	uint8_t p[256];
+	char out[16];
+
+	for (unsigned flags = 0; flags < 32; flags++) {
+		size_t n = member_of_hello(p, flags);
+
+		for (size_t cut = 0; cut < n; cut++) {
+			assert_int_equal(
+			    decode_cut(d, p, n, cut, out, &e), DECODE_BOUNDARY);
+			assert_string_equal(out, "hello");
+		}
+	}
+}
+
+static void
+header_fields_are_skipped_wherever_they_are_cut(void **state)
+{
+	(void)state;
+	each_gzip_decoder(skip_fields);
+}
+
+/* One bit of the member's byte `at`, which counts from the end when
+ * negative. */
+static void
+expect_refusal(struct decoder *d, uint8_t flags, int at, uint8_t bit)
+{
+	struct err e;
+	uint8_t p[256];
+	char out[16];
+	size_t n = member_of_hello(p, flags);
+
+	p[at < 0 ? (int)n + at : at] ^= bit;
+	assert_fails(decode_cut(d, p, n, n / 2, out, &e), e, EBADMSG);
+}
+
+static void
+refuse_damage(struct decoder *d)
+{
+	expect_refusal(d, 0, 0, 1);
+	expect_refusal(d, 0, 2, 1);
+	expect_refusal(d, FHCRC, 10, 1);
+	expect_refusal(d, FNAME | FHCRC, 11, 1);
+	expect_refusal(d, 0, -8, 1);
+	expect_refusal(d, 0, -1, 1);
+	for (unsigned reserved = 0x20; reserved < 0x100; reserved *= 2)
+		expect_refusal(d, 0, 3, reserved);
+}
+
+static void
+wrong_checksums_and_reserved_flags_are_refused(void **state)
+{
+	(void)state;
+	each_gzip_decoder(refuse_damage);
+}
+
+/* ---- zstd ---- */
+
 static void
 a_skippable_frame_is_a_unit_that_decodes_to_nothing(void **state)
 {
@@ -270,6 +408,10 @@ main(void)
 		cmocka_unit_test(a_truncated_unit_is_refused),
 		cmocka_unit_test(boundaries_are_reported_where_units_end),
 		cmocka_unit_test(bytes_that_are_no_unit_are_refused),
+		cmocka_unit_test(
+		    header_fields_are_skipped_wherever_they_are_cut),
+		cmocka_unit_test(
+		    wrong_checksums_and_reserved_flags_are_refused),
 		cmocka_unit_test(
 		    a_skippable_frame_is_a_unit_that_decodes_to_nothing),
 		cmocka_unit_test(a_window_over_128_mib_is_not_supported),

@@ -82,12 +82,15 @@ static const struct key keys[] = {
 	NUMBER("read", patience_ms, 30000, 0, UINT32_MAX,
 	    "how long a read of data that is not here tries to fetch it before "
 	    "it fails with EIO; 4294967295: for ever"),
-	NUMBER("fetch", max_requests, 16, 1, 256,
+	NUMBER("fetch", max_requests, 10, 1, 256,
 	    "range requests under way at once"),
 	NUMBER("fetch", decode_threads, 0, 0, 64,
 	    "threads that decompress and verify; 0: one a core, 4 at most"),
 	NUMBER("fetch", background_bytes_per_s, 0, 0, INT64_MAX,
 	    "budget for fetching the rest of mounted images; 0: do not"),
+	NUMBER("fetch", guess_percent, 50, 0, 100,
+	    "how much of a layer may be fetched on a guess while readers wait, "
+	    "in percent; 0: only what is read and its neighbourhood"),
 	TEXT("mount", "kernel", mount_kernel, "auto",
 	    "auto: where a trial at start succeeds, the kernel's EROFS reads "
 	    "folders and attributes by itself; off: layerfs answers for them "

@@ -29,6 +29,7 @@ struct config {
 	int64_t max_requests;
 	int64_t decode_threads;
 	int64_t background_bytes_per_s;
+	int64_t guess_percent;
 
 	char *mount_kernel;
 	int64_t fuse_threads;

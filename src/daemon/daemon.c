@@ -152,6 +152,7 @@ open_network(struct daemon *d, struct inheritance *i, struct err *e)
 		.decode_threads = c->decode_threads,
 		.max_requests = c->max_requests,
 		.idle_bytes_per_s = c->background_bytes_per_s,
+		.guess_percent = c->guess_percent,
 	};
 
 	d->registry = registry_new(&r, e);

@@ -2,7 +2,9 @@
  * worker that the supervisor started. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +24,8 @@ enum {
 	OPTION_WORKER_FD = 256,
 	OPTION_PRINT_CONFIG,
 	OPTION_PRINT_METRICS,
-	OPTION_PRINT_EVENTS
+	OPTION_PRINT_EVENTS,
+	OPTION_CHECK,
 };
 enum { ARENAS = 4 };
 
@@ -32,6 +35,7 @@ struct options {
 	const char *config;
 	const char *log_level;
 	int worker_fd;
+	bool is_check;
 };
 
 static const struct option long_options[] = {
@@ -43,6 +47,7 @@ static const struct option long_options[] = {
 	{ "print-config", no_argument, NULL, OPTION_PRINT_CONFIG },
 	{ "print-metrics", no_argument, NULL, OPTION_PRINT_METRICS },
 	{ "print-events", no_argument, NULL, OPTION_PRINT_EVENTS },
+	{ "check", no_argument, NULL, OPTION_CHECK },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -61,6 +66,8 @@ print_help(FILE *to)
 	      "  --print-config    every key with its default, then exit\n"
 	      "  --print-metrics   every metric with its meaning, then exit\n"
 	      "  --print-events    every event of the log, then exit\n"
+	      "  --check           whether the configuration is right, then "
+	      "exit\n"
 	      "  --version, --help\n",
 	    to);
 }
@@ -107,6 +114,9 @@ parse_options(struct options *o, int argc, char **argv)
 		case OPTION_PRINT_EVENTS:
 			print_events();
 			return 0;
+		case OPTION_CHECK:
+			o->is_check = true;
+			break;
 		case 'V':
 			puts("layerfsd " PACKAGE_VERSION);
 			return 0;
@@ -136,6 +146,32 @@ load_config(struct options *o, struct config *c, struct err *e)
 	return config_load(c, o->config, e);
 }
 
+/* All that a start needs of this program and its configuration. */
+static int
+check(struct options *o, struct err *e)
+{
+	struct config c;
+	int rc;
+
+	if (load_config(o, &c, e) < 0)
+		return -1;
+	rc = daemon_set_log(o->log_level, &c, e);
+	config_release(&c);
+	return rc;
+}
+
+/* Its path, which may have another file by the time it is wanted. */
+static int
+find_program(char path[PATH_MAX], struct err *e)
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+
+	if (n < 0)
+		return err_sys(e, "find this program");
+	path[n] = 0;
+	return 0;
+}
+
 static int
 supervise(struct options *o, char **argv, struct err *e)
 {
@@ -146,10 +182,12 @@ supervise(struct options *o, char **argv, struct err *e)
 		.worker_path = "/proc/self/exe",
 		.worker_argv = argv,
 	};
+	char program[PATH_MAX];
 	int rc;
 
-	if (load_config(o, &c, e) < 0)
+	if (find_program(program, e) < 0 || load_config(o, &c, e) < 0)
 		return -1;
+	s.program = program;
 	s.config = o->config;
 	s.with_metrics = c.metrics_socket != 0 && HAVE_MICROHTTPD;
 	s.login_files = c.credential_files;
@@ -190,7 +228,11 @@ main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log_set_name("layerfsd");
-	status = o.worker_fd >= 0 ? work(&o, &e) : supervise(&o, argv, &e);
+	if (o.is_check)
+		status = check(&o, &e);
+	else
+		status =
+		    o.worker_fd >= 0 ? work(&o, &e) : supervise(&o, argv, &e);
 	if (status < 0)
 		log_error("%s", e.msg);
 	return status < 0 ? 1 : 0;

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <mntent.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -173,6 +175,33 @@ mountinfo_shows(const char *path)
 	free(now.points);
 	buf_release(&now.text);
 	return is_there;
+}
+
+/* What mount_overlay() of the supervisor makes. */
+static const char *
+overlay_id(const struct mntent *m)
+{
+	const char *name = strrchr(m->mnt_dir, '/');
+
+	if (strcmp(m->mnt_type, "overlay") != 0 ||
+	    strcmp(m->mnt_fsname, "layerfs") != 0 || name == NULL ||
+	    name - m->mnt_dir < 2 || strncmp(name - 2, "/m", 2) != 0)
+		return NULL;
+	return name + 1;
+}
+
+void
+mountinfo_each_overlay(void (*fn)(void *ctx, const char *id), void *ctx)
+{
+	FILE *f = setmntent("/proc/self/mounts", "re");
+	struct mntent *m;
+
+	if (f == NULL)
+		return;
+	while ((m = getmntent(f)) != NULL)
+		if (overlay_id(m) != NULL)
+			fn(ctx, overlay_id(m));
+	endmntent(f);
 }
 
 struct mountinfo *

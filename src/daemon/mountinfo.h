@@ -24,4 +24,8 @@ bool mountinfo_has(const struct mountinfo *m, const char *path);
 /* The same, now; any thread. */
 bool mountinfo_shows(const char *path);
 
+/* The overlays at RUN/m/ID, of any RUN: the worker may not be allowed to know
+ * where its own one lies.  Any thread. */
+void mountinfo_each_overlay(void (*fn)(void *ctx, const char *id), void *ctx);
+
 #endif

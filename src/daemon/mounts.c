@@ -382,11 +382,32 @@ restore_attachment(void *ctx, struct attachment *a)
 	return 0;
 }
 
+/* An earlier worker died between its making and its being noted: nobody has
+ * it. */
+static void
+drop_stray(void *ctx, const char *id)
+{
+	struct mounts *m = ctx;
+	struct err e = ERR_INIT;
+	bool is_known;
+
+	if (*id == 0 || strlen(id) > AGENT_ID_MAX ||
+	    strspn(id, "0123456789abcdef") != strlen(id))
+		return;
+	{
+		LOCK_SCOPE(&m->lock);
+		is_known = find_by_id(m, id) != NULL;
+	}
+	if (!is_known && agent_unmount(m->daemon->agent, id, &e) < 0)
+		log_warn("leftover mount %s: %s", id, e.msg);
+}
+
 int
 mounts_restore(struct mounts *m, struct err *e)
 {
 	if (attachment_each_noted(m->daemon->db, restore_attachment, m, e) < 0)
 		return -1;
+	mountinfo_each_overlay(drop_stray, m);
 	mountinfo_look(m->mountinfo);
 	return 0;
 }

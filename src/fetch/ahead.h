@@ -5,7 +5,7 @@
  *
  * A few ranges are read at a time, in their order.  What was not begun by
  * ahead_end() is not read; blobs that were not met by then are dropped.  Owned
- *by whoever made it, any thread; no call blocks.
+ * by whoever made it, any thread; no call blocks.
  */
 #ifndef FETCH_AHEAD_H
 #define FETCH_AHEAD_H

@@ -35,6 +35,7 @@ blob_new(struct fetcher *f, const struct map *m, struct err *e)
 	b->digest = *map_blob(m, &b->size);
 	b->refs = 1;
 	b->map = m;
+	b->guess.left_bytes = b->size / 100 * f->guess_percent;
 	LOCK_SCOPE(&f->lock);
 	list_push_back(&f->blobs, &b->link);
 	return b;
@@ -47,6 +48,14 @@ blob_ref(struct blob *b)
 
 	b->refs++;
 	return b;
+}
+
+void
+blob_stop_guessing(struct blob *b)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+
+	b->guess.left_bytes = 0;
 }
 
 static void
@@ -191,24 +200,55 @@ blob_object_of(struct blob *b, uint32_t chunk, struct object *o)
 	map_object(b->map, lo, o);
 }
 
+void
+blob_look(struct blob *b, uint32_t rank, struct plan_chunk *out)
+{
+	uint32_t number = map_chunk_in_blob_order(b->map, rank);
+	struct object o;
+	struct chunk c;
+
+	map_chunk(b->map, number, &c);
+	blob_object_of(b, number, &o);
+	*out = (struct plan_chunk){
+		.blob_off = c.blob_off,
+		.object_size = o.size,
+		.object = o.first_chunk,
+		.blob_len = c.blob_len,
+		.state =
+		    inflight_is_absent(b, number) ? PLAN_ABSENT : PLAN_THERE,
+	};
+}
+
 /* ---- sources ---- */
+
+/* Lock held.  n_origins: none has the name. */
+static unsigned
+find_source(const struct blob *b, const char *name)
+{
+	unsigned i = 0;
+
+	while (i < b->n_origins &&
+	       strcmp(source_name(b->origins[i].source), name) != 0)
+		i++;
+	return i;
+}
 
 /* Lock held.  *old: the one that was replaced, or NULL. */
 static int
 set_source(struct blob *b, struct source *s, struct source **old, struct err *e)
 {
-	unsigned i = 0;
+	unsigned i = find_source(b, source_name(s));
 
-	while (i < b->n_origins &&
-	       strcmp(source_name(b->origins[i].source), source_name(s)) != 0)
-		i++;
 	if (i == MAX_SOURCES)
 		return err_set(
 		    e, E2BIG, "more than %d sources for a blob", MAX_SOURCES);
 	if (i == b->n_origins)
 		b->n_origins++;
 	*old = b->origins[i].source;
-	b->origins[i] = (struct origin){ .source = source_ref(s) };
+	b->origins[i] = (struct origin){
+		.source = source_ref(s),
+		.link = links_find(&b->fetcher->links, source_name(s)),
+	};
 	return 0;
 }
 
@@ -239,6 +279,14 @@ blob_n_sources(struct blob *b)
 	LOCK_SCOPE(&b->fetcher->lock);
 
 	return b->n_origins;
+}
+
+bool
+blob_has_source(struct blob *b, const char *name)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+
+	return find_source(b, name) < b->n_origins;
 }
 
 bool

@@ -5,7 +5,7 @@
  *	            -> early_drop -> (gone)
  *
  * Exactly one of the two follows; whoever calls it lets go of it.  Neither
- *blocks; lock not held.
+ * blocks; lock not held.
  */
 #ifndef FETCH_EARLY_H
 #define FETCH_EARLY_H

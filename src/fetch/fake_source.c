@@ -39,7 +39,7 @@ struct fake {
 	struct fake_answer always, next[NEXT_MAX];
 	unsigned n_next;
 	size_t step;
-	bool is_held, is_ending;
+	bool is_held, is_ending, is_rangeless;
 };
 
 static struct fake *
@@ -166,6 +166,8 @@ note(struct fake *f, struct source_read *r)
 	    (struct fake_request){ r->off, r->len, r->priority };
 	j->read = r;
 	j->answer = f->always;
+	if (f->is_rangeless && r->needs_range)
+		j->answer = (struct fake_answer){ .code = ENOTSUP };
 	if (f->n_next > 0) {
 		j->answer = f->next[0];
 		memmove(f->next, f->next + 1, --f->n_next * sizeof *f->next);
@@ -236,11 +238,19 @@ fake_destroy(struct source *s)
 	free(f);
 }
 
+static const struct source_ops far_ops = {
+	.has_slow_start = true,
+	.read = fake_read,
+	.resume = fake_resume,
+	.cancel = fake_cancel,
+	.free = fake_destroy,
+};
+
 static const struct source_ops ops = {
-	fake_read,
-	fake_resume,
-	fake_cancel,
-	fake_destroy,
+	.read = fake_read,
+	.resume = fake_resume,
+	.cancel = fake_cancel,
+	.free = fake_destroy,
 };
 
 struct fake *
@@ -351,4 +361,18 @@ fake_pauses(struct fake *f)
 	LOCK_SCOPE(&f->lock);
 
 	return f->pauses;
+}
+
+void
+fake_set_far(struct fake *f)
+{
+	f->source.ops = &far_ops;
+}
+
+void
+fake_set_rangeless(struct fake *f)
+{
+	LOCK_SCOPE(&f->lock);
+
+	f->is_rangeless = true;
 }

@@ -42,6 +42,11 @@ void fake_set_step(struct fake *f, size_t bytes);
 /* Answers inside source_read() and source_resume(). */
 void fake_set_synchronous(struct fake *f);
 
+/* Its requests start slowly: what is large is asked for in parts. */
+void fake_set_far(struct fake *f);
+/* Reads that need a range fail with ENOTSUP. */
+void fake_set_rangeless(struct fake *f);
+
 /* Requests wait between the two. */
 void fake_hold(struct fake *f);
 void fake_release(struct fake *f);

@@ -40,8 +40,9 @@ struct store;
 
 struct fetcher_options {
 	unsigned decode_threads;   /* 0: one a core, 4 at most */
-	unsigned max_requests;     /* range requests in flight; 0: 16 */
+	unsigned max_requests;     /* range requests in flight; 0: 10 */
 	uint64_t idle_bytes_per_s; /* background budget; 0: no background */
+	unsigned guess_percent;    /* of a blob, that may be guessed; 0: none */
 };
 
 /* The store must outlive it. */
@@ -66,6 +67,10 @@ void blob_unref(struct blob *b);
  * credentials may be newer.  The first added is tried first. */
 int blob_add_source(struct blob *b, struct source *s, struct err *e);
 unsigned blob_n_sources(struct blob *b);
+bool blob_has_source(struct blob *b, const char *name);
+
+/* Somebody knows what will be read of it: nothing is guessed any more. */
+void blob_stop_guessing(struct blob *b);
 
 #define WANT_FOREVER UINT32_MAX
 
@@ -119,7 +124,8 @@ struct stream_pull {
 };
 
 /* Reads the blob once from its start, its contents straight into the store, and
- * makes tree and placed map.  Blocking: for a job's thread.  Verifies the
+ * makes tree and placed map.  Blocking: for a maker's thread, which unpacks;
+ * the files are cut and stored by the decode threads meanwhile.  Verifies the
  * blob's digest; on failure nothing of it stays.  *format_name: the stream
  * format it turned out to be. */
 int fetch_stream(const struct stream_pull *p, struct contents *out,

@@ -22,6 +22,10 @@
 /* Slots that only a waiting reader's request may take. */
 #define NOW_SLOTS 4
 
+/* Requests on a guess at a time: that keep the link full, and leave connections
+ * that are open for the next reader. */
+#define GUESS_SLOTS 6
+
 /* Requests of the background at a time: enough that one's round trip hides
  * behind the other's bytes. */
 #define IDLE_SLOTS 2
@@ -32,7 +36,7 @@
 #define RESERVED_BYTES MIB(64)
 
 #define DECODE_THREADS 4
-#define MAX_REQUESTS 16
+#define MAX_REQUESTS 10
 
 /* ---- choosing what to start ---- */
 
@@ -111,7 +115,7 @@ has_memory(const struct fetcher *f, const struct inflight *i)
 
 /* Lock held.  The next transfer to start, or NULL: nothing to do now. */
 static struct transfer *
-next_transfer(struct fetcher *f, uint64_t now_ns)
+next_asked(struct fetcher *f, uint64_t now_ns)
 {
 	for (unsigned p = 0; p < PRIORITIES; p++) {
 		while (!list_is_empty(&f->queue[p]) && has_slot(f, p, now_ns)) {
@@ -127,6 +131,20 @@ next_transfer(struct fetcher *f, uint64_t now_ns)
 		}
 	}
 	return NULL;
+}
+
+/* Lock held.  What readers and others asked for goes first; guesses where it
+ * leaves room. */
+static struct transfer *
+next_transfer(struct fetcher *f, uint64_t now_ns)
+{
+	struct transfer *t = next_asked(f, now_ns);
+
+	if (t == NULL && f->running[SOURCE_SOON] < GUESS_SLOTS &&
+	    list_is_empty(&f->queue[SOURCE_SOON]) &&
+	    has_slot(f, SOURCE_SOON, now_ns) && guess_queue(f))
+		t = next_asked(f, now_ns);
+	return t;
 }
 
 /* ---- the fetch thread ---- */
@@ -224,6 +242,7 @@ fetcher_new(struct store *s, const struct fetcher_options *o, struct err *e)
 	f->store = s;
 	f->max_requests = o->max_requests > 0 ? o->max_requests : MAX_REQUESTS;
 	f->idle_bytes_per_s = o->idle_bytes_per_s;
+	f->guess_percent = o->guess_percent;
 	f->decoders = pool_new("decode", decode_threads(o->decode_threads), e);
 	if (f->decoders == NULL) {
 		free(f);

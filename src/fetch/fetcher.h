@@ -22,6 +22,8 @@
 #include <stdint.h>
 
 #include "fetch/fetch.h"
+#include "fetch/guess.h"
+#include "fetch/link.h"
 #include "fetch/spares.h"
 #include "fetch/usage.h"
 #include "base/digest.h"
@@ -43,7 +45,9 @@ struct fetcher {
 	struct pool *decoders;
 	struct spares spares;
 	unsigned max_requests;
+	unsigned guess_percent;
 	uint64_t idle_bytes_per_s;
+	_Atomic uint64_t ahead_bytes; /* of downloads, before their turn */
 	pthread_t thread;
 
 	struct lock lock;  /* guards what follows */
@@ -61,13 +65,17 @@ struct fetcher {
 	unsigned early; /* reads whose blob is not known yet (early.h) */
 	uint64_t reserved_bytes;     /* buffers of runs and pieces */
 	uint64_t idle_not_before_ns; /* the background budget */
-	bool is_cancelled;           /* nothing new is fetched ahead */
+	uint64_t read_ns;            /* when a reader last missed */
+	uint64_t spots_born;         /* of all guesses */
+	struct links links;
+	bool is_cancelled; /* nothing new is fetched ahead */
 	bool is_closing;
 };
 
 /* A source of a blob and how it has behaved. */
 struct origin {
 	struct source *source;
+	struct link *link;
 	unsigned failures; /* in a row */
 	uint64_t rest_until_ns;
 };
@@ -90,7 +98,8 @@ struct blob {
 	struct origin origins[MAX_SOURCES];
 	unsigned n_origins;
 	struct replaying *replay; /* the one at a time, or NULL */
-	struct blob_usage past;   /* without what waits now */
+	struct guess guess;
+	struct blob_usage past; /* without what waits now */
 };
 
 /* The fetch thread looks again.  Lock held. */
@@ -106,6 +115,9 @@ void blob_drop(struct blob *b);
 
 /* The object that a chunk of the map is part of. */
 void blob_object_of(struct blob *b, uint32_t chunk, struct object *o);
+
+/* The chunk of this rank in the blob's order, for plan.h. */
+void blob_look(struct blob *b, uint32_t rank, struct plan_chunk *out);
 
 /* The best source that `tried` does not name; -1 when there is none. */
 int blob_pick_origin(const struct blob *b, uint32_t tried, uint64_t now_ns);

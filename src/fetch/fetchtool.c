@@ -1,6 +1,7 @@
 /* fetchtool: pulls an image's layers into a store and checks every file.
  *
- *	fetchtool STORE-DIR REF      (STORE-DIR: an empty folder)
+ *	fetchtool STORE-DIR REF          (STORE-DIR: an empty folder)
+ *	fetchtool --pull STORE-DIR REF   only pulls, all layers at once
  *
  * A layer with a table of contents is filled through it, any other is pulled as
  * a stream; then a quarter of its files is dropped and wanted again, as readers
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "fetch/fetch.h"
@@ -28,6 +30,9 @@
 #include "base/limits.h"
 #include "base/lock.h"
 #include "base/metrics.h"
+#include "base/pool.h"
+
+enum { PULL_THREADS = 8 }; /* as the daemon has makers */
 
 struct tool {
 	struct store *store;
@@ -289,14 +294,101 @@ pull_layer(struct tool *t, const struct descriptor *d, struct err *e)
 	return use_layer(t, d, m, e);
 }
 
+/* ---- only pulling ---- */
+
+struct pulled_layer {
+	struct task task;
+	struct tool *tool;
+	const struct descriptor *layer;
+};
+
+static void
+pull_task(struct task *task)
+{
+	struct pulled_layer *l = container_of(task, struct pulled_layer, task);
+	AUTO_CONTENTS struct contents c = { 0 };
+	const char *format;
+	struct err e = ERR_INIT;
+	int rc = stream_layer(l->tool, l->layer, &c, &format, &e);
+
+	note(l->tool, rc < 0 ? &e : NULL);
+}
+
+static double
+cpu_seconds(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return u.ru_utime.tv_sec + u.ru_stime.tv_sec +
+	       (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+/* Whatever their format: as if nobody vouched for a table of contents. */
+static int
+pull_all(struct tool *t, struct err *e)
+{
+	struct pool *pool = pool_new("maker", PULL_THREADS, e);
+	size_t n = t->manifest.n_layers;
+	AUTO_FREE struct pulled_layer *all = calloc(n + 1, sizeof *all);
+	uint64_t bytes = 0, start = clock_now_ns(), requests;
+	int rc;
+
+	if (pool == NULL)
+		return -1;
+	requests = metric_get(METRIC_http_requests);
+	t->waiting = n;
+	for (size_t i = 0; i < n; i++) {
+		bytes += t->manifest.layers[i].size;
+		all[i] = (struct pulled_layer){ .task.run = pull_task,
+			.tool = t,
+			.layer = &t->manifest.layers[i] };
+		pool_submit(pool, &all[i].task, 0);
+	}
+	rc = wait_below(t, 1, e);
+	report("pull", bytes, start, requests);
+	printf("  %7.3f s of CPU\n", cpu_seconds());
+	pool_free(pool);
+	return rc;
+}
+
 /* ---- the image ---- */
+
+/* The folder of an oci: reference, else -1. */
+static int
+open_layout(const struct tool *t, struct err *e)
+{
+	return t->ref.is_layout ? fs_open_dir(AT_FDCWD, t->ref.repository, e)
+				: -1;
+}
+
+static int
+open_source(struct tool *t, struct err *e)
+{
+	const struct platform p = platform_of_machine();
+	AUTO_CLOSE int layout = open_layout(t, e);
+
+	if (t->ref.is_layout && layout < 0)
+		return -1;
+	if (registry_resolve(
+		t->registry, &t->ref, layout, &p, &t->manifest, e) < 0)
+		return -1;
+	if (t->ref.is_layout) {
+		t->source = source_new_layout(layout, t->ref.name, e);
+		if (t->source != NULL)
+			layout = -1;
+	} else {
+		t->source = source_new_registry(
+		    t->registry, t->ref.host, t->ref.repository, e);
+	}
+	return t->source != NULL ? 0 : -1;
+}
 
 static int
 open_tool(struct tool *t, const char *dir, const char *ref, struct err *e)
 {
 	const struct registry_options ro = { 0 };
 	const struct fetcher_options fo = { 0 };
-	const struct platform p = platform_of_machine();
 	AUTO_CLOSE int root = fs_open_dir(AT_FDCWD, dir, e);
 
 	lock_init(&t->lock, RANK_LEAF);
@@ -305,12 +397,18 @@ open_tool(struct tool *t, const char *dir, const char *ref, struct err *e)
 	    store_maps_loaded(t->store, e) < 0 ||
 	    (t->fetcher = fetcher_new(t->store, &fo, e)) == NULL ||
 	    (t->registry = registry_new(&ro, e)) == NULL ||
-	    reference_parse(&t->ref, ref, e) < 0 ||
-	    registry_resolve(t->registry, &t->ref, -1, &p, &t->manifest, e) < 0)
+	    reference_parse(&t->ref, ref, e) < 0)
 		return -1;
-	t->source =
-	    source_new_registry(t->registry, t->ref.host, t->ref.repository, e);
-	return t->source != NULL ? 0 : -1;
+	return open_source(t, e);
+}
+
+static int
+pull_each(struct tool *t, struct err *e)
+{
+	for (size_t i = 0; i < t->manifest.n_layers; i++)
+		if (pull_layer(t, &t->manifest.layers[i], e) < 0)
+			return -1;
+	return 0;
 }
 
 int
@@ -318,15 +416,17 @@ main(int argc, char **argv)
 {
 	struct tool t = { 0 };
 	struct err e = ERR_INIT;
+	bool only_pulls = argc > 1 && strcmp(argv[1], "--pull") == 0;
 	int rc;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: fetchtool STORE-DIR REF\n");
+	if (argc != 3 + only_pulls) {
+		fprintf(stderr, "usage: fetchtool [--pull] STORE-DIR REF\n");
 		return 2;
 	}
+	argv += only_pulls;
 	rc = open_tool(&t, argv[1], argv[2], &e);
-	for (size_t i = 0; rc == 0 && i < t.manifest.n_layers; i++)
-		rc = pull_layer(&t, &t.manifest.layers[i], &e);
+	if (rc == 0)
+		rc = only_pulls ? pull_all(&t, &e) : pull_each(&t, &e);
 	if (rc < 0)
 		fprintf(stderr, "fetchtool: %s: %s\n", argv[2], e.msg);
 	fetcher_free(t.fetcher);

@@ -4,12 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/limits.h"
-
-/* Above the one the source pauses, below the other it goes on: a gigabit's
- * worth of 30 ms, so that neither side waits for the other's wakeups. */
-#define PAUSE_BYTES MIB(4)
-#define RESUME_BYTES MIB(2)
+/* A paused source goes on below it: between the two lies a gigabit's worth of
+ * 15 ms, so that neither side waits for the other's wakeups. */
+#define RESUME_BYTES (INTAKE_BYTES / 2)
 
 void
 intake_init(struct intake *in)
@@ -47,7 +44,7 @@ intake_put(struct intake *in, const void *p, size_t n, bool *is_first)
 	*is_first = false;
 	if (in->is_closed)
 		return SOURCE_ABORT;
-	if (in->bytes > 0 && in->bytes + n > PAUSE_BYTES) {
+	if (in->bytes > 0 && in->bytes + n > INTAKE_BYTES) {
 		in->is_paused = true;
 		return SOURCE_PAUSE;
 	}
@@ -118,6 +115,24 @@ intake_has_ended(struct intake *in)
 	LOCK_SCOPE(&in->lock);
 
 	return in->has_ended && list_is_empty(&in->parcels);
+}
+
+size_t
+intake_bytes(struct intake *in)
+{
+	LOCK_SCOPE(&in->lock);
+
+	return in->bytes;
+}
+
+bool
+intake_has_bytes(struct intake *in)
+{
+	LOCK_SCOPE(&in->lock);
+
+	while (list_is_empty(&in->parcels) && !in->has_ended)
+		cond_wait(&in->changed, &in->lock);
+	return !list_is_empty(&in->parcels);
 }
 
 void

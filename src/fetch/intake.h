@@ -14,8 +14,12 @@
 
 #include "registry/source.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/list.h"
 #include "base/lock.h"
+
+/* Above it the source pauses. */
+#define INTAKE_BYTES MIB(4)
 
 struct parcel {
 	struct list link;
@@ -48,6 +52,11 @@ struct parcel *intake_take(struct intake *in, bool *resume);
 /* As above, blocking until there is one or they have ended. */
 struct parcel *intake_wait(struct intake *in, bool *resume);
 bool intake_has_ended(struct intake *in);
+
+/* How many wait to be taken. */
+size_t intake_bytes(struct intake *in);
+/* Blocks until there are some, or, false, will never be. */
+bool intake_has_bytes(struct intake *in);
 
 /* Nothing more is wanted: what is queued is dropped. */
 void intake_close(struct intake *in);

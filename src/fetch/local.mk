@@ -1,16 +1,21 @@
 noinst_LIBRARIES += %D%/libfetch.a
 %C%_libfetch_a_SOURCES = \
 	%D%/ahead.c %D%/ahead.h \
+	%D%/belt.c %D%/belt.h \
 	%D%/blob.c \
 	%D%/demand.c %D%/demand.h \
+	%D%/download.c %D%/download.h \
 	%D%/early.c %D%/early.h \
 	%D%/fetch.h \
 	%D%/fetcher.c %D%/fetcher.h \
 	%D%/fill.c %D%/fill.h \
+	%D%/fresh.c %D%/fresh.h \
+	%D%/guess.c %D%/guess.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/head.c %D%/head.h \
 	%D%/inflight.c %D%/inflight.h \
 	%D%/intake.c %D%/intake.h \
+	%D%/link.c %D%/link.h \
 	%D%/ordered.c %D%/ordered.h \
 	%D%/piece.c %D%/piece.h \
 	%D%/plan.c %D%/plan.h \
@@ -29,7 +34,8 @@ noinst_PROGRAMS += %D%/fetchtool
 %C%_fetchtool_LDADD = $(FETCH_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += %D%/test_ahead %D%/test_fetcher %D%/test_ordered %D%/test_plan \
+check_PROGRAMS += %D%/test_ahead %D%/test_belt %D%/test_download %D%/test_fetcher \
+	%D%/test_guess %D%/test_link %D%/test_ordered %D%/test_plan \
 	%D%/test_replay %D%/test_stream %D%/test_usage
 check_LIBRARIES += %D%/libfetchtest.a
 
@@ -37,10 +43,18 @@ check_LIBRARIES += %D%/libfetchtest.a
 	%D%/fake_source.c %D%/fake_source.h \
 	%D%/fixture.c %D%/fixture.h
 
+%C%_test_belt_SOURCES = %D%/test_belt.c
+%C%_test_belt_LDADD = $(FETCH_LIBS) $(CMOCKA_LIBS)
+%C%_test_download_SOURCES = %D%/test_download.c
+%C%_test_download_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_fetcher_SOURCES = %D%/test_fetcher.c
 %C%_test_fetcher_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_ahead_SOURCES = %D%/test_ahead.c
 %C%_test_ahead_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
+%C%_test_guess_SOURCES = %D%/test_guess.c
+%C%_test_guess_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
+%C%_test_link_SOURCES = %D%/test_link.c
+%C%_test_link_LDADD = src/fetch/libfetch.a $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_ordered_SOURCES = %D%/test_ordered.c
 %C%_test_ordered_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_plan_SOURCES = %D%/test_plan.c

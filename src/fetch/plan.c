@@ -8,10 +8,6 @@
  */
 #define GAP_BYTES KIB(64)
 
-/* Larger requests gain nothing (one round trip against 0.3 s of 100 Mbit/s),
- * and hold memory and a slot while others wait. */
-#define RUN_BYTES MIB(4)
-
 /* What a miss brings along grows with what was wanted of the place before:
  * files are read as folders lie, and a package that had three misses will have
  * more.  The first miss brings 256 KiB, the next twice what is there within 1
@@ -27,6 +23,9 @@
  * libraries and archives lie among sources. */
 #define SMALL_OBJECT_BYTES KIB(128)
 
+/* Where the link is idle otherwise, the limit is higher: shared libraries. */
+#define GUESSED_OBJECT_BYTES MIB(1)
+
 /* The window of a sequential reader doubles up to this, as the kernel's does.
  */
 #define READAHEAD_BYTES MIB(4)
@@ -38,12 +37,6 @@ static uint64_t
 end_of(const struct plan_chunk *c)
 {
 	return c->blob_off + c->blob_len;
-}
-
-static uint64_t
-run_bytes(const struct plan_view *v)
-{
-	return v->run_bytes > 0 ? v->run_bytes : RUN_BYTES;
 }
 
 static bool
@@ -61,8 +54,8 @@ shares_range(const struct plan_chunk *a, const struct plan_chunk *b)
 }
 
 static uint32_t
-extend_forwards(
-    const struct plan_view *v, uint32_t seed, uint64_t start, uint64_t *end)
+extend_forwards(const struct plan_view *v, uint32_t seed, uint64_t bytes,
+    uint64_t start, uint64_t *end)
 {
 	struct plan_chunk c, tip;
 	uint32_t last = seed;
@@ -72,8 +65,9 @@ extend_forwards(
 		v->look(v->ctx, r, &c);
 		if (c.blob_len == 0)
 			continue;
-		if (c.blob_off > *end + GAP_BYTES ||
-		    max_u64(*end, end_of(&c)) - start > run_bytes(v))
+		if (!shares_range(&tip, &c) &&
+		    (c.blob_off > *end + GAP_BYTES ||
+			max_u64(*end, end_of(&c)) - start > bytes))
 			break;
 		if (is_wanted(&c) || shares_range(&tip, &c)) {
 			last = r;
@@ -87,7 +81,8 @@ extend_forwards(
 /* Only over what is as urgent: the seed's reader waits for whatever comes
  * first. */
 static uint32_t
-extend_backwards(const struct plan_view *v, uint32_t seed, uint64_t end)
+extend_backwards(
+    const struct plan_view *v, uint32_t seed, uint64_t bytes, uint64_t end)
 {
 	struct plan_chunk c, tip;
 	uint32_t first = seed;
@@ -97,8 +92,9 @@ extend_backwards(const struct plan_view *v, uint32_t seed, uint64_t end)
 		v->look(v->ctx, r, &c);
 		if (c.blob_len == 0)
 			continue;
-		if (end_of(&c) + GAP_BYTES < tip.blob_off ||
-		    end - c.blob_off > run_bytes(v))
+		if (!shares_range(&tip, &c) &&
+		    (end_of(&c) + GAP_BYTES < tip.blob_off ||
+			end - c.blob_off > bytes))
 			break;
 		if (c.state == PLAN_URGENT || shares_range(&tip, &c)) {
 			first = r;
@@ -109,7 +105,7 @@ extend_backwards(const struct plan_view *v, uint32_t seed, uint64_t end)
 }
 
 struct plan_span
-plan_run(const struct plan_view *v, uint32_t seed)
+plan_run(const struct plan_view *v, uint32_t seed, uint64_t bytes)
 {
 	struct plan_span s;
 	struct plan_chunk c;
@@ -117,8 +113,8 @@ plan_run(const struct plan_view *v, uint32_t seed)
 
 	v->look(v->ctx, seed, &c);
 	end = end_of(&c);
-	s.last = extend_forwards(v, seed, c.blob_off, &end);
-	s.first = extend_backwards(v, seed, end);
+	s.last = extend_forwards(v, seed, bytes, c.blob_off, &end);
+	s.first = extend_backwards(v, seed, bytes, end);
 	return s;
 }
 
@@ -193,6 +189,58 @@ bool
 plan_is_small(uint64_t object_size)
 {
 	return object_size < SMALL_OBJECT_BYTES;
+}
+
+bool
+plan_brings(const struct plan_spot *spot, const struct plan_chunk *c)
+{
+	return c->state == PLAN_ABSENT && c->blob_len > 0 &&
+	       (c->object == spot->object ||
+		   c->object_size < GUESSED_OBJECT_BYTES);
+}
+
+static uint64_t
+grow_forwards(const struct plan_view *v, struct plan_spot *spot, uint64_t bytes)
+{
+	struct plan_chunk c;
+	uint64_t sum = 0;
+
+	for (unsigned n = 0;
+	     n < LOOK_RANKS && sum < bytes && spot->span.last + 1 < v->n; n++) {
+		v->look(v->ctx, ++spot->span.last, &c);
+		if (plan_brings(spot, &c))
+			sum += c.blob_len;
+	}
+	return sum;
+}
+
+static uint64_t
+grow_backwards(
+    const struct plan_view *v, struct plan_spot *spot, uint64_t bytes)
+{
+	struct plan_chunk c;
+	uint64_t sum = 0;
+
+	for (unsigned n = 0;
+	     n < LOOK_RANKS && sum < bytes && spot->span.first > 0; n++) {
+		v->look(v->ctx, --spot->span.first, &c);
+		if (plan_brings(spot, &c))
+			sum += c.blob_len;
+	}
+	return sum;
+}
+
+void
+plan_grow(const struct plan_view *v, struct plan_spot *spot, uint64_t bytes)
+{
+	spot->grown_bytes += grow_forwards(v, spot, bytes / 4 * 3) +
+			     grow_backwards(v, spot, bytes / 4);
+}
+
+bool
+plan_is_grown(const struct plan_spot *spot, uint32_t n)
+{
+	return spot->span.first == 0 && spot->span.last + 1 >= n;
 }
 
 uint64_t

@@ -20,6 +20,7 @@ enum plan_state {
 struct plan_chunk {
 	uint64_t blob_off;
 	uint64_t object_size; /* of the object that it is part of */
+	uint32_t object;      /* which that is */
 	uint32_t blob_len;    /* 0: has no place in the blob; skipped */
 	enum plan_state state;
 };
@@ -28,7 +29,6 @@ struct plan_view {
 	uint32_t n; /* ranks are 0..n-1 */
 	void (*look)(void *ctx, uint32_t rank, struct plan_chunk *out);
 	void *ctx;
-	uint64_t run_bytes; /* of one request at most; 0: as usual */
 };
 
 /* Ranks, both ends included. */
@@ -36,15 +36,31 @@ struct plan_span {
 	uint32_t first, last;
 };
 
-/* Which chunks around `seed` one range request shall bring: every one of the
- * span that is queued or absent.  Both ends are such. */
-struct plan_span plan_run(const struct plan_view *v, uint32_t seed);
+/* Which chunks around `seed` one range request of at most `bytes` shall bring:
+ * every one of the span that is queued or absent.  Both ends are such. */
+struct plan_span plan_run(
+    const struct plan_view *v, uint32_t seed, uint64_t bytes);
 
 /* A reader missed the chunk `seed`: the ranks around it of which absent chunks
  * shall be fetched too. */
 struct plan_span plan_window(const struct plan_view *v, uint32_t seed);
 /* A large file beside a missed one is not wanted because that is. */
 bool plan_is_small(uint64_t object_size);
+
+/* A place that a reader missed, and how far around it was asked for since. */
+struct plan_spot {
+	struct plan_span span;
+	uint32_t object; /* that was missed: it comes whole, however large */
+	uint64_t grown_bytes;
+};
+
+/* Grows it by about so many bytes of what it brings, three quarters of them
+ * behind it. */
+void plan_grow(
+    const struct plan_view *v, struct plan_spot *spot, uint64_t bytes);
+bool plan_brings(const struct plan_spot *spot, const struct plan_chunk *c);
+/* Over the whole blob. */
+bool plan_is_grown(const struct plan_spot *spot, uint32_t n);
 
 /* A reader missed [from, to) of a large object, of which the `before` bytes up
  * to `from` were read already: how many bytes after `to` to fetch too. */

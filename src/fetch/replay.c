@@ -349,7 +349,7 @@ on_bytes(struct source_read *sr, const void *p, size_t n)
 	enum source_verdict v = intake_put(&r->intake, p, n, &is_first);
 
 	if (v == SOURCE_CONTINUE)
-		r->transfer.got += n;
+		transfer_note_bytes(&r->transfer, n);
 	if (is_first)
 		wake(r);
 	return v;

@@ -9,8 +9,16 @@
 #include "fetch/piece.h"
 #include "fetch/plan.h"
 #include "fetch/transfer.h"
+#include "base/bytes.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/limits.h"
+/* Larger requests gain nothing (one round trip against 0.3 s of 100 Mbit/s),
+ * and hold memory and a slot while others wait. */
+#define RUN_BYTES MIB(4)
+
+/* For so long after a miss the next one is expected. */
+#define READING_NS (2 * NS_PER_S)
 
 static struct run *
 run_of(struct source_read *r)
@@ -92,14 +100,30 @@ run_add(struct run *r, struct inflight *i, unsigned origin)
 	return 0;
 }
 
+/* While somebody reads, a large file comes on several connections at once: one
+ * alone is as slow as TCP's slow start. */
+static uint64_t
+run_bytes(const struct inflight *seed, unsigned origin)
+{
+	const struct blob *b = seed->blob;
+	uint64_t bubble = link_bubble(b->origins[origin].link);
+
+	if (b->ordered > 0)
+		return ORDERED_RUN_BYTES;
+	if (b->guess.left_bytes == 0 ||
+	    clock_now_ns() - b->fetcher->read_ns >= READING_NS)
+		return RUN_BYTES;
+	return min_u64(max_u64(bubble / 2, KIB(256)), RUN_BYTES);
+}
+
 static void
 run_gather(struct run *r, struct inflight *seed, unsigned origin)
 {
 	struct view v = { seed->blob, seed, origin };
 	const struct map *m = seed->blob->map;
-	struct plan_view pv = { map_n_chunks(m), look, &v,
-		seed->blob->ordered > 0 ? ORDERED_RUN_BYTES : 0 };
-	struct plan_span span = plan_run(&pv, map_blob_rank(m, seed->number));
+	struct plan_view pv = { map_n_chunks(m), look, &v };
+	struct plan_span span = plan_run(
+	    &pv, map_blob_rank(m, seed->number), run_bytes(seed, origin));
 	enum source_priority priority = seed->priority;
 	struct err e = ERR_INIT;
 	struct plan_chunk c;
@@ -180,7 +204,7 @@ run_take_bytes(struct run *r, const void *p, size_t n)
 {
 	const uint8_t *bytes = p;
 
-	r->transfer.got += n;
+	transfer_note_bytes(&r->transfer, n);
 	while (n > 0 && !list_is_empty(&r->pieces)) {
 		size_t took = run_take(r,
 		    list_entry(r->pieces.next, struct piece, link), bytes, n);

@@ -1,8 +1,6 @@
 #include "fetch/sink.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #include "store/map.h"
 #include "store/store.h"
@@ -10,13 +8,14 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/list.h"
-#include "base/log.h"
 #include "base/metrics.h"
 
 /* Files up to this are held in memory until their digest is known, so that one
- * that the store has costs no write.  Larger ones are written in steps of it.
+ * that the store has costs no write, and a batch of them is no longer.  Larger
+ * ones are written in steps of it.
  */
 #define STEP_BYTES MIB(1)
+_Static_assert(STEP_BYTES / STORE_BLOCK == BATCH_FILES, "a file a block");
 
 static struct sink *
 sink_of(struct content_sink *c)
@@ -24,56 +23,52 @@ sink_of(struct content_sink *c)
 	return container_of(c, struct sink, content);
 }
 
-/* ---- places ---- */
+/* ---- the batch ---- */
 
 static int
-remember(struct sink *s, uint64_t off, uint64_t len, struct err *e)
+write_batch(struct sink *s, struct err *e)
 {
-	struct fresh *last = s->n_fresh > 0 ? &s->fresh[s->n_fresh - 1] : NULL;
+	struct object *objects;
+	uint64_t off;
+	uint32_t n;
 
-	if (last != NULL && last->off + last->len == off) {
-		last->len += len;
+	if (s->n_batched == 0)
 		return 0;
-	}
-	if (s->n_fresh == s->max_fresh) {
-		size_t max = s->max_fresh > 0 ? 2 * s->max_fresh : 64;
-		struct fresh *more = realloc(s->fresh, max * sizeof *more);
-
-		if (more == NULL)
-			return err_set(e, ENOMEM, "places of a layer");
-		s->fresh = more;
-		s->max_fresh = max;
-	}
-	s->fresh[s->n_fresh++] = (struct fresh){ off, len };
+	if (fresh_take(&s->fresh, s->bytes.len, &off, e) < 0 ||
+	    store_write(s->store, s->bytes.data, s->bytes.len, off, true, e) <
+		0)
+		return -1;
+	objects = map_builder_objects(s->map, &n);
+	for (size_t i = 0; i < s->n_batched; i++)
+		objects[s->batch[i].ordinal].data_off = off + s->batch[i].off;
+	s->n_batched = 0;
+	s->bytes.len = 0;
 	return 0;
 }
 
 static int
-allocate(struct sink *s, uint64_t size, uint64_t *off, struct err *e)
+append_zeros(struct sink *s, size_t n, struct err *e)
 {
-	uint64_t len = align_up(size, STORE_BLOCK);
-	struct err ignored = ERR_INIT;
-
-	if (store_allocate(s->store, size, off, e) < 0)
+	if (buf_reserve(&s->bytes, n, e) < 0)
 		return -1;
-	if (remember(s, *off, len, e) == 0)
-		return 0;
-	store_free_range(s->store, *off, len, &ignored);
-	return -1;
+	memset(s->bytes.data + s->bytes.len, 0, n);
+	s->bytes.len += n;
+	return 0;
 }
 
-/* The file that passed last turned out to be there already. */
-static int
-give_back_last(struct sink *s, struct err *e)
+static size_t
+padding(const struct sink *s)
 {
-	struct fresh *last = &s->fresh[s->n_fresh - 1];
-	uint64_t len = align_up(s->size, STORE_BLOCK);
+	return align_up(s->bytes.len, STORE_BLOCK) - s->bytes.len;
+}
 
-	assert(last->off + last->len == s->data_off + len);
-	last->len -= len;
-	if (last->len == 0)
-		s->n_fresh--;
-	return store_free_range(s->store, s->data_off, len, e);
+/* The batch leaves room for the next file, from a block's start on. */
+static int
+make_room(struct sink *s, struct err *e)
+{
+	if (s->bytes.len + padding(s) + s->size > STEP_BYTES)
+		return write_batch(s, e);
+	return append_zeros(s, padding(s), e);
 }
 
 /* ---- a file ---- */
@@ -101,8 +96,16 @@ begin(struct content_sink *c, uint64_t size, struct err *e)
 	s->size = size;
 	s->written = 0;
 	s->data_off = MAP_NOWHERE;
-	s->bytes.len = 0;
-	return size > STEP_BYTES ? allocate(s, size, &s->data_off, e) : 0;
+	if (size > STEP_BYTES) {
+		s->start = 0;
+		return write_batch(s, e) < 0
+			   ? -1
+			   : fresh_take(&s->fresh, size, &s->data_off, e);
+	}
+	if (make_room(s, e) < 0)
+		return -1;
+	s->start = s->bytes.len;
+	return 0;
 }
 
 static int
@@ -128,13 +131,8 @@ write_hole(struct sink *s, size_t n, struct err *e)
 {
 	uint64_t at;
 
-	if (s->data_off == MAP_NOWHERE) {
-		if (buf_reserve(&s->bytes, n, e) < 0)
-			return -1;
-		memset(s->bytes.data + s->bytes.len, 0, n);
-		s->bytes.len += n;
-		return 0;
-	}
+	if (s->data_off == MAP_NOWHERE)
+		return append_zeros(s, n, e);
 	if (flush(s, e) < 0)
 		return -1;
 	at = s->written;
@@ -143,12 +141,19 @@ write_hole(struct sink *s, size_t n, struct err *e)
 	    s->store, n, s->data_off + at, s->written == s->size, e);
 }
 
+/* Bytes of the file so far. */
+static uint64_t
+have(const struct sink *s)
+{
+	return s->written + s->bytes.len - s->start;
+}
+
 static int
 write_some(struct content_sink *c, const void *p, size_t n, struct err *e)
 {
 	struct sink *s = sink_of(c);
 
-	if (n > s->size - s->written - s->bytes.len)
+	if (n > s->size - have(s))
 		return err_set(e, EBADMSG, "a file is longer than it said");
 	return p != NULL ? write_bytes(s, p, n, e) : write_hole(s, n, e);
 }
@@ -173,37 +178,51 @@ copy_missing(struct sink *s, uint64_t to, struct err *e)
 	return 0;
 }
 
+/* The store has it, or it stays in the batch. */
 static int
-place_small(
-    struct sink *s, const struct digest *digest, uint64_t *off, struct err *e)
+place_small(struct sink *s, const struct digest *digest, uint32_t ordinal,
+    struct err *e)
 {
-	if (store_find_object(s->store, digest, s->size, off)) {
-		metric_add(METRIC_objects_shared, 1);
-		if (store_has(s->store, *off, s->size))
-			return 0;
-	} else if (allocate(s, s->size, off, e) < 0) {
-		return -1;
-	} else {
-		metric_add(METRIC_objects_new, 1);
-	}
-	return store_write(s->store, s->bytes.data, s->size, *off, true, e);
-}
+	struct object *objects;
+	uint64_t off;
+	uint32_t n;
 
-static int
-place_large(
-    struct sink *s, const struct digest *digest, uint64_t *off, struct err *e)
-{
-	if (flush(s, e) < 0)
-		return -1;
-	if (!store_find_object(s->store, digest, s->size, off)) {
+	if (!store_find_object(s->store, digest, s->size, &off)) {
 		metric_add(METRIC_objects_new, 1);
-		*off = s->data_off;
+		s->batch[s->n_batched++] =
+		    (struct batched){ ordinal, (uint32_t)s->start };
 		return 0;
 	}
 	metric_add(METRIC_objects_shared, 1);
-	if (copy_missing(s, *off, e) < 0)
+	objects = map_builder_objects(s->map, &n);
+	objects[ordinal].data_off = off;
+	if (store_write(
+		s->store, s->bytes.data + s->start, s->size, off, true, e) < 0)
 		return -1;
-	return give_back_last(s, e);
+	s->bytes.len = s->start;
+	return 0;
+}
+
+static int
+place_large(struct sink *s, const struct digest *digest, uint32_t ordinal,
+    struct err *e)
+{
+	struct object *objects;
+	uint64_t off = s->data_off;
+	bool is_shared;
+	uint32_t n;
+
+	if (flush(s, e) < 0)
+		return -1;
+	is_shared = store_find_object(s->store, digest, s->size, &off);
+	metric_add(is_shared ? METRIC_objects_shared : METRIC_objects_new, 1);
+	objects = map_builder_objects(s->map, &n);
+	objects[ordinal].data_off = off;
+	if (!is_shared)
+		return 0;
+	return copy_missing(s, off, e) < 0
+		   ? -1
+		   : fresh_give_back(&s->fresh, s->data_off, s->size, e);
 }
 
 static int
@@ -211,19 +230,23 @@ add_object(struct sink *s, const struct digest *digest,
     const struct chunk *chunks, uint32_t n_chunks, uint32_t ordinal,
     struct err *e)
 {
-	uint64_t off;
-	uint32_t n;
-
 	for (uint32_t i = 0; i < n_chunks; i++)
 		if (map_builder_add_chunk(s->map, &chunks[i], e) < 0)
 			return -1;
 	if (map_builder_end_object(s->map, e) < 0)
 		return -1;
-	if ((s->data_off == MAP_NOWHERE ? place_small(s, digest, &off, e)
-					: place_large(s, digest, &off, e)) < 0)
-		return -1;
-	map_builder_objects(s->map, &n)[ordinal].data_off = off;
-	return 0;
+	return s->data_off == MAP_NOWHERE ? place_small(s, digest, ordinal, e)
+					  : place_large(s, digest, ordinal, e);
+}
+
+/* It is in the layer twice. */
+static int
+drop_file(struct sink *s, struct err *e)
+{
+	s->bytes.len = s->start;
+	return s->data_off == MAP_NOWHERE
+		   ? 0
+		   : fresh_give_back(&s->fresh, s->data_off, s->size, e);
 }
 
 static int
@@ -234,14 +257,13 @@ end(struct content_sink *c, const struct digest *digest,
 	struct sink *s = sink_of(c);
 	bool is_new;
 
-	if (s->written + s->bytes.len != s->size)
+	if (have(s) != s->size)
 		return err_set(e, EBADMSG, "a file is shorter than it said");
 	if (map_builder_begin_object(
 		s->map, digest, s->size, ordinal, &is_new, e) < 0)
 		return -1;
-	if (is_new)
-		return add_object(s, digest, chunks, n_chunks, *ordinal, e);
-	return s->data_off == MAP_NOWHERE ? 0 : give_back_last(s, e);
+	return is_new ? add_object(s, digest, chunks, n_chunks, *ordinal, e)
+		      : drop_file(s, e);
 }
 
 /* ---- life ---- */
@@ -253,28 +275,29 @@ sink_init(struct sink *s, struct store *store, struct err *e)
 		.content = { begin, write_some, end },
 		.store = store,
 	};
+	fresh_init(&s->fresh, store);
 	buf_init(&s->bytes, STEP_BYTES);
 	s->map = map_builder_new(e);
 	return s->map != NULL ? 0 : -1;
 }
 
+int
+sink_finish(struct sink *s, struct err *e)
+{
+	return write_batch(s, e);
+}
+
 struct map_builder *
 sink_keep(struct sink *s)
 {
-	s->n_fresh = 0;
+	fresh_keep(&s->fresh);
 	return take_ptr(&s->map);
 }
 
 void
 sink_release(struct sink *s)
 {
-	struct err e = ERR_INIT;
-
-	for (size_t i = 0; i < s->n_fresh; i++)
-		if (store_free_range(
-			s->store, s->fresh[i].off, s->fresh[i].len, &e) < 0)
-			log_warn("giving places of a layer back: %s", e.msg);
-	free(s->fresh);
+	fresh_release(&s->fresh);
 	buf_release(&s->bytes);
 	map_builder_free(s->map);
 }

@@ -1,7 +1,8 @@
 /* fetch_stream(): the first pull of a blob without a table of contents.
  *
- *	source callbacks -> intake -> the calling thread: digest, decompress,
- *	                              cut into files -> sink -> store
+ *	source -> download -> the calling thread: digest, decompress
+ *	       -> belt     -> decode threads: cut into files, their digests
+ *	       -> sink     -> store
  *
  * A read that breaks goes on where it broke, at the next source: what the blob
  * is in the end is decided by its digest.  When that is wrong it starts again
@@ -11,10 +12,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "fetch/belt.h"
+#include "fetch/download.h"
 #include "fetch/fetcher.h"
-#include "fetch/guard.h"
 #include "fetch/head.h"
-#include "fetch/intake.h"
 #include "fetch/sink.h"
 #include "format/format.h"
 #include "base/bytes.h"
@@ -24,78 +25,32 @@
 
 struct pull {
 	const struct stream_pull *order;
-	struct sink sink;
 	struct head head;
-	struct stream *stream;
+	struct unpacker *unpacker;
 	struct hasher *hasher;
 	uint64_t blob_at;      /* bytes of the blob so far */
 	uint64_t progress_ns;  /* when the last came */
 	unsigned failures;     /* of sources, since then */
 	bool is_unsalvageable; /* our side failed, not a source */
+
+	/* the belt's task's, until that has finished */
+	struct belt belt;
+	struct stream *stream;
+	struct sink sink;
 };
 
 /* ---- one read ---- */
-
-struct reading {
-	struct source_read read;
-	struct guard guard;
-	struct intake intake;
-	struct source *source;
-};
-
-static enum source_verdict
-on_bytes(struct source_read *sr, const void *p, size_t n)
-{
-	struct reading *r = container_of(sr, struct reading, read);
-	bool is_first;
-
-	return intake_put(&r->intake, p, n, &is_first);
-}
-
-/* intake_end() is the last that touches r: its reader may be gone after. */
-static void
-on_done(struct source_read *sr, const struct err *failure)
-{
-	struct reading *r = container_of(sr, struct reading, read);
-
-	guard_end(&r->guard);
-	intake_end(&r->intake, failure);
-}
-
-static void
-resume(struct reading *r)
-{
-	if (guard_enter(&r->guard)) {
-		source_resume(r->source, &r->read);
-		guard_leave(&r->guard);
-	}
-}
-
-/* We want no more; waits for its on_done. */
-static void
-abandon(struct reading *r)
-{
-	struct parcel *p;
-	bool again;
-
-	intake_close(&r->intake);
-	if (guard_enter(&r->guard)) {
-		source_cancel(r->source, &r->read);
-		guard_leave(&r->guard);
-	}
-	while ((p = intake_wait(&r->intake, &again)) != NULL)
-		free(p);
-}
 
 static int
 feed(void *ctx, const struct format *f, const void *p, size_t n, struct err *e)
 {
 	struct pull *pull = ctx;
 
-	if (pull->stream == NULL &&
-	    (pull->stream = f->stream_new(pull->order->layer->size, e)) == NULL)
+	if (pull->unpacker == NULL)
+		pull->unpacker = f->unpacker_new(pull->order->layer->size, e);
+	if (pull->unpacker == NULL)
 		return -1;
-	return stream_feed(pull->stream, p, n, &pull->sink.content, e);
+	return unpacker_feed(pull->unpacker, p, n, &pull->belt.taker, e);
 }
 
 static int
@@ -112,55 +67,23 @@ consume(struct pull *pull, const struct parcel *p, struct err *e)
 	return head_feed(&pull->head, p->bytes, p->len, feed, pull, e);
 }
 
-static void
-reading_start(struct reading *r, const struct pull *pull, struct source *s)
-{
-	const struct descriptor *layer = pull->order->layer;
-
-	r->source = s;
-	r->read = (struct source_read){
-		.blob = layer->digest,
-		.blob_size = layer->size,
-		.off = pull->blob_at,
-		.len = layer->size - pull->blob_at,
-		.priority = SOURCE_SOON,
-		.on_bytes = on_bytes,
-		.on_done = on_done,
-	};
-	guard_init(&r->guard);
-	intake_init(&r->intake);
-	source_read(s, &r->read);
-	guard_leave(&r->guard);
-}
-
 /* Reads on from one source as far as it goes. */
 static int
-read_from(struct pull *pull, struct source *s, struct err *e)
+read_on(struct pull *pull, struct source *s, struct err *e)
 {
-	struct reading r;
+	const struct stream_pull *o = pull->order;
+	struct download d;
 	struct parcel *p;
-	bool again;
-	int rc = 0;
+	int rc = 0, got = 1;
 
-	reading_start(&r, pull, s);
-	while (rc == 0 && (p = intake_wait(&r.intake, &again)) != NULL) {
-		if (again)
-			resume(&r);
+	download_init(&d, o->fetcher, s, o->layer, pull->blob_at);
+	while (rc == 0 && (got = download_next(&d, &p, e)) > 0) {
 		rc = consume(pull, p, e);
 		free(p);
 	}
-	if (rc < 0) {
-		pull->is_unsalvageable = true;
-		abandon(&r);
-	} else if (r.intake.failure.code != 0) {
-		*e = r.intake.failure;
-		rc = -1;
-	} else if (pull->blob_at < pull->order->layer->size) {
-		rc = err_set(e, EAGAIN, "%s: ended early", source_name(s));
-	}
-	intake_release(&r.intake);
-	guard_release(&r.guard);
-	return rc;
+	download_release(&d);
+	pull->is_unsalvageable = rc < 0;
+	return rc < 0 ? rc : got;
 }
 
 /* ---- the whole blob ---- */
@@ -206,13 +129,15 @@ read_blob(struct pull *pull, unsigned first, struct err *e)
 	while (pull->blob_at < o->layer->size) {
 		struct source *s = o->sources[next++ % o->n_sources];
 
-		if (read_from(pull, s, e) == 0)
+		if (read_on(pull, s, e) == 0)
 			break;
 		pull->failures++;
 		if (!may_go_on(pull))
 			return -1;
 	}
-	return head_end(&pull->head, feed, pull, e);
+	if (head_end(&pull->head, feed, pull, e) < 0)
+		return -1;
+	return unpacker_end(pull->unpacker, &pull->belt.taker, e);
 }
 
 static int
@@ -226,11 +151,20 @@ check(struct pull *pull, struct err *e)
 		return err_set(e, EBADMSG, "its digest is %s", DIGEST_TEXT(&d));
 	if (o->diff_id == NULL)
 		return 0;
-	stream_diff_id(pull->stream, &d);
+	unpacker_diff_id(pull->unpacker, &d);
 	if (!digest_equal(&d, o->diff_id))
 		return err_set(
 		    e, EBADMSG, "its diff_id is %s", DIGEST_TEXT(&d));
 	return 0;
+}
+
+/* On a decode thread. */
+static int
+store_stretch(void *ctx, const struct stretch *x, struct err *e)
+{
+	struct pull *pull = ctx;
+
+	return stream_take(pull->stream, x, &pull->sink.content, e);
 }
 
 static int
@@ -240,7 +174,9 @@ pull_blob(
 	struct contents got = { 0 };
 
 	if (sink_init(&pull->sink, pull->order->fetcher->store, e) < 0 ||
-	    read_blob(pull, first, e) < 0 ||
+	    (pull->stream = stream_new(e)) == NULL ||
+	    read_blob(pull, first, e) < 0 || belt_finish(&pull->belt, e) < 0 ||
+	    sink_finish(&pull->sink, e) < 0 ||
 	    stream_end(pull->stream, &got.tree, e) < 0)
 		return -1;
 	if (check(pull, e) < 0) {
@@ -262,10 +198,14 @@ pull_once(const struct stream_pull *o, unsigned first, struct contents *out,
 		.hasher = hasher_new(),
 		.progress_ns = clock_now_ns(),
 	};
-	int rc = pull_blob(&pull, first, out, e);
+	int rc;
 
+	belt_init(&pull.belt, o->fetcher->decoders, store_stretch, &pull);
+	rc = pull_blob(&pull, first, out, e);
 	if (rc == 0)
 		*format_name = pull.head.format->name;
+	belt_release(&pull.belt);
+	unpacker_free(pull.unpacker);
 	stream_free(pull.stream);
 	sink_release(&pull.sink);
 	hasher_free(pull.hasher);

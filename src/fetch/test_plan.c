@@ -24,22 +24,25 @@ look(void *ctx, uint32_t rank, struct plan_chunk *out)
 	*out = (struct plan_chunk){
 		.blob_off = at,
 		.object_size = KIB(r->row[rank].object),
+		.object = rank,
 		.blob_len = KIB(r->row[rank].len),
 		.state = r->row[rank].state,
 	};
 }
 
-#define VIEW(rows)                                                           \
-	{                                                                    \
-		sizeof(rows) / sizeof *(rows), look,                         \
-		    &(struct rows){ rows, sizeof(rows) / sizeof *(rows) }, 0 \
+#define VIEW(rows)                                                  \
+	{                                                           \
+		sizeof(rows) / sizeof *(rows), look, &(struct rows) \
+		{                                                   \
+			rows, sizeof(rows) / sizeof *(rows)         \
+		}                                                   \
 	}
 
 static void
 expect_run(
     const struct plan_view *v, uint32_t seed, uint32_t first, uint32_t last)
 {
-	struct plan_span s = plan_run(v, seed);
+	struct plan_span s = plan_run(v, seed, MIB(4));
 
 	assert_int_equal(s.first, first);
 	assert_int_equal(s.last, last);
@@ -226,6 +229,70 @@ a_window_ends_at_2_mib(void **state)
 }
 
 static void
+a_request_ends_where_its_caller_says(void **state)
+{
+	static const struct row rows[] = {
+		{ 0, 100, 100, PLAN_URGENT },
+		{ 0, 100, 100, PLAN_URGENT },
+		{ 0, 100, 100, PLAN_URGENT },
+	};
+	struct plan_view v = VIEW(rows);
+	struct plan_span s = plan_run(&v, 0, KIB(200));
+
+	assert_int_equal(s.first, 0);
+	assert_int_equal(s.last, 1);
+	(void)state;
+}
+
+static void
+a_spot_grows_three_quarters_behind_it_and_one_before(void **state)
+{
+	static const struct row rows[] = {
+		{ 0, 64, 64, PLAN_ABSENT },
+		{ 0, 64, 64, PLAN_ABSENT },
+		{ 0, 64, 64, PLAN_THERE },
+		{ 0, 96, 96, PLAN_ABSENT },
+		{ 0, 8, 8, PLAN_THERE },
+		{ 0, 96, 96, PLAN_ABSENT },
+		{ 0, 96, 96, PLAN_ABSENT },
+	};
+	struct plan_view v = VIEW(rows);
+	struct plan_spot spot = { .span = { 2, 2 }, .object = 2 };
+
+	plan_grow(&v, &spot, KIB(256));
+	assert_int_equal(spot.span.first, 1);
+	assert_int_equal(spot.span.last, 5);
+	assert_int_equal(spot.grown_bytes, KIB(64 + 96 + 96));
+	assert_false(plan_is_grown(&spot, v.n));
+	plan_grow(&v, &spot, KIB(256));
+	assert_true(plan_is_grown(&spot, v.n));
+	plan_grow(&v, &spot, KIB(256));
+	assert_int_equal(spot.grown_bytes, KIB(64 + 64 + 3 * 96));
+	(void)state;
+}
+
+static void
+a_spot_brings_its_own_object_and_no_other_large_one(void **state)
+{
+	static const struct row rows[] = {
+		{ 0, 300, 5000, PLAN_ABSENT },
+		{ 0, 300, 5000, PLAN_ABSENT },
+		{ 0, 300, 900, PLAN_ABSENT },
+		{ 0, 300, 900, PLAN_THERE },
+	};
+	struct plan_view v = VIEW(rows);
+	struct plan_spot spot = { .object = 0 };
+	struct plan_chunk c;
+	static const bool brings[] = { true, false, true, false };
+
+	for (uint32_t rank = 0; rank < 4; rank++) {
+		v.look(v.ctx, rank, &c);
+		assert_int_equal(plan_brings(&spot, &c), brings[rank]);
+	}
+	(void)state;
+}
+
+static void
 the_readahead_window_doubles_up_to_4_mib(void **state)
 {
 	assert_int_equal(plan_readahead(0), 0);
@@ -250,6 +317,11 @@ main(void)
 		cmocka_unit_test(the_first_miss_of_a_place_brings_256_kib),
 		cmocka_unit_test(a_place_that_was_wanted_before_gives_more),
 		cmocka_unit_test(a_window_ends_at_2_mib),
+		cmocka_unit_test(a_request_ends_where_its_caller_says),
+		cmocka_unit_test(
+		    a_spot_grows_three_quarters_behind_it_and_one_before),
+		cmocka_unit_test(
+		    a_spot_brings_its_own_object_and_no_other_large_one),
 		cmocka_unit_test(the_readahead_window_doubles_up_to_4_mib),
 	};
 

@@ -2,9 +2,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "fetch/fixture.h"
 #include "format/format.h"
+#include "store/map.h"
 #include "store/store.h"
 #include "base/descriptor.h"
 #include "base/digest.h"
@@ -80,9 +83,8 @@ on_progress(void *ctx, uint64_t blob_bytes)
 	((struct pulling *)ctx)->progress = blob_bytes;
 }
 
-/* Small and large files, two of them equal. */
 static void
-begin(struct pulling *p, wrap *as)
+begin_tar(struct pulling *p)
 {
 	const struct fetcher_options o = { 0 };
 
@@ -91,12 +93,11 @@ begin(struct pulling *p, wrap *as)
 	assert_non_null(p->fetcher);
 	buf_init(&p->tar, GIB(1));
 	buf_init(&p->blob, GIB(1));
-	tar_file(&p->tar, "small", 5000, 1);
-	tar_file(&p->tar, "large", MIB(3) + 77, 2);
-	tar_file(&p->tar, "empty", 0, 3);
-	tar_file(&p->tar, "small-again", 5000, 1);
-	tar_file(&p->tar, "large-again", MIB(3) + 77, 2);
-	tar_file(&p->tar, "last", MIB(5), 4);
+}
+
+static void
+end_tar(struct pulling *p, wrap *as)
+{
 	add_zeros(&p->tar, 1024);
 	as(&p->blob, p->tar.data, p->tar.len);
 	digest_of(&p->diff_id, p->tar.data, p->tar.len);
@@ -115,6 +116,20 @@ begin(struct pulling *p, wrap *as)
 		.on_progress = on_progress,
 		.ctx = p,
 	};
+}
+
+/* Small and large files, two of them equal. */
+static void
+begin(struct pulling *p, wrap *as)
+{
+	begin_tar(p);
+	tar_file(&p->tar, "small", 5000, 1);
+	tar_file(&p->tar, "large", MIB(3) + 77, 2);
+	tar_file(&p->tar, "empty", 0, 3);
+	tar_file(&p->tar, "small-again", 5000, 1);
+	tar_file(&p->tar, "large-again", MIB(3) + 77, 2);
+	tar_file(&p->tar, "last", MIB(5), 4);
+	end_tar(p, as);
 }
 
 static int
@@ -181,6 +196,76 @@ pulls(wrap *as)
 	/* The equal files took no second place. */
 	assert_int_equal(present_bytes(&p),
 	    align_up(5000, 4096) + align_up(MIB(3) + 77, 4096) + MIB(5));
+	end(&p);
+}
+
+/* Enough for several batches; every third is an earlier one again, now and then
+ * one fills a batch alone or is written by itself. */
+static void
+many_small_files_lie_in_their_order(void **s)
+{
+	enum { FILES = 900 };
+	uint64_t blocks = 0, end_off = 0;
+	struct pulling p;
+	uint32_t n;
+	const struct object *o;
+
+	(void)s;
+	begin_tar(&p);
+	for (unsigned i = 0; i < FILES; i++) {
+		unsigned seed = i % 3 == 2 ? i / 2 : i;
+		uint64_t size = seed % 300 == 299   ? MIB(1)
+				: seed % 300 == 150 ? MIB(1) + 1
+						    : 1 + hash_u64(seed) % 9000;
+		char name[16];
+
+		snprintf(name, sizeof name, "f%u", i);
+		tar_file(&p.tar, name, size, seed);
+	}
+	end_tar(&p, wrap_gzip);
+	assert_int_equal(pull(&p), 0);
+	o = map_builder_objects(p.contents.map, &n);
+	assert_all_there(&p, n);
+	for (uint32_t i = 0; i < n; i++) {
+		assert_true(o[i].data_off >= end_off);
+		end_off = o[i].data_off + o[i].size;
+		blocks += align_up(o[i].size, 4096);
+	}
+	assert_int_equal(present_bytes(&p), blocks);
+	end(&p);
+}
+
+/* The second pull of the same files, as another layer, writes nothing. */
+static void
+files_that_the_store_has_are_shared(void **s)
+{
+	struct pulling p;
+	struct map *m;
+	int fd;
+	uint64_t before, freed;
+	uint32_t n, k;
+	struct contents first;
+
+	(void)s;
+	begin(&p, wrap_gzip);
+	assert_int_equal(pull(&p), 0);
+	first = p.contents;
+	p.contents = (struct contents){ 0 };
+	fd = memfd_create("map", MFD_CLOEXEC);
+	assert_int_equal(
+	    map_write(first.map, &p.layer.digest, p.layer.size, fd, &p.e), 0);
+	m = map_open(fd, &p.e);
+	assert_int_equal(store_add_map(p.f->store, m, &p.e), 0);
+	before = present_bytes(&p);
+	assert_int_equal(pull(&p), 0);
+	assert_all_there(&p, 3);
+	assert_int_equal(map_builder_objects(first.map, &n)[0].data_off,
+	    map_builder_objects(p.contents.map, &k)[0].data_off);
+	assert_int_equal(present_bytes(&p), before);
+	store_remove_map(p.f->store, m, &freed, &p.e);
+	map_close(m);
+	close(fd);
+	contents_release(&first);
 	end(&p);
 }
 
@@ -326,6 +411,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(many_small_files_lie_in_their_order),
+		cmocka_unit_test(files_that_the_store_has_are_shared),
 		cmocka_unit_test(a_gzip_layer_is_pulled),
 		cmocka_unit_test(a_zstd_layer_is_pulled),
 		cmocka_unit_test(a_plain_layer_is_pulled),

@@ -26,6 +26,10 @@ transfer_adopt(struct transfer *t, struct blob *b, unsigned origin)
 
 	t->blob = b;
 	t->origin = origin;
+	t->peer = b->origins[origin].link;
+	t->peer->flying_bytes += t->read.len;
+	/* Of one that runs already bytes were held back: it shows no rate. */
+	t->times.asked_ns = UINT64_MAX;
 	t->holds = 1;
 	blob_hold(b);
 	list_push_back(&f->transfers, &t->link);
@@ -36,8 +40,17 @@ transfer_adopt(struct transfer *t, struct blob *b, unsigned origin)
 void
 transfer_start(struct transfer *t)
 {
+	t->times.asked_ns = clock_now_ns();
 	source_read(t->source, &t->read);
 	guard_leave(&t->guard);
+}
+
+void
+transfer_note_bytes(struct transfer *t, size_t n)
+{
+	if (t->got == 0)
+		t->times.first_ns = clock_now_ns();
+	t->got += n;
 }
 
 void
@@ -85,6 +98,10 @@ transfer_end(struct transfer *t, const struct err *failure)
 		    b, t->origin, failure == NULL, clock_now_ns());
 		usage_note_answer(b, failure);
 	}
+	t->times.end_ns = clock_now_ns();
+	t->times.bytes = t->got;
+	link_learn(t->peer, &t->times);
+	t->peer->flying_bytes -= t->read.len;
 	f->running[t->read.priority]--;
 	list_remove(&t->link);
 	transfer_drop(t);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "fetch/guard.h"
+#include "fetch/link.h"
 #include "registry/source.h"
 #include "base/list.h"
 
@@ -26,7 +27,9 @@ struct transfer {
 	struct blob *blob;
 	struct source *source;
 	unsigned origin;
-	uint64_t got; /* bytes, for its callbacks to count */
+	uint64_t got; /* bytes; transfer_note_bytes() counts */
+	struct link *peer;
+	struct link_times times; /* the source's callbacks' until its end */
 	void (*free)(struct transfer *t);
 
 	/* guarded by fetcher->lock */
@@ -42,6 +45,9 @@ void transfer_init(struct transfer *t, struct blob *b, unsigned origin,
  * the blob's closing cancels it. */
 void transfer_adopt(struct transfer *t, struct blob *b, unsigned origin);
 void transfer_start(struct transfer *t);
+
+/* In on_bytes: so many came.  Lock not held. */
+void transfer_note_bytes(struct transfer *t, size_t n);
 
 /* Any thread that holds it, lock not held. */
 void transfer_resume(struct transfer *t);

@@ -9,6 +9,7 @@
 #include "store/store.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/metrics.h"
 
 /* A want on its way. */
@@ -84,11 +85,33 @@ bytes_before(struct blob *b, const struct extent *x)
 	return x->from - start;
 }
 
+/* Programs and libraries are read here and there, but most of them: the whole
+ * object, where it is no larger than what a few misses of it would cost. */
+static uint64_t
+whole_bytes(const struct blob *b, const struct extent *x)
+{
+	struct chunk c;
+	uint64_t size = 0, most;
+
+	if (b->guess.left_bytes == 0 || b->n_origins == 0)
+		return 0;
+	most = max_u64(2 * link_bubble(b->origins[0].link), KIB(256));
+	for (uint32_t n = 0; n < x->object.n_chunks; n++) {
+		map_chunk(b->map, x->object.first_chunk + n, &c);
+		size += c.blob_len;
+		if (size > most)
+			return 0;
+	}
+	return x->object.size;
+}
+
 static void
 read_ahead(struct blob *b, const struct extent *x)
 {
-	uint64_t ahead = plan_readahead(bytes_before(b, x));
-	uint32_t end = x->object.first_chunk + x->object.n_chunks;
+	uint64_t ahead =
+	    max_u64(plan_readahead(bytes_before(b, x)), whole_bytes(b, x));
+	uint32_t end = x->object.first_chunk + x->object.n_chunks, rank;
+	struct plan_spot spot;
 	struct err e = ERR_INIT;
 	struct chunk c;
 
@@ -98,33 +121,26 @@ read_ahead(struct blob *b, const struct extent *x)
 			break;
 		inflight_queue(b, n, SOURCE_SOON, &e);
 	}
+	rank = map_blob_rank(b->map, x->last);
+	spot = (struct plan_spot){
+		.span = { rank, rank },
+		.object = x->object.first_chunk,
+	};
+	guess_note(b, &spot);
 }
 
 static void
 look(void *ctx, uint32_t rank, struct plan_chunk *out)
 {
-	struct blob *b = ctx;
-	const struct map *m = b->map;
-	uint32_t number = map_chunk_in_blob_order(m, rank);
-	struct object o;
-	struct chunk c;
-
-	map_chunk(m, number, &c);
-	blob_object_of(b, number, &o);
-	*out = (struct plan_chunk){
-		.blob_off = c.blob_off,
-		.blob_len = c.blob_len,
-		.object_size = o.size,
-		.state =
-		    inflight_is_absent(b, number) ? PLAN_ABSENT : PLAN_THERE,
-	};
+	blob_look(ctx, rank, out);
 }
 
 static void
 fetch_around(struct blob *b, const struct extent *x)
 {
-	struct plan_view v = { map_n_chunks(b->map), look, b, 0 };
+	struct plan_view v = { map_n_chunks(b->map), look, b };
 	struct plan_span s = plan_window(&v, map_blob_rank(b->map, x->first));
+	struct plan_spot spot = { .span = s, .object = x->object.first_chunk };
 	struct err e = ERR_INIT;
 
 	for (uint32_t rank = s.first; rank <= s.last; rank++) {
@@ -136,6 +152,7 @@ fetch_around(struct blob *b, const struct extent *x)
 		    plan_is_small(c.object_size))
 			inflight_queue(b, number, SOURCE_SOON, &e);
 	}
+	guess_note(b, &spot);
 }
 
 /* ---- the want ---- */
@@ -161,6 +178,16 @@ until(uint32_t patience_ms)
 	return clock_now_ns() + patience_ms * NS_PER_MS;
 }
 
+/* It waits for as long as a round trip takes. */
+static void
+note_reader(struct blob *b)
+{
+	b->fetcher->read_ns = clock_now_ns();
+	if (b->n_origins > 0)
+		link_add_credit(b->origins[0].link);
+	fetcher_wake(b->fetcher);
+}
+
 /* Lock held.  Chunks that the reader did not ask for go after those it did. */
 static void
 want_chunks(struct demand *d, const struct want *w)
@@ -178,6 +205,7 @@ want_chunks(struct demand *d, const struct want *w)
 	/* What a start reads is on its way: it knows better than its place. */
 	if (d->missing == 1 || w->priority != SOURCE_NOW || b->ordered > 0)
 		return;
+	note_reader(b);
 	if (plan_is_small(x.object.size))
 		fetch_around(b, &x);
 	else

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/stretch.h"
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/limits.h"
@@ -28,11 +29,10 @@ cutter_release(struct cutter *c)
 }
 
 void
-cutter_begin(struct cutter *c, uint64_t size, uint64_t room)
+cutter_begin(struct cutter *c, uint64_t size)
 {
 	c->size = size;
 	c->at = 0;
-	c->is_single = size <= room && size <= PIECE_BYTES;
 	c->open.len = 0;
 	c->n_chunks = 0;
 }
@@ -94,56 +94,88 @@ append_zeros(struct cutter *c, uint64_t object_off, uint64_t n, struct err *e)
 
 /* ---- the open chunk ---- */
 
+/* The first chunk is open, so that `piece` has what `whole` lacks. */
+static bool
+is_first(const struct cutter *c)
+{
+	return c->open.len > 0 && c->open.object_off == 0;
+}
+
+static bool
+is_whole_file(const struct cutter *c)
+{
+	return is_first(c) && c->at == c->size;
+}
+
+static void
+begin_whole(struct cutter *c)
+{
+	if (c->is_zeros)
+		hash_zeros(c->whole, c->open.len);
+	else
+		hasher_copy(c->whole, c->piece);
+}
+
 static int
-close_chunk(struct cutter *c, struct err *e)
+append_piece(struct cutter *c, struct err *e)
 {
 	struct chunk *o = &c->open;
-	uint32_t len = o->len;
 
-	if (len == 0)
-		return 0;
-	o->len = 0;
-	if (c->is_zeros && !c->is_single)
-		return append_zeros(c, o->object_off, len, e);
 	if (c->is_zeros)
-		hash_zeros(c->piece, len);
+		hash_zeros(c->piece, o->len);
 	hasher_end(c->piece, &o->digest);
 	if (c->is_zeros)
 		o->codec = CHUNK_ZEROS;
 	o->has_digest = true;
 	if (o->codec == CHUNK_RAW)
-		o->blob_len = len;
+		o->blob_len = o->len;
 	if (o->codec == CHUNK_ZEROS)
 		o->blob_off = o->blob_len = o->inner_off = 0;
-	o->len = len;
-	if (append(c, o, e) < 0)
-		return -1;
+	return append(c, o, e);
+}
+
+static int
+close_chunk(struct cutter *c, struct err *e)
+{
+	struct chunk *o = &c->open;
+	int rc;
+
+	if (o->len == 0)
+		return 0;
+	if (is_first(c) && !is_whole_file(c))
+		begin_whole(c);
+	/* Zeros among others may be joined; a file of nothing else has its
+	 * digest from its only chunk. */
+	rc = c->is_zeros && !is_whole_file(c)
+		 ? append_zeros(c, o->object_off, o->len, e)
+		 : append_piece(c, e);
 	o->len = 0;
-	return 0;
+	return rc;
 }
 
 /* A stretch of a range holds what it holds; positions of the stream go on from
  * one to the next. */
 static bool
-goes_on(const struct chunk *o, const struct stretch *s)
+goes_on(const struct chunk *o, const struct stretch *x)
 {
-	if (o->codec != s->codec)
+	if (o->codec != x->codec)
 		return false;
-	return s->codec == CHUNK_RAW || s->codec == CHUNK_STREAM ||
-	       o->blob_off == s->blob_off;
+	return x->codec == CHUNK_RAW || x->codec == CHUNK_STREAM ||
+	       o->blob_off == x->blob_off;
 }
 
 static void
-open_chunk(struct cutter *c, const struct stretch *s, uint64_t stream_off)
+open_chunk(struct cutter *c, const struct stretch *x, const uint8_t *p)
 {
-	bool is_range = s->codec != CHUNK_RAW && s->codec != CHUNK_STREAM;
+	bool is_range = x->codec != CHUNK_RAW && x->codec != CHUNK_STREAM;
+	uint64_t stream_off = x->stream_off + (p - x->bytes);
 
 	c->open = (struct chunk){
-		.codec = s->codec,
+		.codec = x->codec,
 		.object_off = c->at,
-		.blob_off = is_range ? s->blob_off : stream_off,
-		.blob_len = is_range ? s->blob_len : 0,
-		.inner_off = is_range ? stream_off - s->stream_off : 0,
+		.blob_off = is_range ? x->blob_off : stream_off,
+		.blob_len = is_range ? x->blob_len : 0,
+		.inner_off = is_range ? stream_off - x->range_off : 0,
 	};
 	c->is_zeros = true;
 }
@@ -157,7 +189,7 @@ all_zeros(const uint8_t *p, size_t n)
 static void
 hash(struct cutter *c, const uint8_t *p, size_t n)
 {
-	if (!c->is_single)
+	if (c->open.object_off > 0)
 		hasher_update(c->whole, p, n);
 	if (c->is_zeros && !all_zeros(p, n)) {
 		hash_zeros(c->piece, c->open.len);
@@ -178,18 +210,18 @@ open_max(const struct cutter *c)
 }
 
 int
-cutter_data(struct cutter *c, const struct stretch *s, const uint8_t *p,
+cutter_data(struct cutter *c, const struct stretch *x, const uint8_t *p,
     size_t n, struct err *e)
 {
 	while (n > 0) {
 		size_t part;
 
 		if (c->open.len > 0 &&
-		    (!goes_on(&c->open, s) || c->open.len >= open_max(c)) &&
+		    (!goes_on(&c->open, x) || c->open.len >= open_max(c)) &&
 		    close_chunk(c, e) < 0)
 			return -1;
 		if (c->open.len == 0)
-			open_chunk(c, s, s->stream_off + (p - s->p));
+			open_chunk(c, x, p);
 		/* Whole megabytes, so that zeros are seen where they end. */
 		part = min_u64(n, PIECE_BYTES - c->open.len % PIECE_BYTES);
 		hash(c, p, part);
@@ -204,7 +236,6 @@ cutter_data(struct cutter *c, const struct stretch *s, const uint8_t *p,
 int
 cutter_hole(struct cutter *c, uint64_t n, struct err *e)
 {
-	assert(!c->is_single);
 	if (close_chunk(c, e) < 0)
 		return -1;
 	hash_zeros(c->whole, n);
@@ -217,14 +248,14 @@ cutter_hole(struct cutter *c, uint64_t n, struct err *e)
 int
 cutter_end(struct cutter *c, struct digest *whole, struct err *e)
 {
+	bool is_single = is_whole_file(c);
+
 	assert(c->at == c->size);
 	if (close_chunk(c, e) < 0)
 		return -1;
-	if (c->is_single) {
-		assert(c->n_chunks == 1);
+	if (is_single)
 		*whole = c->chunks[0].digest;
-	} else {
+	else
 		hasher_end(c->whole, whole);
-	}
 	return 0;
 }

@@ -17,21 +17,13 @@
 
 struct err;
 struct hasher;
-
-/* Bytes of the stream that lie together. */
-struct stretch {
-	const uint8_t *p;
-	size_t n;
-	uint64_t stream_off;    /* of the first */
-	enum chunk_codec codec; /* RAW, STREAM, or how the range is coded */
-	uint64_t blob_off;      /* ranges: of the whole stretch */
-	uint32_t blob_len;
-};
+struct stretch;
 
 struct cutter {
+	/* The file's digest and the open chunk's: one and the same as long as
+	 * the first chunk is open, which is all of most files. */
 	struct hasher *whole, *piece;
 	uint64_t size, at; /* of the file */
-	bool is_single;    /* one chunk: its digest is the file's */
 	struct chunk open; /* len 0: none */
 	bool is_zeros;     /* all of `open` so far, which is not yet hashed */
 	struct chunk *chunks;
@@ -41,9 +33,8 @@ struct cutter {
 void cutter_init(struct cutter *c);
 void cutter_release(struct cutter *c);
 
-/* `room`: how many of the file's bytes are known to lie in one stretch. */
-void cutter_begin(struct cutter *c, uint64_t size, uint64_t room);
-/* p points into the stretch. */
+void cutter_begin(struct cutter *c, uint64_t size);
+/* p points into the stretch's bytes. */
 int cutter_data(struct cutter *c, const struct stretch *s, const uint8_t *p,
     size_t n, struct err *e);
 int cutter_hole(struct cutter *c, uint64_t n, struct err *e);

@@ -4,10 +4,11 @@
  * Two kinds.  A *lazy* format has a table of contents that the manifest vouches
  * for by digest: locate() says where it lies, parse() makes tree and map of it
  * without another byte of the blob.  A *stream* format has none, or none to be
- * believed: the blob is read once from its start through stream_*(), which
- * hands out the contents as they pass and makes tree and map at the end; from
- * then on the layer is as good as a lazy one, except that evicted parts of
- * CHUNK_STREAM need the stream again.
+ * believed: the blob is read once from its start.  An unpacker makes stretches
+ * of the decompressed stream, a stream makes files of those: it hands out their
+ * contents as they pass, and the tree at the end.  From then on the layer is as
+ * good as a lazy one, except that evicted parts of CHUNK_STREAM need the stream
+ * again.
  *
  * Pure: bytes in, values out.  One thread at a time for one object.
  */
@@ -27,7 +28,9 @@ struct chunk;
 struct decoder;
 struct map_builder;
 struct stream;
+struct stretch;
 struct tree;
+struct unpacker;
 
 /* A layer understood: a finished tree whose `content` is the ordinal of an
  * object in `map` (index/tree.h, store/map.h). */
@@ -85,7 +88,7 @@ struct format {
 	/* Do the blob's first bytes (512, or all of a shorter blob) look like
 	 * it?  Media types lie often enough that bytes decide. */
 	bool (*matches)(const uint8_t *head, size_t n);
-	struct stream *(*stream_new)(uint64_t blob_size, struct err *e);
+	struct unpacker *(*unpacker_new)(uint64_t blob_size, struct err *e);
 	/* What turns the blob into a tar; NULL: it is one. */
 	struct decoder *(*decoder_new)(struct err *e);
 };
@@ -110,7 +113,30 @@ const struct format *format_match(const uint8_t *head, size_t n, struct err *e);
 /* "...+zstd", "...+gzip" */
 bool format_media_type_ends(const struct descriptor *layer, const char *with);
 
-/* ---- streaming ---- */
+/* ---- streaming: from the blob to stretches ---- */
+
+/* Who takes the stretches.  Each fails with *e, which ends the unpacking. */
+struct stretch_taker {
+	/* One to be filled; what is in it does not matter. */
+	struct stretch *(*empty)(struct stretch_taker *t, struct err *e);
+	/* The next of the stream; the taker's, also when it fails. */
+	int (*take)(struct stretch_taker *t, struct stretch *x, struct err *e);
+};
+
+/* Gives the unpacker the blob's next bytes. */
+int unpacker_feed(struct unpacker *u, const void *p, size_t n,
+    struct stretch_taker *taker, struct err *e);
+/* The blob has ended: EBADMSG when it may not end here. */
+int unpacker_end(
+    struct unpacker *u, struct stretch_taker *taker, struct err *e);
+void unpacker_free(struct unpacker *u);
+
+/* Bytes of the decompressed stream so far, and their digest after
+ * unpacker_end(): the layer's diff_id. */
+uint64_t unpacker_position(const struct unpacker *u);
+void unpacker_diff_id(struct unpacker *u, struct digest *out);
+
+/* ---- streaming: from stretches to files ---- */
 
 /* Who takes the contents as they pass.  Returns 0 or -1 with *e, which ends the
  * stream. */
@@ -128,17 +154,16 @@ struct content_sink {
 	    struct err *e);
 };
 
-/* Gives the stream the blob's next bytes. */
-int stream_feed(struct stream *s, const void *p, size_t n,
+/* Any stream format's. */
+struct stream *stream_new(struct err *e);
+/* The next stretch, which stays the caller's. */
+int stream_take(struct stream *s, const struct stretch *x,
     struct content_sink *sink, struct err *e);
-/* The blob has ended: EBADMSG when it may not end here.  Gives the tree. */
+/* The last one was taken: EBADMSG when the tar may not end here.  Gives the
+ * tree. */
 int stream_end(struct stream *s, struct tree **tree, struct err *e);
 void stream_free(struct stream *s);
 
-/* Bytes of the decompressed stream so far, and their digest after stream_end():
- * the layer's diff_id. */
-uint64_t stream_position(const struct stream *s);
-void stream_diff_id(struct stream *s, struct digest *out);
 /* Extended attributes that the tree does not have because an index cannot hold
  * them. */
 uint64_t stream_dropped_xattrs(const struct stream *s);

@@ -1,6 +1,8 @@
 #include <errno.h>
+#include <stdlib.h>
 
 #include "format/format.h"
+#include "format/stretch.h"
 #include "index/tree.h"
 #include "store/map.h"
 #include "base/bytes.h"
@@ -68,15 +70,41 @@ on_end(struct content_sink *s, const struct digest *digest,
 	return 0;
 }
 
+struct passing {
+	struct stretch_taker taker;
+	struct stream *stream;
+	struct null_sink sink;
+};
+
+static struct stretch *
+give_empty(struct stretch_taker *t, struct err *e)
+{
+	(void)t, (void)e;
+	return malloc(sizeof(struct stretch));
+}
+
+static int
+pass_on(struct stretch_taker *t, struct stretch *x, struct err *e)
+{
+	struct passing *p = container_of(t, struct passing, taker);
+	int rc = stream_take(p->stream, x, &p->sink.sink, e);
+
+	free(x);
+	return rc;
+}
+
 /* In two pieces: the first byte says where it is cut. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	struct null_sink sink = { { on_begin, on_write, on_end }, 0, 0, 0 };
+	struct passing to = {
+		.taker = { give_empty, pass_on },
+		.sink = { { on_begin, on_write, on_end }, 0, 0, 0 },
+	};
 	const struct format *f;
 	struct tree *tree = NULL;
 	struct err e = ERR_INIT;
-	struct stream *s;
+	struct unpacker *u;
 	size_t cut;
 
 	if (n < 2)
@@ -85,11 +113,14 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	f = format_match(p + 1, min_u64(n - 1, 512), &e);
 	if (f == NULL)
 		return 0;
-	s = f->stream_new(n - 1, &e);
-	if (stream_feed(s, p + 1, cut, &sink.sink, &e) == 0 &&
-	    stream_feed(s, p + 1 + cut, n - 1 - cut, &sink.sink, &e) == 0)
-		stream_end(s, &tree, &e);
+	u = f->unpacker_new(n - 1, &e);
+	to.stream = stream_new(&e);
+	if (unpacker_feed(u, p + 1, cut, &to.taker, &e) == 0 &&
+	    unpacker_feed(u, p + 1 + cut, n - 1 - cut, &to.taker, &e) == 0 &&
+	    unpacker_end(u, &to.taker, &e) == 0)
+		stream_end(to.stream, &tree, &e);
 	tree_free(tree);
-	stream_free(s);
+	stream_free(to.stream);
+	unpacker_free(u);
 	return 0;
 }

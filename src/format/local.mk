@@ -6,7 +6,8 @@ noinst_LIBRARIES += %D%/libformat.a
 	%D%/format.c %D%/format.h %D%/formats.h \
 	%D%/replay.c \
 	%D%/seek_table.c %D%/seek_table.h \
-	%D%/stream.c %D%/stream.h \
+	%D%/stream.c \
+	%D%/stretch.h \
 	%D%/tar_gzip.c \
 	%D%/tar_plain.c \
 	%D%/tar_zstd.c \
@@ -14,6 +15,7 @@ noinst_LIBRARIES += %D%/libformat.a
 	%D%/toc.c %D%/toc.h \
 	%D%/toc_entry.c %D%/toc_entry.h \
 	%D%/toc_files.c %D%/toc_files.h \
+	%D%/unpacker.c %D%/unpacker.h \
 	%D%/zstd_chunked.c
 
 FORMAT_SAMPLES = \

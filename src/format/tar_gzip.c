@@ -2,7 +2,7 @@
  * write many (eStargz, pigz -i, bgzip) make ranges of them. */
 #include "format/format.h"
 #include "format/formats.h"
-#include "format/stream.h"
+#include "format/unpacker.h"
 #include "codec/gzip.h"
 
 static bool
@@ -11,15 +11,15 @@ matches(const uint8_t *head, size_t n)
 	return n >= 2 && head[0] == 0x1f && head[1] == 0x8b;
 }
 
-static struct stream *
-new_stream(uint64_t blob_size, struct err *e)
+static struct unpacker *
+new_unpacker(uint64_t blob_size, struct err *e)
 {
-	return stream_new(&format_tar_gzip, CHUNK_GZIP, blob_size, e);
+	return unpacker_new(&format_tar_gzip, CHUNK_GZIP, blob_size, e);
 }
 
 const struct format format_tar_gzip = {
 	.name = "tar+gzip",
 	.matches = matches,
-	.stream_new = new_stream,
+	.unpacker_new = new_unpacker,
 	.decoder_new = gzip_decoder_new,
 };

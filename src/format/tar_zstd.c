@@ -2,7 +2,7 @@
  * pzstd), of which the stream makes ranges. */
 #include "format/format.h"
 #include "format/formats.h"
-#include "format/stream.h"
+#include "format/unpacker.h"
 #include "codec/zstd.h"
 #include "base/bytes.h"
 
@@ -14,15 +14,15 @@ matches(const uint8_t *head, size_t n)
 	return magic == 0xFD2FB528 || (magic & ~0xfu) == 0x184D2A50;
 }
 
-static struct stream *
-new_stream(uint64_t blob_size, struct err *e)
+static struct unpacker *
+new_unpacker(uint64_t blob_size, struct err *e)
 {
-	return stream_new(&format_tar_zstd, CHUNK_ZSTD, blob_size, e);
+	return unpacker_new(&format_tar_zstd, CHUNK_ZSTD, blob_size, e);
 }
 
 const struct format format_tar_zstd = {
 	.name = "tar+zstd",
 	.matches = matches,
-	.stream_new = new_stream,
+	.unpacker_new = new_unpacker,
 	.decoder_new = zstd_decoder_new,
 };

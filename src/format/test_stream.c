@@ -406,16 +406,18 @@ more_bytes_than_the_manifest_says_are_refused(void **state)
 {
 	struct collector c;
 	struct err e = ERR_INIT;
-	struct stream *s;
+	struct streamer s;
 	BUF(b);
 
 	(void)state;
 	tar_add(&b, '0', "f", NULL, "x", 1);
 	tar_finish(&b);
-	s = format_match(b.data, b.len, &e)->stream_new(b.len - 1, &e);
 	collector_init(&c);
-	assert_fails(stream_feed(s, b.data, b.len, &c.sink, &e), e, EBADMSG);
-	stream_free(s);
+	assert_int_equal(streamer_init(&s, format_match(b.data, b.len, &e),
+			     b.len - 1, &c.sink, &e),
+	    0);
+	assert_fails(streamer_feed(&s, b.data, b.len, &e), e, EBADMSG);
+	streamer_release(&s);
 	hasher_free(c.hasher);
 	map_builder_free(c.map);
 }
@@ -504,7 +506,7 @@ the_diff_id_is_that_of_the_tar(void **state)
 	struct collector c;
 	struct err e = ERR_INIT;
 	struct tree *tree;
-	struct stream *s;
+	struct streamer s;
 	BUF(tar);
 	BUF(b);
 
@@ -514,14 +516,16 @@ the_diff_id_is_that_of_the_tar(void **state)
 	digest_of(&want, tar.data, tar.len);
 	if (!filter("gzip -c", &tar, &b))
 		skip();
-	s = format_match(b.data, b.len, &e)->stream_new(b.len, &e);
 	collector_init(&c);
-	assert_int_equal(stream_feed(s, b.data, b.len, &c.sink, &e), 0);
-	assert_int_equal(stream_end(s, &tree, &e), 0);
-	assert_int_equal(stream_position(s), tar.len);
-	stream_diff_id(s, &got);
+	assert_int_equal(streamer_init(&s, format_match(b.data, b.len, &e),
+			     b.len, &c.sink, &e),
+	    0);
+	assert_int_equal(streamer_feed(&s, b.data, b.len, &e), 0);
+	assert_int_equal(streamer_end(&s, &tree, &e), 0);
+	assert_int_equal(unpacker_position(s.unpacker), tar.len);
+	unpacker_diff_id(s.unpacker, &got);
 	assert_memory_equal(&got, &want, sizeof got);
-	stream_free(s);
+	streamer_release(&s);
 	contents_release(&(struct contents){ tree, c.map, 0 });
 	hasher_free(c.hasher);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "format/stretch.h"
 #include "codec/gzip.h"
 #include "codec/tar.h"
 #include "codec/zstd.h"
@@ -86,22 +87,83 @@ collector_init(struct collector *c)
 	c->hasher = hasher_new();
 }
 
+/* ---- streaming ---- */
+
+static struct stretch *
+give_empty(struct stretch_taker *t, struct err *e)
+{
+	(void)t, (void)e;
+	return malloc(sizeof(struct stretch));
+}
+
+static int
+pass_on(struct stretch_taker *t, struct stretch *x, struct err *e)
+{
+	struct streamer *s = container_of(t, struct streamer, taker);
+	int rc = stream_take(s->stream, x, s->sink, e);
+
+	free(x);
+	return rc;
+}
+
+int
+streamer_init(struct streamer *s, const struct format *f, uint64_t blob_size,
+    struct content_sink *sink, struct err *e)
+{
+	*s =
+	    (struct streamer){ .taker = { give_empty, pass_on }, .sink = sink };
+	s->stream = stream_new(e);
+	s->unpacker = f->unpacker_new(blob_size, e);
+	return s->stream != NULL && s->unpacker != NULL ? 0 : -1;
+}
+
+void
+streamer_release(struct streamer *s)
+{
+	unpacker_free(s->unpacker);
+	stream_free(s->stream);
+}
+
+int
+streamer_feed(struct streamer *s, const void *p, size_t n, struct err *e)
+{
+	return unpacker_feed(s->unpacker, p, n, &s->taker, e);
+}
+
+int
+streamer_end(struct streamer *s, struct tree **tree, struct err *e)
+{
+	if (unpacker_end(s->unpacker, &s->taker, e) < 0)
+		return -1;
+	return stream_end(s->stream, tree, e);
+}
+
+static int
+stream_all(const struct format *f, const uint8_t *p, size_t n, size_t step,
+    struct content_sink *sink, struct tree **tree, struct err *e)
+{
+	struct streamer s;
+	int rc = streamer_init(&s, f, n, sink, e);
+
+	for (size_t at = 0; rc == 0 && at < n; at += step)
+		rc = streamer_feed(&s, p + at, min_u64(step, n - at), e);
+	if (rc == 0)
+		rc = streamer_end(&s, tree, e);
+	streamer_release(&s);
+	return rc;
+}
+
 int
 stream_bytes(const void *p, size_t n, size_t step, struct contents *out,
     const struct format **format, struct err *e)
 {
 	const struct format *f = format_match(p, min_u64(n, TAR_BLOCK), e);
-	struct stream *s = f == NULL ? NULL : f->stream_new(n, e);
 	struct collector c;
-	int rc = s == NULL ? -1 : 0;
+	int rc = -1;
 
 	collector_init(&c);
-	for (size_t at = 0; rc == 0 && at < n; at += step)
-		rc = stream_feed(s, (const uint8_t *)p + at,
-		    min_u64(step, n - at), &c.sink, e);
-	if (rc == 0)
-		rc = stream_end(s, &out->tree, e);
-	stream_free(s);
+	if (f != NULL)
+		rc = stream_all(f, p, n, step, &c.sink, &out->tree, e);
 	hasher_free(c.hasher);
 	if (format != NULL)
 		*format = f;

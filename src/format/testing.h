@@ -20,6 +20,21 @@ struct collector {
 
 void collector_init(struct collector *c);
 
+/* An unpacker and a stream in one thread: stretches go from the one to the
+ * other at once. */
+struct streamer {
+	struct stretch_taker taker;
+	struct unpacker *unpacker;
+	struct stream *stream;
+	struct content_sink *sink;
+};
+
+int streamer_init(struct streamer *s, const struct format *f,
+    uint64_t blob_size, struct content_sink *sink, struct err *e);
+void streamer_release(struct streamer *s);
+int streamer_feed(struct streamer *s, const void *p, size_t n, struct err *e);
+int streamer_end(struct streamer *s, struct tree **tree, struct err *e);
+
 /* Streams the bytes `step` at a time; out gets tree and map. */
 int stream_bytes(const void *p, size_t n, size_t step, struct contents *out,
     const struct format **format, struct err *e);

@@ -15,6 +15,7 @@
 #include "base/list.h"
 
 struct ahead;
+struct places;
 struct source;
 struct view;
 
@@ -27,7 +28,10 @@ struct image {
 				    here, only in a partial image */
 	char **reasons;          /* why not; NULL where the layer is */
 	struct digest *diff_ids; /* the config's; NULL when it is not here */
-	struct list link;        /* the catalog's */
+	/* The image that its name meant before; its own where there was none.
+	 * A start without a profile goes by that one's. */
+	struct digest before;
+	struct list link; /* the catalog's */
 };
 
 /* For open.c: an image with room for its layers, on the catalog's list of open
@@ -80,6 +84,11 @@ int image_chain_id(
  * Returns at once: all that it does it does on a maker's thread.  Failures are
  * logged only: a read will try again. */
 void image_start(struct image *i);
+
+/* What a start of the image reads, as ranges of `data` in the order of use:
+ * what makes room keeps these longest.  Release with places_release(); ENOENT:
+ * no profile is known.  Blocks on disk. */
+int image_find_start(const struct image *i, struct places *out, struct err *e);
 
 /* For open.c: the same before the layers are known, from this source; NULL
  * where there is nothing to be fetched. */

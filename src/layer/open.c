@@ -9,7 +9,9 @@
 #include "layer/files.h"
 #include "layer/image.h"
 #include "layer/layer.h"
+#include "layer/sources.h"
 #include "fetch/ahead.h"
+#include "fetch/fetch.h"
 #include "registry/registry.h"
 #include "registry/source.h"
 #include "base/err.h"
@@ -266,6 +268,19 @@ find_all_layers(struct image *i)
 	return all;
 }
 
+/* Layers that are here already may be of another place; or the process died
+ * before it had noted theirs. */
+static void
+give_source(struct image *i, struct source *s)
+{
+	for (size_t k = 0; k < i->manifest.n_layers; k++) {
+		struct layer *l = i->layers[k];
+
+		if (l != NULL && !blob_has_source(l->blob, source_name(s)))
+			sources_remember(catalog_parts(i->catalog), l, s);
+	}
+}
+
 static int
 leave_out_missing(struct image *i, bool is_partial, struct err *e)
 {
@@ -283,6 +298,15 @@ leave_out_missing(struct image *i, bool is_partial, struct err *e)
 	return 0;
 }
 
+/* What its name means until the opening is noted. */
+static int
+find_before(const struct image *i, struct digest *out, struct err *e)
+{
+	int64_t resolved_s;
+
+	return catalog_find_image(i->catalog, i->label, out, &resolved_s, e);
+}
+
 struct image *
 image_open(struct catalog *c, struct manifest *take,
     const struct image_opening *o, struct err *e)
@@ -294,8 +318,12 @@ image_open(struct catalog *c, struct manifest *take,
 
 	if (i == NULL)
 		return NULL;
+	if (!o->is_start || find_before(i, &i->before, &unknown) < 0)
+		i->before = i->manifest.digest;
 	has_layers = find_all_layers(i);
 	has_config = find_config(i, &unknown) == 0;
+	if (o->source != NULL)
+		give_source(i, o->source);
 	if (o->source == NULL)
 		rc = leave_out_missing(i, o->is_partial, e);
 	else if (!has_layers || !has_config)

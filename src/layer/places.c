@@ -22,6 +22,32 @@ places_release(struct places *p)
 	*p = (struct places){ 0 };
 }
 
+/* ---- layers of the profile ---- */
+
+enum { NO_LAYER = -1 };
+
+static int
+find_layer(const struct manifest *m, const struct profile *p, size_t k)
+{
+	for (size_t n = 0; n < m->n_layers; n++)
+		if (digest_equal(&m->layers[n].digest, &p->layers[k]))
+			return n;
+	return p->n_layers == m->n_layers ? (int)k : NO_LAYER;
+}
+
+/* Which of the image's a layer of the profile is; NO_LAYER: none that is
+ * here. */
+static void
+find_layers(
+    const struct image *i, const struct profile *p, int to[LIMIT_LAYERS])
+{
+	for (size_t k = 0; k < p->n_layers; k++) {
+		to[k] = find_layer(&i->manifest, p, k);
+		if (to[k] != NO_LAYER && i->layers[to[k]] == NULL)
+			to[k] = NO_LAYER;
+	}
+}
+
 /* ---- files of the profile ---- */
 
 /* Where a file lies; size 0: nowhere. */
@@ -79,9 +105,10 @@ find_file(struct walking *w, const char *path, struct lying *out)
 		out->size = 0;
 }
 
+/* Of those that the profile has in its layer k; `layer` is this node's. */
 static int
-find_files_of_layer(const struct image *i, const struct profile *p,
-    unsigned layer, struct lying *all, struct err *e)
+find_files_of_layer(const struct profile *p, unsigned k,
+    const struct layer *layer, struct lying *all, struct err *e)
 {
 	AUTO_INDEX struct index *x = NULL;
 	struct walking w = { .nid = 0 };
@@ -89,10 +116,10 @@ find_files_of_layer(const struct image *i, const struct profile *p,
 	for (size_t n = 0; n < p->n_files; n++) {
 		const struct profile_file *f = p->files[n];
 
-		if (f->layer != layer)
+		if (f->layer != k)
 			continue;
 		if (x == NULL) {
-			x = layer_open_index(i->layers[layer], e);
+			x = layer_open_index(layer, e);
 			if (x == NULL)
 				return -1;
 			w.index = x;
@@ -103,7 +130,8 @@ find_files_of_layer(const struct image *i, const struct profile *p,
 }
 
 static struct lying *
-find_files(const struct image *i, const struct profile *p, struct err *e)
+find_files(const struct image *i, const struct profile *p,
+    const int to[LIMIT_LAYERS], struct err *e)
 {
 	AUTO_FREE struct lying *all = calloc(p->n_files + 1, sizeof *all);
 
@@ -111,9 +139,9 @@ find_files(const struct image *i, const struct profile *p, struct err *e)
 		err_set(e, ENOMEM, "profile of %s", i->label);
 		return NULL;
 	}
-	for (size_t k = 0; k < i->manifest.n_layers; k++)
-		if (i->layers[k] != NULL &&
-		    find_files_of_layer(i, p, k, all, e) < 0)
+	for (size_t k = 0; k < p->n_layers; k++)
+		if (to[k] != NO_LAYER &&
+		    find_files_of_layer(p, k, i->layers[to[k]], all, e) < 0)
 			return NULL;
 	return take_ptr(&all);
 }
@@ -148,22 +176,25 @@ places_of_profile(const struct image *i, const struct profile *p,
     struct places *out, struct err *e)
 {
 	AUTO_FREE struct lying *files = NULL;
+	int to[LIMIT_LAYERS];
 
 	*out = (struct places){ 0 };
-	if (profile_check_image(p, &i->manifest, e) < 0 ||
-	    (files = find_files(i, p, e)) == NULL)
+	find_layers(i, p, to);
+	files = find_files(i, p, to, e);
+	if (files == NULL)
 		return -1;
 	out->at = calloc(p->n_entries + 1, sizeof *out->at);
 	if (out->at == NULL)
 		return err_set(e, ENOMEM, "profile of %s", i->label);
 	for (size_t n = 0; n < p->n_entries; n++) {
 		const struct profile_entry *x = &p->entries[n];
-		unsigned layer = p->files[x->file]->layer;
+		int layer = to[p->files[x->file]->layer];
 		struct place *at = &out->at[out->n];
 
+		if (layer == NO_LAYER)
+			continue;
 		at->layer = layer;
-		if (i->layers[layer] != NULL &&
-		    place_entry(i->layers[layer]->map, x, &files[x->file], at))
+		if (place_entry(i->layers[layer]->map, x, &files[x->file], at))
 			out->n++;
 	}
 	return 0;

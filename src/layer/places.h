@@ -25,7 +25,9 @@ struct places {
 };
 
 /* What the profile says a start reads, in its order: what is not in a layer, or
- * in one that is not here, is left out.  Release with places_release(). */
+ * in one that is not here, is left out.  Of another image's profile what was
+ * read of a layer that both have is looked for there, and else in the layer of
+ * the same number, where both have as many.  Release with places_release(). */
 int places_of_profile(const struct image *i, const struct profile *p,
     struct places *out, struct err *e);
 void places_release(struct places *p);

@@ -10,6 +10,7 @@
 #include "layer/profiles.h"
 #include "layer/recordings.h"
 #include "fetch/ahead.h"
+#include "fetch/fetch.h"
 #include "fetch/ordered.h"
 #include "store/map.h"
 #include "base/err.h"
@@ -61,18 +62,40 @@ set_ranges(struct prefetch *p, const struct places *places, struct err *e)
 	return 0;
 }
 
-/* ENOENT: it has none. */
+/* Its own, or that of the image that its name meant before: most of what that
+ * one read will be read again, where it lies under the same paths. */
+static struct profile *
+find_profile(const struct image *i, struct err *e)
+{
+	struct store *s = catalog_parts(i->catalog)->store;
+	struct profile *p = profiles_load(s, &i->manifest.digest, e);
+
+	if (p != NULL || e->code != ENOENT ||
+	    digest_equal(&i->before, &i->manifest.digest))
+		return p;
+	p = profiles_load(s, &i->before, e);
+	if (p != NULL)
+		log_info("%s: starts by the profile of %s", i->label,
+		    DIGEST_TEXT(&i->before));
+	return p;
+}
+
+int
+image_find_start(const struct image *i, struct places *out, struct err *e)
+{
+	AUTO_PROFILE struct profile *p = find_profile(i, e);
+
+	*out = (struct places){ 0 };
+	return p == NULL ? -1 : places_of_profile(i, p, out, e);
+}
+
+/* ENOENT: no profile is known. */
 static int
 find_ranges(struct prefetch *p, struct err *e)
 {
-	const struct catalog_parts *parts = catalog_parts(p->image->catalog);
-	AUTO_PROFILE struct profile *profile =
-	    profiles_load(parts->store, &p->image->manifest.digest, e);
-	struct places places = { 0 };
-	int rc = -1;
+	struct places places;
+	int rc = image_find_start(p->image, &places, e);
 
-	if (profile != NULL)
-		rc = places_of_profile(p->image, profile, &places, e);
 	if (rc == 0)
 		rc = set_ranges(p, &places, e);
 	places_release(&places);
@@ -81,7 +104,8 @@ find_ranges(struct prefetch *p, struct err *e)
 
 /* ---- before the layers are known ---- */
 
-/* Of layers that are to be made. */
+/* Of layers that are to be made.  Those of another image are here, as a
+ * rule. */
 static size_t
 list_ranges(
     const struct image *i, const struct profile *p, struct ahead_range *out)
@@ -134,6 +158,15 @@ fetch_hints(struct image *i)
 	}
 }
 
+/* What is known need not be guessed. */
+static void
+stop_guessing(struct image *i)
+{
+	for (size_t k = 0; k < i->manifest.n_layers; k++)
+		if (i->layers[k] != NULL)
+			blob_stop_guessing(i->layers[k]->blob);
+}
+
 static void
 run_prefetch(struct task *t)
 {
@@ -142,6 +175,7 @@ run_prefetch(struct task *t)
 	struct err e = ERR_INIT;
 
 	if (find_ranges(p, &e) == 0) {
+		stop_guessing(i);
 		fetch_ordered(catalog_parts(i->catalog)->fetcher, &p->ordered);
 		return;
 	}

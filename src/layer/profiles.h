@@ -3,10 +3,10 @@
  *	ROOT/profiles/HEX    of the image whose manifest has this digest
  *
  * One outlives its image; of more than LIMIT_PROFILES those go that were
- *written longest ago.  A file appears whole or not at all.  A damaged one is
- *removed, with a warning, never fatal: the next run makes another.  Any thread,
- *all of it blocks on disk; who writes the same one at a time is the user's to
- *arrange (layer/recordings.h does).
+ * written longest ago.  A file appears whole or not at all.  A damaged one is
+ * removed, with a warning, never fatal: the next run makes another.  Any
+ * thread, all of it blocks on disk; who writes the same one at a time is the
+ * user's to arrange (layer/recordings.h does).
  */
 #ifndef LAYER_PROFILES_H
 #define LAYER_PROFILES_H

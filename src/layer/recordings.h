@@ -1,17 +1,16 @@
 /* Who is recorded, and when: each start of an image becomes one more run of its
  * profile.
  *
- *	waiting  recordings_start(), or recordings_renew(): from the next read
- *on running  from the first read of one of the image's views ending   nothing
- *new was read for quiet_ms, record_ms have passed, or the last view is gone
- *	saved    a thread of its own ("record") has merged the run into the
- *		 profile
+ *	waiting   recordings_start() or recordings_renew(): from the next read
+ *	running   since the first read of one of the image's views
+ *	ending    nothing new was read for quiet_ms, record_ms have passed, or
+ *	          the last view is gone
+ *	saved     the thread "record" has merged the run into the profile
  *
  * A start counts only while no view of the image is open: who mounts what is
- * mounted already reads from the kernel's memory, and would teach that the rest
- * is not needed.  Views that a restarted worker takes up are joined to no
- *start. When the daemon ends, a run that has not ended is saved as one cut
- *short.
+ * mounted already reads from the kernel's memory, and would teach that the
+ * rest is not needed.  Views that a restarted worker takes up are of no start.
+ * When the daemon ends, a run that has not ended is saved as one cut short.
  *
  * What a view reads counts for the image that it was made for, though several
  * may share the layer.  Any thread; blocks where it says so.

@@ -365,6 +365,32 @@ the_config_is_kept_though_every_layer_was_here(void **state)
 	assert_true(digest_equal(&got, &d));
 }
 
+/* Also where the process died after it had made the layers, before it had noted
+ * where they are from. */
+static void
+layers_that_are_here_get_the_source_of_whoever_opens_them(void **state)
+{
+	struct fixture *f = *state;
+	struct image *i;
+
+	add_image(f, "a", 2);
+	image_unref(open_image(f, "a", NAMED));
+	assert_int_equal(symlinkat("layout", f->root, "other"), 0);
+	i = try_open_in(f, "other", "a", NAMED);
+	assert_non_null(i);
+	for (size_t k = 0; k < 2; k++)
+		assert_int_equal(blob_n_sources(i->layers[k]->blob), 2);
+	image_unref(i);
+	i = open_image(f, "a", NAMED);
+	assert_int_equal(blob_n_sources(i->layers[0]->blob), 2);
+	image_unref(i);
+	stop(f);
+	start(f);
+	i = open_image(f, "a", NAMED);
+	assert_int_equal(blob_n_sources(i->layers[1]->blob), 2);
+	image_unref(i);
+}
+
 static int
 note_reason(void *ctx, const struct fallback *k)
 {
@@ -409,6 +435,8 @@ main(void)
 		ON_NODE(a_manifest_that_is_known_needs_no_tag),
 		ON_NODE(chains_follow_from_the_config),
 		ON_NODE(the_config_is_kept_though_every_layer_was_here),
+		ON_NODE(
+		    layers_that_are_here_get_the_source_of_whoever_opens_them),
 		ON_NODE(why_a_layer_was_downloaded_is_kept),
 	};
 

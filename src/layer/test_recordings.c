@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "layer/places.h"
 #include "layer/profile.h"
 #include "layer/profiles.h"
 #include "layer/recordings.h"
@@ -14,6 +15,7 @@
 #include "index/index.h"
 
 #define NAMED ((struct image_request){ .layout = -1 })
+#define STARTED ((struct image_request){ .layout = -1, .is_start = true })
 
 /* Of the tar, and of the blob with a table of contents. */
 #define HELLO "srv/hello"
@@ -236,6 +238,7 @@ a_profile_brings_what_a_start_reads_and_no_more(void **state)
 	struct fixture *f = *state;
 	struct digest d = add_image(f, "a", 1);
 	AUTO_PROFILE struct profile *p = NULL;
+	struct places places;
 	struct image *i;
 	struct view *v;
 	struct err e;
@@ -249,16 +252,58 @@ a_profile_brings_what_a_start_reads_and_no_more(void **state)
 	f = *state;
 	add_image(f, "a", 1);
 	OK(profiles_save(f->parts.store, p, &e));
-	i = open_image(f, "a", NAMED);
+	i = open_image(f, "a", STARTED);
 	v = begin_run(f, i);
 	for (int n = 0; n < 1000 && !has_file(f, v, LONG); n++)
 		nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
 	assert_true(has_file(f, v, LONG));
+	/* And what makes room is told where it lies. */
+	OK(image_find_start(i, &places, &e));
+	assert_int_equal(places.n, 1);
+	assert_true(
+	    store_has(f->parts.store, places.at[0].data_off, places.at[0].len));
+	places_release(&places);
 	view_unref(v);
 	/* Nobody read: that was no run. */
 	recordings_settle(catalog_recordings(f->catalog), &d);
 	image_unref(i);
 	assert_string_equal(profile_text(f, &d), "0:" LONG "(1/0)");
+}
+
+static void
+drop_file(struct fixture *f, struct view *v, const char *path)
+{
+	uint64_t data_off, size;
+	struct err e;
+
+	assert_true(index_file(view_index(v), find(v, path), &data_off, &size));
+	OK(store_drop(f->parts.store, data_off, size, &e));
+}
+
+/* The name means another image, on top of the layer that it meant before. */
+static void
+an_image_without_a_profile_starts_by_the_one_before_it(void **state)
+{
+	struct fixture *f = *state;
+	struct image *i;
+	struct view *v;
+
+	add_image(f, "a", 1);
+	run(f, LONG, NULL);
+	doc_unref(f->entries);
+	f->entries = doc_new_array();
+	add_image(f, "a", 2);
+	i = open_image(f, "a", STARTED);
+	assert_int_equal(i->manifest.n_layers, 2);
+	v = image_view(i, IMAGE_MERGED, &f->e);
+	assert_non_null(v);
+	drop_file(f, v, LONG);
+	image_start(i);
+	for (int n = 0; n < 1000 && !has_file(f, v, LONG); n++)
+		nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
+	assert_true(has_file(f, v, LONG));
+	view_unref(v);
+	image_unref(i);
 }
 
 static void
@@ -290,6 +335,7 @@ main(void)
 		TEST(renewing_forgets_and_records_what_is_mounted),
 		TEST(a_daemon_that_ends_saves_a_run_cut_short),
 		TEST(a_profile_brings_what_a_start_reads_and_no_more),
+		TEST(an_image_without_a_profile_starts_by_the_one_before_it),
 		TEST(a_damaged_profile_goes_and_hurts_nobody),
 	};
 

@@ -221,17 +221,24 @@ remove_fixture(void **state)
 
 /* The request's reference is layout:TAG. */
 static inline struct image *
-try_open(struct fixture *f, const char *tag, struct image_request q)
+try_open_in(struct fixture *f, const char *folder, const char *tag,
+    struct image_request q)
 {
 	AUTO_REFERENCE struct reference r = { 0 };
 	char text[120];
 
-	snprintf(text, sizeof text, "oci:%s/layout:%s", test_path, tag);
+	snprintf(text, sizeof text, "oci:%s/%s:%s", test_path, folder, tag);
 	assert_int_equal(reference_parse(&r, text, &f->e), 0);
 	q.reference = &r;
 	q.layout = f->layout;
 	f->e = ERR_INIT;
 	return catalog_open_image(f->catalog, &q, &f->e);
+}
+
+static inline struct image *
+try_open(struct fixture *f, const char *tag, struct image_request q)
+{
+	return try_open_in(f, "layout", tag, q);
 }
 
 static inline struct image *

@@ -16,6 +16,10 @@
 enum {
 	TICK_MS = 250, /* how often stalls are looked for */
 	IDLE_WAIT_MS = 60000,
+	/* Kept open for the next request.  libcurl's own limit is four times
+	 * the requests under way: after a burst it would close what a lone
+	 * reader's next misses need. */
+	MAX_IDLE_CONNECTIONS = 64,
 };
 
 struct http {
@@ -354,6 +358,8 @@ http_new(const struct http_options *o, struct err *e)
 	}
 	curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
 	    (long)o->max_host_connections);
+	curl_multi_setopt(
+	    h->multi, CURLMOPT_MAXCONNECTS, (long)MAX_IDLE_CONNECTIONS);
 	curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
 	curl_share_setopt(
 	    h->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);

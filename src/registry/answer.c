@@ -27,9 +27,13 @@ begin_blob(struct exchange *x)
 		return HTTP_STOP;
 	if (x->plan.verdict == RANGE_ASK_WHOLE)
 		return HTTP_CONTINUE;
-	x->body_kind = BODY_BLOB;
 	if (x->plan.ignores_ranges)
 		origins_set_rangeless(&x->registry->origins, &x->to);
+	if (x->plan.ignores_ranges && x->needs_range) {
+		exchange_say_rangeless(x);
+		return HTTP_STOP;
+	}
+	x->body_kind = BODY_BLOB;
 	if (x->away != NULL && !x->is_remembered)
 		redirects_keep(&x->registry->redirects, x->url, x->away);
 	return HTTP_CONTINUE;

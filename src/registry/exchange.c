@@ -334,11 +334,22 @@ reset_answer(struct exchange *x)
 }
 
 void
+exchange_say_rangeless(struct exchange *x)
+{
+	err_set(&x->failure, ENOTSUP, "it sends no parts of blobs");
+}
+
+void
 exchange_send(struct exchange *x)
 {
 	struct http_request *q = &x->request;
 
 	reset_answer(x);
+	if (x->needs_range && !wants_range(x)) {
+		exchange_say_rangeless(x);
+		exchange_try_failed(x, &x->failure);
+		return;
+	}
 	if (set_headers(x) < 0) {
 		exchange_fail(x, ENOMEM, "a request");
 		return;

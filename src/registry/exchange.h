@@ -40,6 +40,7 @@ struct exchange {
 	enum http_class class;
 	bool is_blob;
 	struct range range;  /* of a blob: pos, end, size */
+	bool needs_range;    /* a host that sends all of it: ENOTSUP */
 	struct buf document; /* otherwise; init with the ceiling */
 	enum source_verdict (*on_bytes)(
 	    struct exchange *x, const void *p, size_t n);

@@ -1,5 +1,5 @@
 /* What an exchange may do next: between exchange.c, which asks, and answer.c,
- * which judges.  On the http thread; after each of them but the last two the
+ * which judges.  On the http thread; after each of them but the last three the
  * exchange may be gone.
  */
 #ifndef REGISTRY_EXCHANGE_STEPS_H
@@ -24,6 +24,8 @@ void exchange_send(struct exchange *x);
 
 /* Takes the URL; NULL: back to the registry. */
 void exchange_set_away(struct exchange *x, char *take_url);
+/* `failure` is that the one who is asked sends whole blobs only. */
+void exchange_say_rangeless(struct exchange *x);
 struct host *exchange_host(const struct exchange *x);
 
 #endif

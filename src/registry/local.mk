@@ -25,6 +25,7 @@ noinst_LIBRARIES += %D%/libregistry.a
 	%D%/source.c %D%/source.h \
 	%D%/source_layout.c \
 	%D%/source_registry.c \
+	%D%/source_whole.c \
 	%D%/status.c %D%/status.h \
 	%D%/token.c %D%/token.h %D%/token_entry.h \
 	%D%/token_request.c

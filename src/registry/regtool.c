@@ -2,6 +2,7 @@
  *
  *	regtool [OPTION...] resolve REF
  *	regtool [OPTION...] cat REF LAYER OFFSET LENGTH   (LENGTH 0: to the end)
+ *	regtool [OPTION...] whole REF LAYER OFFSET LENGTH (in memory first)
  *	regtool [OPTION...] config REF
  *	regtool [OPTION...] bench REF LAYER BYTES COUNT IN-FLIGHT
  *
@@ -323,6 +324,21 @@ cat(struct tool *t, char **args, struct err *e)
 }
 
 static int
+whole(struct tool *t, char **args, struct err *e)
+{
+	AUTO_BUF struct buf out = BUF_INIT(LIMIT_TOC_COMPRESSED_BYTES);
+	struct crowd c;
+
+	if (pick_layer(&c, t, args[0], e) < 0 ||
+	    source_read_all(t->source, &c.layer->digest, c.layer->size,
+		strtoull(args[1], NULL, 10), strtoull(args[2], NULL, 10), &out,
+		e) < 0)
+		return -1;
+	fwrite(out.data, 1, out.len, stdout);
+	return 0;
+}
+
+static int
 bench(struct tool *t, char **args, struct err *e)
 {
 	struct crowd c;
@@ -352,6 +368,7 @@ static const struct {
 	{ "resolve", 0, resolve },
 	{ "config", 0, config },
 	{ "cat", 3, cat },
+	{ "whole", 3, whole },
 	{ "bench", 4, bench },
 };
 
@@ -431,8 +448,9 @@ take_option(struct tool *t, int o)
 static int
 usage(void)
 {
-	fprintf(stderr, "usage: regtool [OPTION...] resolve|config|cat|bench "
-			"REF [ARGUMENT...]\n");
+	fprintf(stderr,
+	    "usage: regtool [OPTION...] resolve|config|cat|whole|bench "
+	    "REF [ARGUMENT...]\n");
 	return 2;
 }
 

@@ -38,6 +38,9 @@ struct source_read {
 	uint64_t off,
 	    len; /* a part of the blob; off 0 and len blob_size: all */
 	enum source_priority priority;
+	/* Where it would have to be read from the blob's start, it fails with
+	 * ENOTSUP instead. */
+	bool needs_range;
 
 	/* Bytes in order, from off on; never more than len in all.  A host that
 	 * ignores ranges is handled below this: what is before off is
@@ -66,11 +69,15 @@ void source_cancel(struct source *s, struct source_read *r);
 struct source *source_ref(struct source *s);
 void source_unref(struct source *s);
 
+/* The first bytes of a request come slowly: several at once get more. */
+bool source_has_slow_start(const struct source *s);
+
 /* "127.0.0.1:5000/python" or "oci:/absolute/dir": for messages and state.db. */
 const char *source_name(const struct source *s);
 
 /* Reads the whole of a small part into memory, blocking: tables of contents.
- * `out` is appended to; its ceiling holds. */
+ * Larger ones in several requests at once, where the source is far.  `out` is
+ * appended to; its ceiling holds. */
 int source_read_all(struct source *s, const struct digest *blob,
     uint64_t blob_size, uint64_t off, uint64_t len, struct buf *out,
     struct err *e);
@@ -86,6 +93,7 @@ struct source *source_new_registry(struct registry *r, const char *host,
 /* ---- for the files that implement one ---- */
 
 struct source_ops {
+	bool has_slow_start; /* the first bytes of a request come slowly */
 	void (*read)(struct source *s, struct source_read *r);
 	void (*resume)(struct source *s, struct source_read *r);
 	void (*cancel)(struct source *s, struct source_read *r);

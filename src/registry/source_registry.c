@@ -97,6 +97,7 @@ registry_source_read(struct source *s, struct source_read *r)
 	x->range = (struct range){
 		.pos = r->off, .end = r->off + r->len, .size = r->blob_size
 	};
+	x->needs_range = r->needs_range;
 	x->on_bytes = on_bytes;
 	x->on_done = on_done;
 	exchange_start(x);
@@ -130,6 +131,7 @@ registry_source_free(struct source *s)
 }
 
 static const struct source_ops registry_source_ops = {
+	.has_slow_start = true,
 	.read = registry_source_read,
 	.resume = registry_source_resume,
 	.cancel = registry_source_cancel,

@@ -4,8 +4,15 @@
 #ifndef SUPERVISOR_COPIES_H
 #define SUPERVISOR_COPIES_H
 
-/* Takes every copy away from this mount namespace, lazily: whoever has a file
- * open keeps it.  The mounts below `points`, a folder's descriptor, stay. */
-void copies_detach(int points);
+#include <stdbool.h>
+
+struct mounted;
+struct mounttable;
+
+/* Takes the copies of such mounts away from this mount namespace, lazily:
+ * whoever has a file open keeps it.  What lies below `points`, RUN/m, stays. */
+void copies_detach(const struct mounttable *t, const char *points,
+    bool (*is_such)(const struct mounted *point, const char *id, void *ctx),
+    void *ctx);
 
 #endif

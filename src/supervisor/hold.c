@@ -77,6 +77,17 @@ hold_put_copy(struct list *holds, const char *name, int fd, struct err *e)
 	return hold_put(holds, name, copy, NULL, 0, e);
 }
 
+void
+hold_restore(struct list *holds, struct held_fd *f)
+{
+	struct list *next = holds->next;
+
+	while (next != holds &&
+	       list_entry(next, struct held_fd, link)->serial < f->serial)
+		next = next->next;
+	list_insert_before(next, &f->link);
+}
+
 static void
 hold_free(struct held_fd *f)
 {

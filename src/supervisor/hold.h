@@ -19,6 +19,9 @@ int hold_put(struct list *holds, const char *name, int fd, const void *payload,
     size_t payload_len, struct err *e);
 /* The same with a duplicate of fd, and no payload. */
 int hold_put_copy(struct list *holds, const char *name, int fd, struct err *e);
+/* What an earlier supervisor had held: takes *f, which is malloc's, and its
+ * descriptor; it comes where its serial says. */
+void hold_restore(struct list *holds, struct held_fd *f);
 /* Closes; absent is fine. */
 void hold_drop(struct list *holds, const char *name);
 void hold_drop_all(struct list *holds);

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += %D%/libsupervisor.a
 %C%_libsupervisor_a_SOURCES = \
+	%D%/activation.c %D%/activation.h \
 	%D%/agent.c %D%/agent.h \
 	%D%/copies.c %D%/copies.h \
 	%D%/drop.c %D%/drop.h \
@@ -7,10 +8,16 @@ noinst_LIBRARIES += %D%/libsupervisor.a
 	%D%/fusermount.c %D%/fusermount.h \
 	%D%/hold.c %D%/hold.h \
 	%D%/job.c %D%/job.h \
+	%D%/keep.c %D%/keep.h \
+	%D%/leftover.c %D%/leftover.h \
 	%D%/loop_device.c %D%/loop_device.h \
 	%D%/mapped.c %D%/mapped.h \
 	%D%/message.c %D%/message.h \
 	%D%/mounter.c %D%/mounter.h \
+	%D%/mounttable.c %D%/mounttable.h \
+	%D%/note.c %D%/note.h \
+	%D%/notify.c %D%/notify.h \
+	%D%/reload.c %D%/reload.h \
 	%D%/requests.c \
 	%D%/rootdir.c %D%/rootdir.h \
 	%D%/rundir.c %D%/rundir.h \
@@ -34,12 +41,18 @@ EXTRA_DIST += $(sandbox_sources) %D%/sandboxtool.c
 endif
 
 if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_activation
+%C%_test_activation_SOURCES = %D%/test_activation.c src/base/test.h
+%C%_test_activation_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_agent
 %C%_test_agent_SOURCES = %D%/test_agent.c src/base/test.h
 %C%_test_agent_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_hold
 %C%_test_hold_SOURCES = %D%/test_hold.c src/base/test.h
 %C%_test_hold_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_keep
+%C%_test_keep_SOURCES = %D%/test_keep.c src/base/test.h src/base/test_folder.h
+%C%_test_keep_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_message
 %C%_test_message_SOURCES = %D%/test_message.c src/base/test.h
 %C%_test_message_LDADD = $(SUPERVISOR_LIBS) $(CMOCKA_LIBS)

@@ -10,7 +10,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "supervisor/copies.h"
 #include "supervisor/erofs.h"
 #include "supervisor/fusermount.h"
 #include "supervisor/mapped.h"
@@ -417,21 +416,13 @@ clean_each(const struct mounter *m, int dir,
 	closedir(d);
 }
 
-/* In the supervisor itself, so it goes back to where it was: the worker's
- * arguments may be relative. */
 void
 mounter_clean(const struct mounter *m)
 {
-	AUTO_CLOSE int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
 	if (fchdir(m->points) == 0) {
 		mapped_clean();
-		if (m->is_root)
-			copies_detach(m->points);
 		clean_each(m, m->points, clean_point);
 	}
 	if (m->uppers >= 0)
 		clean_each(m, m->uppers, clean_upper);
-	if (here >= 0 && fchdir(here) != 0)
-		log_warn("cannot go back to the first folder");
 }

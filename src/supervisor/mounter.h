@@ -33,8 +33,8 @@ struct mounter {
 int mounter_run(const struct mounter *m, struct message *q, const int *fds,
     unsigned n_fds, int *fd, struct err *e);
 
-/* Unmounts everything below RUN/m, and its copies, and removes temporary
- * uppers: what an earlier life left, or what this one has. */
+/* Unmounts everything below RUN/m and removes temporary uppers: what an earlier
+ * life left, or what this one has.  The current folder is another then. */
 void mounter_clean(const struct mounter *m);
 
 #endif

@@ -32,7 +32,7 @@ answer(struct supervisor *s, struct message *m, int fd, const struct err *e)
 static void
 answer_next(struct supervisor *s, struct message *m)
 {
-	struct held_fd *f = hold_after(&s->holds, m->number);
+	struct held_fd *f = hold_after(&s->keep.holds, m->number);
 	struct err e;
 
 	if (f == NULL) {
@@ -50,10 +50,19 @@ answer_next(struct supervisor *s, struct message *m)
 static void
 answer_hold(struct supervisor *s, struct message *m, int *fd)
 {
+	struct held h = { .payload_len = m->body.payload.len };
 	struct err e;
-	int rc = hold_put(&s->holds, m->name, take_fd(fd),
-	    m->body.payload.bytes, m->body.payload.len, &e);
+	int rc;
 
+	if (!keep_is_name(m->name)) {
+		err_set(&e, EINVAL, "no name to hold it under");
+		answer(s, m, -1, &e);
+		return;
+	}
+	memcpy(h.name, m->name, sizeof h.name);
+	memcpy(h.payload, m->body.payload.bytes, h.payload_len);
+	h.fd = take_fd(fd);
+	rc = keep_put(&s->keep, &h, NULL, &e);
 	answer(s, m, -1, rc != 0 ? &e : NULL);
 }
 
@@ -123,11 +132,11 @@ find_mount(struct supervisor *s, const char *id)
 	struct held_fd *f;
 
 	mount_name(name, "fuse", id);
-	f = hold_find(&s->holds, name);
+	f = hold_find(&s->keep.holds, name);
 	if (f != NULL)
 		return f;
 	mount_name(name, "erofs", id);
-	return hold_find(&s->holds, name);
+	return hold_find(&s->keep.holds, name);
 }
 
 static int
@@ -172,6 +181,7 @@ handle(struct supervisor *s, struct message *m, int *fds, unsigned n_fds)
 		return;
 	case MESSAGE_READY:
 		s->was_ready = true;
+		notify_say(&s->keep.notify, "READY=1");
 		answer(s, m, -1, NULL);
 		return;
 	case MESSAGE_NEXT:
@@ -187,7 +197,7 @@ handle(struct supervisor *s, struct message *m, int *fds, unsigned n_fds)
 		answer_connect(s, m);
 		return;
 	case MESSAGE_DROP:
-		hold_drop(&s->holds, m->name);
+		keep_drop(&s->keep, m->name);
 		answer(s, m, -1, NULL);
 		return;
 	case MESSAGE_UNMOUNT:
@@ -237,31 +247,33 @@ supervisor_kill_orphans(struct supervisor *s)
 	}
 }
 
+/* What is there of the mount, for the next worker. */
 static int
-keep_index(struct supervisor *s, const struct job *j, int fd, struct err *e)
+keep_mount(struct supervisor *s, const struct job *j, const char *kind, int fd,
+    const char *target, struct err *e)
 {
-	char name[AGENT_NAME_MAX + 1];
+	struct held h = { .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0) };
 
-	if (j->request.body.erofs.is_trial != 0)
-		return 0;
-	mount_name(name, "erofs", j->request.name);
-	return hold_put_copy(&s->holds, name, fd, e);
+	mount_name(h.name, kind, j->request.name);
+	if (h.fd < 0)
+		return err_sys(e, "hold %s", h.name);
+	return keep_put(&s->keep, &h, target, e);
 }
 
 static int
 keep_session(struct supervisor *s, const struct job *j, int fd, struct err *e)
 {
 	const char *target = j->request.body.fuse.target;
-	char name[AGENT_NAME_MAX + 1];
-	struct held_fd *f;
 
-	mount_name(name, "fuse", j->request.name);
-	if (hold_put_copy(&s->holds, name, fd, e) != 0)
-		return -1;
-	f = hold_find(&s->holds, name);
-	if (*target != '\0')
-		f->target = strdup(target);
-	return 0;
+	return keep_mount(s, j, "fuse", fd, *target != '\0' ? target : NULL, e);
+}
+
+static int
+keep_index(struct supervisor *s, const struct job *j, int fd, struct err *e)
+{
+	if (j->request.body.erofs.is_trial != 0)
+		return 0;
+	return keep_mount(s, j, "erofs", fd, NULL, e);
 }
 
 static void
@@ -278,14 +290,13 @@ note_result(
 	if (j->request.kind == MESSAGE_EROFS && keep_index(s, j, fd, &e) != 0)
 		log_error("%s", e.msg);
 	if (j->request.kind == MESSAGE_UNMOUNT && f != NULL)
-		hold_drop(&s->holds, f->h.name);
+		keep_drop(&s->keep, f->h.name);
 }
 
 /* Nobody would ever be told of an overlay or an EROFS mount whose worker is
  * dead, nor of what a process had mounted that died before it could say so. */
 static bool
-is_left_over(
-    const struct supervisor *s, const struct job *j, const struct message *m)
+is_left_over(struct supervisor *s, const struct job *j, const struct message *m)
 {
 	bool is_orphan = j->life != s->worker.life || s->worker.sock < 0;
 
@@ -293,7 +304,9 @@ is_left_over(
 	case MESSAGE_OVERLAY:
 		return is_orphan && m->code == 0;
 	case MESSAGE_EROFS:
-		return j->died || (is_orphan && m->code == 0);
+		if (j->died) /* unless the next worker's is there already */
+			return find_mount(s, j->request.name) == NULL;
+		return is_orphan && m->code == 0;
 	default:
 		return false;
 	}

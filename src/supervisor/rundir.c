@@ -12,12 +12,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "supervisor/activation.h"
 #include "supervisor/agent.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/fs.h"
 
-enum { LISTEN_FDS_START = 3, ACTIVATED_MAX = 16, BACKLOG = 64 };
+enum { BACKLOG = 64 };
+
+#define STORE_LINK "m/" AGENT_STORE_ID
 
 static int
 lock(int dir, const char *run, struct err *e)
@@ -50,57 +53,25 @@ open_points(int dir, struct err *e)
 
 /* ---- sockets ---- */
 
-/* Whose it is; without a name that is known: "control", which alone was there
- * once. */
-static int *
-socket_named(struct rundir *r, const char *name, size_t n)
+/* systemd clears O_NONBLOCK unless the service says NonBlocking=yes. */
+static int
+without_blocking(int fd)
 {
-	if (n == strlen("snapshotter") && memcmp(name, "snapshotter", n) == 0)
-		return &r->snapshotter;
-	if (n == strlen("cri") && memcmp(name, "cri", n) == 0)
-		return &r->cri;
-	return &r->control;
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	return fd;
 }
 
+/* A socket without a name of ours is "control", which alone was there once. */
 static void
-take_socket(int *to, int fd)
+take_given(struct rundir *r, struct activation *given)
 {
-	if (*to >= 0) {
-		close(fd);
-		return;
-	}
-	/* systemd clears O_NONBLOCK unless the service says NonBlocking=yes. */
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	*to = fd;
-}
-
-/* systemd's socket activation, sd_listen_fds_with_names(3). */
-static void
-take_activated(struct rundir *r)
-{
-	const char *pid = getenv("LISTEN_PID");
-	const char *n = getenv("LISTEN_FDS");
-	const char *names = getenv("LISTEN_FDNAMES");
-
-	if (pid == NULL || n == NULL || atol(pid) != getpid())
-		return;
-	if (names == NULL)
-		names = "";
-	for (int i = 0; i < atoi(n) && i < ACTIVATED_MAX; i++) {
-		size_t len = strcspn(names, ":");
-
-		take_socket(socket_named(r, names, len), LISTEN_FDS_START + i);
-		names += len + (names[len] == ':');
-	}
-}
-
-static void
-forget_activation(void)
-{
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_FDNAMES");
+	r->control = without_blocking(activation_find(given, "control"));
+	r->snapshotter =
+	    without_blocking(activation_find(given, "snapshotter"));
+	r->cri = without_blocking(activation_find(given, "cri"));
+	if (r->control < 0)
+		r->control = without_blocking(activation_find_listener(given));
 }
 
 /* bind(2) takes the path through the descriptor: sun_path is short. */
@@ -136,10 +107,10 @@ open_socket(struct rundir *r, int *fd, const char *name, struct err *e)
 }
 
 static int
-open_sockets(struct rundir *r, bool is_root, struct err *e)
+open_sockets(
+    struct rundir *r, bool is_root, struct activation *given, struct err *e)
 {
-	take_activated(r);
-	forget_activation();
+	take_given(r, given);
 	if (open_socket(r, &r->control, "control.sock", e) != 0)
 		return -1;
 	if (!is_root)
@@ -207,11 +178,24 @@ mount_points(struct rundir *r, struct err *e)
 	return 0;
 }
 
+static bool
+shows(const struct rundir *r, const char *name, int folder)
+{
+	struct stat a, b;
+
+	return fstatat(r->dir, name, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstat(folder, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+/* An earlier supervisor's stays: containers may be starting by it. */
 static int
 bind_snapshots(struct rundir *r, int snapshots, struct err *e)
 {
 	char source[TARGET_SIZE], target[TARGET_SIZE];
 
+	if (shows(r, "s", snapshots))
+		return 0;
 	snprintf(source, sizeof source, "/proc/self/fd/%d", snapshots);
 	unmount(r, "s");
 	if (mkdirat(r->dir, "s", 0700) != 0 && errno != EEXIST)
@@ -232,8 +216,13 @@ remove_store(const struct rundir *r)
 static int
 link_store(struct rundir *r, struct err *e)
 {
+	char to[sizeof STORE_LINK + 1];
+
+	if (readlinkat(r->dir, "store", to, sizeof to) == strlen(STORE_LINK) &&
+	    memcmp(to, STORE_LINK, strlen(STORE_LINK)) == 0)
+		return 0;
 	remove_store(r);
-	if (symlinkat("m/" AGENT_STORE_ID, r->dir, "store") != 0)
+	if (symlinkat(STORE_LINK, r->dir, "store") != 0)
 		return err_sys(e, "make RUN/store");
 	return 0;
 }
@@ -259,14 +248,15 @@ rundir_unmount(const struct rundir *r)
 /* ---- from start to end ---- */
 
 int
-rundir_open(struct rundir *r, const char *run, bool is_root, struct err *e)
+rundir_open(struct rundir *r, const char *run, bool is_root,
+    struct activation *given, struct err *e)
 {
 	*r = RUNDIR_NONE;
 	if (fs_make_dirs(AT_FDCWD, run, 0755, e) == 0 &&
 	    (r->dir = fs_open_dir(AT_FDCWD, run, e)) >= 0 &&
 	    (r->lock = lock(r->dir, run, e)) >= 0 &&
 	    (r->points = open_points(r->dir, e)) >= 0 &&
-	    open_sockets(r, is_root, e) == 0)
+	    open_sockets(r, is_root, given, e) == 0)
 		return 0;
 	rundir_close(r);
 	return -1;

@@ -1,6 +1,7 @@
 /* RUN: the folder with the sockets and the mount points.
  *
  *	RUN/lock          held (flock) while a supervisor lives
+ *	RUN/held          0700: of held descriptors (supervisor/note.h)
  *	RUN/control.sock, RUN/metrics.sock   0600
  *	RUN/snapshotter.sock, RUN/cri.sock   the same; where root only
  *	RUN/m/ID          mount points; 0711: reachable, not listed
@@ -24,6 +25,7 @@
 
 #include <stdbool.h>
 
+struct activation;
 struct err;
 
 struct rundir {
@@ -37,9 +39,11 @@ struct rundir {
 
 #define RUNDIR_NONE ((struct rundir){ -1, -1, -1, -1, -1, -1, -1 })
 
-/* EBUSY when another supervisor has it.  What an earlier one left mounted is
- * still there.  On failure nothing stays open. */
-int rundir_open(struct rundir *r, const char *run, bool is_root, struct err *e);
+/* EBUSY when another supervisor has it.  Takes its sockets from what was given
+ * at start, and makes those that were not.  What an earlier supervisor left
+ * mounted is still there.  On failure nothing stays open. */
+int rundir_open(struct rundir *r, const char *run, bool is_root,
+    struct activation *given, struct err *e);
 void rundir_close(struct rundir *r);
 
 /* RUN/metrics.sock, too. */

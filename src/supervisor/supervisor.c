@@ -14,6 +14,7 @@
 
 #include "supervisor/hold.h"
 #include "supervisor/job.h"
+#include "supervisor/leftover.h"
 #include "supervisor/message.h"
 #include "supervisor/snapshots.h"
 #include "supervisor/supervisor_private.h"
@@ -33,6 +34,21 @@ supervisor_expect_end(struct supervisor *s)
 	s->kill_at_ns = clock_now_ns() + PATIENCE_MS * NS_PER_MS;
 }
 
+/* A mount that is being made would come after the clean-up, and a long deletion
+ * is not waited for. */
+void
+supervisor_kill_jobs(struct supervisor *s)
+{
+	list_for_each_safe(l, &s->jobs) {
+		struct job *j = list_entry(l, struct job, link);
+
+		job_kill(j);
+		list_remove(&j->link);
+		job_free(j);
+	}
+	s->n_jobs = 0;
+}
+
 static void
 end(struct supervisor *s)
 {
@@ -48,10 +64,11 @@ end(struct supervisor *s)
 static void
 on_worker_end(struct supervisor *s, int status)
 {
-	bool is_final =
-	    WIFEXITED(status) && (WEXITSTATUS(status) == 0 || !s->was_ready);
+	bool is_final = !reload_is_draining(s) && WIFEXITED(status) &&
+			(WEXITSTATUS(status) == 0 || !s->was_ready);
+	bool is_wanted = s->is_ending || is_final || reload_is_draining(s);
 
-	worker_note_end(&s->worker, status, !s->is_ending && !is_final);
+	worker_note_end(&s->worker, status, !is_wanted);
 	s->kill_at_ns = 0;
 	supervisor_kill_orphans(s);
 	if (s->is_ending || !is_final)
@@ -83,7 +100,7 @@ reap(struct supervisor *s)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (pid == s->worker.pid)
 			on_worker_end(s, status);
-		else
+		else if (!reload_note_end(s, pid, status))
 			forget_child(s, pid);
 }
 
@@ -96,10 +113,10 @@ on_signal(struct supervisor *s)
 		return;
 	if (i.ssi_signo == SIGCHLD)
 		reap(s);
-	else if (i.ssi_signo != SIGHUP)
-		end(s);
+	else if (i.ssi_signo == SIGHUP)
+		reload_begin(s);
 	else
-		worker_kill(&s->worker, SIGHUP);
+		end(s);
 }
 
 /* A session that is being made, which takes no worker, is one that the next
@@ -107,7 +124,7 @@ on_signal(struct supervisor *s)
 static bool
 may_start_worker(const struct supervisor *s)
 {
-	if (s->is_ending || s->worker.pid != 0)
+	if (s->is_ending || s->worker.pid != 0 || reload_is_draining(s))
 		return false;
 	list_for_each(l, &s->jobs)
 		if (list_entry(l, struct job, link)->request.kind ==
@@ -168,6 +185,7 @@ loop(struct supervisor *s)
 		if (p[0].revents != 0)
 			on_signal(s);
 		on_time(s);
+		reload_try_exec(s);
 	}
 }
 
@@ -213,25 +231,26 @@ hold_config(struct supervisor *s, struct err *e)
 	fd = open(s->options->config, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, "open %s", s->options->config);
-	return hold_put_copy(&s->holds, "config", fd, e);
+	return hold_put_copy(&s->keep.holds, "config", fd, e);
 }
 
 static int
 hold_what_is_open(struct supervisor *s, struct err *e)
 {
-	if (hold_put_copy(&s->holds, "root", s->root.dir, e) != 0 ||
+	if (hold_put_copy(&s->keep.holds, "root", s->root.dir, e) != 0 ||
 	    hold_config(s, e) != 0 ||
-	    hold_put_copy(&s->holds, "secrets", s->root.secrets, e) != 0 ||
-	    hold_put_copy(&s->holds, "control", s->run.control, e) != 0)
+	    hold_put_copy(&s->keep.holds, "secrets", s->root.secrets, e) != 0 ||
+	    hold_put_copy(&s->keep.holds, "control", s->run.control, e) != 0)
 		return -1;
 	if (s->run.metrics >= 0 &&
-	    hold_put_copy(&s->holds, "metrics", s->run.metrics, e) != 0)
+	    hold_put_copy(&s->keep.holds, "metrics", s->run.metrics, e) != 0)
 		return -1;
 	if (!s->account.is_root)
 		return 0;
-	if (hold_put_copy(&s->holds, "snapshotter", s->run.snapshotter, e) != 0)
+	if (hold_put_copy(
+		&s->keep.holds, "snapshotter", s->run.snapshotter, e) != 0)
 		return -1;
-	return hold_put_copy(&s->holds, "cri", s->run.cri, e);
+	return hold_put_copy(&s->keep.holds, "cri", s->run.cri, e);
 }
 
 /* Root of a container may not be allowed to; images can be pulled there. */
@@ -259,10 +278,26 @@ look_at_uppers(struct supervisor *s)
 	    "%s: containers cannot write there: %s", s->options->root, e.msg);
 }
 
+/* An earlier supervisor's mounts must not end because a worker cannot start:
+ * the next one may. */
+static void
+take_over(struct supervisor *s)
+{
+	size_t n = keep_resume(&s->keep, &s->given);
+
+	activation_release(&s->given);
+	s->was_ready = n > 0;
+	if (n > 0)
+		log_info("goes on with %zu descriptors of an earlier "
+			 "supervisor",
+		    n);
+}
+
 static int
 prepare(struct supervisor *s, struct err *e)
 {
-	if (rundir_open(&s->run, s->options->run, geteuid() == 0, e) != 0 ||
+	if (rundir_open(
+		&s->run, s->options->run, geteuid() == 0, &s->given, e) != 0 ||
 	    rootdir_open(&s->root, &s->account, s->options, e) != 0)
 		return -1;
 	if (s->options->with_metrics && rundir_open_metrics(&s->run, e) != 0)
@@ -273,28 +308,15 @@ prepare(struct supervisor *s, struct err *e)
 		.uppers = s->root.uppers,
 		.snapshots = s->root.snapshots };
 	s->signals = open_signals(e);
-	if (s->signals < 0)
+	if (s->signals < 0 || keep_open(&s->keep, s->run.dir, e) != 0)
 		return -1;
-	mounter_clean(&s->mounter);
+	take_over(s);
+	leftover_clean(&s->mounter, &s->keep.holds);
 	if (s->account.is_root) {
 		mount_run(s);
 		look_at_uppers(s);
 	}
 	return hold_what_is_open(s, e);
-}
-
-/* A mount that is being made would come after the clean-up, and a long deletion
- * is not waited for. */
-static void
-kill_jobs(struct supervisor *s)
-{
-	list_for_each_safe(l, &s->jobs) {
-		struct job *j = list_entry(l, struct job, link);
-
-		job_kill(j);
-		list_remove(&j->link);
-		job_free(j);
-	}
 }
 
 static void
@@ -304,7 +326,7 @@ unmount_all(struct supervisor *s)
 	struct err e;
 	int fd;
 
-	list_for_each(l, &s->holds) {
+	list_for_each(l, &s->keep.holds) {
 		struct held_fd *f = list_entry(l, struct held_fd, link);
 		if (f->target == NULL)
 			continue;
@@ -314,8 +336,8 @@ unmount_all(struct supervisor *s)
 	}
 	/* Reads that nobody will answer hold an EROFS mount's end up, and end
 	 * with the session that they wait for. */
-	hold_drop_all(&s->holds);
-	mounter_clean(&s->mounter);
+	keep_drop_all(&s->keep);
+	leftover_clean(&s->mounter, &s->keep.holds);
 	if (s->account.is_root)
 		rundir_unmount(&s->run);
 }
@@ -323,7 +345,8 @@ unmount_all(struct supervisor *s)
 static void
 release(struct supervisor *s)
 {
-	hold_drop_all(&s->holds);
+	keep_close(&s->keep);
+	activation_release(&s->given);
 	cleanup_close(&s->signals);
 	rundir_close(&s->run);
 	rootdir_close(&s->root);
@@ -339,13 +362,14 @@ supervisor_run(const struct supervisor_options *o, struct err *e)
 		.worker = { .sock = -1 } };
 	int rc = -1;
 
-	list_init(&s.holds);
+	keep_init(&s.keep);
 	list_init(&s.jobs);
 	raise_limits();
-	if (prepare(&s, e) == 0) {
+	if (activation_take(&s.given, e) == 0 && prepare(&s, e) == 0) {
 		worker_start(&s.worker, o, &s.account);
 		loop(&s);
-		kill_jobs(&s);
+		notify_say(&s.keep.notify, "STOPPING=1");
+		supervisor_kill_jobs(&s);
 		unmount_all(&s);
 		rc = s.ended_with == 0
 			 ? 0

@@ -5,11 +5,15 @@
  *
  *	started -> worker running <-> worker dead -> ... -> SIGTERM -> ended
  *
+ * Killed, it takes the worker with it; what the worker gave it to hold is with
+ * systemd (supervisor/keep.h), and the next supervisor starts with that.
+ *
  * SIGTERM and SIGINT end it: the worker gets SIGTERM and 5 s, then what was
- * mounted is unmounted.  SIGHUP is passed on.  A worker that dies within 1 s of
+ * mounted is unmounted.  SIGHUP: reload.h.  A worker that dies within 1 s of
  * its start is started again with back-off up to 5 s.  A worker that exits with
  * 0 ends the supervisor, too; so does one that exits before it or another has
- * been ready (a bad configuration, a store in use).
+ * been ready (a bad configuration, a store in use), unless an earlier
+ * supervisor's mounts wait for a worker.
  */
 #ifndef SUPERVISOR_SUPERVISOR_H
 #define SUPERVISOR_SUPERVISOR_H
@@ -31,6 +35,7 @@ struct supervisor_options {
 	char *const *login_files;
 	const char *containerd; /* its socket, which the worker may have
 				   connected to; "" or NULL for none */
+	const char *program; /* what it becomes on SIGHUP, with worker_argv */
 	/* The worker: execs this file with these arguments, plus
 	 * "--worker-fd=3". */
 	const char *worker_path;

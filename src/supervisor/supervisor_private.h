@@ -6,8 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "supervisor/activation.h"
 #include "supervisor/drop.h"
+#include "supervisor/keep.h"
 #include "supervisor/mounter.h"
+#include "supervisor/reload.h"
 #include "supervisor/rootdir.h"
 #include "supervisor/rundir.h"
 #include "supervisor/supervisor.h"
@@ -20,18 +23,21 @@ enum { SUPERVISOR_JOBS_MAX = 64 };
 
 struct supervisor {
 	const struct supervisor_options *options;
+	struct activation given; /* what nobody took of it yet */
 	struct rootdir root;
 	struct rundir run;
 	struct account account;
 	struct mounter mounter;
 	int signals;
-	struct list holds;
+	struct keep keep;
 	struct list jobs;
 	unsigned n_jobs;
 
 	struct worker worker;
-	bool was_ready; /* some life of the worker was */
+	bool was_ready; /* some life of the worker was, or an earlier
+			   supervisor's */
 
+	struct reload reload;
 	bool is_ending;
 	uint64_t kill_at_ns; /* the worker shall be gone by then; 0: not */
 	int ended_with;      /* the first worker's exit status */
@@ -39,6 +45,9 @@ struct supervisor {
 
 /* The worker is to be gone soon, or is killed. */
 void supervisor_expect_end(struct supervisor *s);
+
+/* Whatever the worker had asked for and has had no answer to. */
+void supervisor_kill_jobs(struct supervisor *s);
 
 /* ---- requests.c ---- */
 

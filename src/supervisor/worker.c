@@ -1,9 +1,11 @@
 #include "supervisor/worker.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,11 +26,24 @@ enum {
 	BACK_OFF_MAX_MS = 5000,
 };
 
+/* A supervisor that is killed takes its worker with it: another one's worker
+ * must not find this one at the store.  After the change of user, which would
+ * undo it; exec does not. */
+static int
+end_with(pid_t supervisor, struct err *e)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+		return err_sys(e, "end with the supervisor");
+	if (getppid() != supervisor)
+		return err_set(e, ECANCELED, "the supervisor is gone");
+	return 0;
+}
+
 /* In the child: everything but the socket and stdio is closed.  Only failures
  * return. */
 static int
 become_worker(const struct supervisor_options *o, const struct account *a,
-    int sock, struct err *e)
+    int sock, pid_t supervisor, struct err *e)
 {
 	char *argv[ARGUMENTS_MAX + 2];
 	sigset_t none;
@@ -46,8 +61,9 @@ become_worker(const struct supervisor_options *o, const struct account *a,
 	if (fcntl(WORKER_FD, F_SETFD, 0) != 0 ||
 	    close_range(WORKER_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC) != 0)
 		return err_sys(e, "close the rest");
-	if (account_become(a, e) != 0)
+	if (account_become(a, e) != 0 || end_with(supervisor, e) != 0)
 		return -1;
+	unsetenv("NOTIFY_SOCKET");
 	execv(o->worker_path, argv);
 	return err_sys(e, "start %s", o->worker_path);
 }
@@ -58,8 +74,8 @@ try_start(struct worker *w, const struct supervisor_options *o,
 {
 	AUTO_CLOSE int theirs = -1;
 	AUTO_CLOSE int ours = -1;
+	pid_t pid, supervisor = getpid();
 	int pair[2];
-	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return err_sys(e, "socketpair");
@@ -69,7 +85,7 @@ try_start(struct worker *w, const struct supervisor_options *o,
 	if (pid < 0)
 		return err_sys(e, "fork");
 	if (pid == 0) {
-		become_worker(o, a, theirs, e);
+		become_worker(o, a, theirs, supervisor, e);
 		log_error("%s", e->msg);
 		_exit(EXIT_FAILURE);
 	}

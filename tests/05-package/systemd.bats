@@ -54,3 +54,14 @@ units() {
 	[ ! -e "$T/run/cri.sock" ]
 	[ ! -e "$T/run/snapshotter.sock" ]
 }
+
+@test "the service is one whose mounts outlive its process" {
+	units
+	for line in Type=notify NotifyAccess=main Restart=on-failure \
+		StartLimitIntervalSec=0; do
+		grep -qx "$line" "$T/units/layerfsd.service"
+	done
+	grep -qx 'ExecReload=.*/layerfsd --check' "$T/units/layerfsd.service"
+	grep -qx 'ExecReload=/bin/kill -HUP $MAINPID' "$T/units/layerfsd.service"
+	[ "$(sed -n 's/^FileDescriptorStoreMax=//p' "$T/units/layerfsd.service")" -ge 10000 ]
+}

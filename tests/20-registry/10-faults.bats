@@ -114,6 +114,34 @@ setup() {
 	[ "$(requests fake '.range != null')" = 1 ]
 }
 
+@test "what is read whole comes in parts at once, each byte in its place" {
+	start_fake
+	regtool whole "$FAKE/app:v1" 0 1000 2000000 >"$T/got"
+	[ "$(sha256sum <"$T/got")" = "$(part 1000 2000000)" ]
+	[ "$(requests fake '.range != null')" = 4 ]
+	regtool whole "$FAKE/app:v1" 0 1000 200000 >"$T/got"
+	[ "$(sha256sum <"$T/got")" = "$(part 1000 200000)" ]
+	[ "$(requests fake '.range != null')" = 5 ]
+	regtool whole "oci:$T/layout:v1" 0 1000 2000000 >"$T/got"
+	[ "$(sha256sum <"$T/got")" = "$(part 1000 2000000)" ]
+}
+
+@test "a host that ignores ranges is read from the start once, not by every part" {
+	for fault in '"do":"norange"' '"do":"status","code":501'; do
+		start_fake "fake${fault//[^a-z]/}"
+		faults "$FAKE" "{\"path\":\"blobs\",$fault,\"ranged\":true,\"times\":9}"
+		regtool whole "$FAKE/app:v1" 0 1000 2000000 >"$T/got"
+		[ "$(sha256sum <"$T/got")" = "$(part 1000 2000000)" ]
+		[ "$(requests "fake${fault//[^a-z]/}" '.range == null and (.path | test("blobs"))')" = 1 ]
+	done
+}
+
+@test "a part that fails fails the whole" {
+	start_fake
+	faults "$FAKE" '{"path":"blobs","do":"shift","by":1,"times":1}'
+	fails_with EPROTO regtool whole "$FAKE/app:v1" 0 1000 2000000
+}
+
 @test "400 and 501 to a range: the whole is asked for instead" {
 	for code in 400 501; do
 		start_fake "fake$code"

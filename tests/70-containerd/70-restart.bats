@@ -6,6 +6,7 @@ load ../lib/common
 load ../lib/containerd
 load ../lib/images
 load ../lib/faults
+load ../lib/service
 
 setup_file() { own_images box pause; }
 
@@ -155,6 +156,38 @@ starts_again() {
 
 @test "layerfsd killed: containers start again, also without a registry" {
 	starts_again KILL
+}
+
+# Under systemd all of layerfs may die, or be replaced.
+@test "the supervisor is killed and reloaded: containers run on, others start" {
+	requires_layerfs
+	stop layerfsd
+	start_service
+	wait_for 10 lazy_pull "$METERED/box-zc:1"
+	RUN_OPTIONS="--log-uri file://$T/long" \
+		start_container "$METERED/box-zc:1" long /bin/sh -c '
+		while true; do
+			cat /data/noise* /more/noise* | sha256sum || echo bad
+			sleep 0.1
+		done'
+	run_until "$T/enough" 1 3>&- &
+	runner=$!
+	for _ in 1 2 3 4; do
+		sleep 1.1
+		kill_supervisor
+		drop_caches
+		sleep 1.1
+		n=$(times_ready)
+		kill -HUP "$(pid_of layerfsd)"
+		wait_for 20 said_ready $((n + 1))
+	done
+	touch "$T/enough"
+	wait $runner
+	all_were_right
+	[ "$(sort -u "$T/long" | wc -l)" = 1 ]
+	end_container long
+	ctd image rm --sync "$METERED/box-zc:1"
+	wait_for 10 eval '[ -z "$(stored | grep -v ^rpc)" ]'
 }
 
 @test "containerd restarted: it finds its images" {

@@ -1,7 +1,7 @@
-/* The one stream behind the stream formats: decoder, tar, tree.  Private to
+/* The one unpacker behind the stream formats: decoder and ranges.  Private to
  * this folder; the contract is format.h. */
-#ifndef FORMAT_STREAM_H
-#define FORMAT_STREAM_H
+#ifndef FORMAT_UNPACKER_H
+#define FORMAT_UNPACKER_H
 
 #include <stdint.h>
 
@@ -9,11 +9,11 @@
 
 struct err;
 struct format;
-struct stream;
+struct unpacker;
 
 /* codec: how a range of whole frames or members is coded; CHUNK_RAW for a plain
  * tar. */
-struct stream *stream_new(const struct format *f, enum chunk_codec codec,
+struct unpacker *unpacker_new(const struct format *f, enum chunk_codec codec,
     uint64_t blob_size, struct err *e);
 
 #endif

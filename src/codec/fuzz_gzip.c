@@ -1,0 +1,130 @@
+/* Both implementations read the same bytes: what zlib decodes isa-l does, too,
+ * to the same end, however the input is cut.  Without isa-l: zlib against
+ * itself, cut elsewhere.
+ *
+ * The input is read as gzip and as bare deflate data, which is given the right
+ * header and checksum: a fuzzer does not find those. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <zlib.h>
+
+#include "codec/gzip.h"
+#include "base/bytes.h"
+#include "base/err.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+enum { ROOM_BYTES = 256 << 10 };
+
+struct outcome {
+	uint8_t *out; /* ROOM_BYTES */
+	size_t len;
+	bool is_whole; /* the input is a row of whole members */
+	bool is_full;  /* there was more than we have room for */
+	unsigned boundaries;
+};
+
+/* `in_step` bytes of input and `out_step` of room at a time. */
+static void
+decode(struct decoder *d, const uint8_t *p, size_t n, size_t in_step,
+    size_t out_step, struct outcome *o)
+{
+	struct err e = ERR_INIT;
+	size_t given = min_u64(n, in_step);
+	struct decode_step s = { p, given, o->out, 0 };
+
+	for (;;) {
+		enum decode_result r;
+		const uint8_t *in = s.in;
+		const uint8_t *out = s.out;
+
+		o->len = s.out - o->out;
+		s.out_len = min_u64(out_step, ROOM_BYTES - o->len);
+		o->is_full = s.out_len == 0;
+		if (o->is_full)
+			return;
+		r = decoder_step(d, &s, &e);
+		o->len = s.out - o->out;
+		if (r == DECODE_FAILED)
+			return;
+		o->boundaries += r == DECODE_BOUNDARY;
+		if (s.in != in || s.out != out)
+			continue;
+		if (given == n)
+			break;
+		s.in_len += min_u64(n - given, in_step);
+		given += min_u64(n - given, in_step);
+	}
+	o->is_whole = decoder_is_between(d);
+}
+
+static void
+expect_same(const struct outcome *a, const struct outcome *b)
+{
+	if (!a->is_whole)
+		return;
+	if (!b->is_whole || a->boundaries != b->boundaries ||
+	    a->len != b->len || memcmp(a->out, b->out, a->len) != 0)
+		__builtin_trap();
+}
+
+/* `in` and `out` say how it is cut for the other. */
+static void
+compare(const uint8_t *p, size_t n, size_t in, size_t out)
+{
+	struct err e = ERR_INIT;
+	AUTO_DECODER struct decoder *one = gzip_zlib_decoder_new(&e);
+	AUTO_DECODER struct decoder *other = gzip_decoder_new(&e);
+	AUTO_FREE uint8_t *room = malloc(2 * ROOM_BYTES);
+	struct outcome a = { .out = room }, b = { .out = room + ROOM_BYTES };
+
+	if (one == NULL || other == NULL || room == NULL)
+		return;
+	decode(one, p, n, n + 1, ROOM_BYTES, &a);
+	decode(other, p, n, in, out, &b);
+	expect_same(&a, &b);
+}
+
+/* Returns the length of a member around the deflate data, 0 when it is none. */
+static size_t
+wrap(const uint8_t *p, size_t n, uint8_t *out)
+{
+	static const uint8_t header[10] = { 0x1f, 0x8b, 8 };
+	AUTO_FREE uint8_t *plain = malloc(ROOM_BYTES);
+	z_stream z = { .next_in = (uint8_t *)p,
+		.avail_in = n,
+		.next_out = plain,
+		.avail_out = ROOM_BYTES };
+	bool is_whole;
+
+	if (plain == NULL || inflateInit2(&z, -MAX_WBITS) != Z_OK)
+		return 0;
+	is_whole = inflate(&z, Z_FINISH) == Z_STREAM_END;
+	inflateEnd(&z);
+	if (!is_whole)
+		return 0;
+	memcpy(out, header, sizeof header);
+	memcpy(out + sizeof header, p, z.total_in);
+	put_le32(
+	    out + sizeof header + z.total_in, crc32(0, plain, z.total_out));
+	put_le32(out + sizeof header + z.total_in + 4, z.total_out);
+	return sizeof header + z.total_in + 8;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	AUTO_FREE uint8_t *member = malloc(n + 18);
+	size_t in, out, len;
+
+	if (n < 2 || member == NULL)
+		return 0;
+	in = 1 + p[0];
+	out = 1 + (size_t)p[1] * 256;
+	compare(p + 2, n - 2, in, out);
+	len = wrap(p + 2, n - 2, member);
+	if (len > 0)
+		compare(member, len, in, out);
+	return 0;
+}

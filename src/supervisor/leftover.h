@@ -1,0 +1,19 @@
+/* What an earlier supervisor left below RUN/m, and its copies on the targets of
+ * `layerfs mount`.
+ *
+ *	fuse, its descriptor is held   goes on being served; so does erofs,
+ *whose data is such a mount fuse or erofs, it is not       dead (ENOTCONN):
+ *unmounted overlayfs on top               goes on, as the worker knows of it;
+ *dead, too, where no descriptor is held at all
+ */
+#ifndef SUPERVISOR_LEFTOVER_H
+#define SUPERVISOR_LEFTOVER_H
+
+struct list;
+struct mounter;
+
+/* Takes away what is dead: everything where nothing is held.  Also at the
+ * supervisor's own end. */
+void leftover_clean(const struct mounter *m, struct list *holds);
+
+#endif
