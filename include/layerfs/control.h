@@ -101,7 +101,8 @@
  *            above where the layer is known here, "profile"?}
  *
  * explain    reference, source arguments -> {"reference", "image", "is_known":
- *            bool, "holders", "layer_list": [as above; "is_here": bool; of one
+ *            bool, "holders", "layer_list": [as above, with "reason_code": see
+ *            layerfs(1); "is_here": bool; of one
  *            that is "missing_bytes" and usage; of a layer
  *            that is not here "lazy", "reason" and, where lazy, "format" are what
  *            its manifest lets expect; "fallback": why a runtime downloaded it,

@@ -1,24 +1,67 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 2048 };
+#include "base/clock.h"
+#include "base/hmap.h"
+#include "base/log_line.h"
+#include "base/log_repeat.h"
+
+enum { MESSAGE_BYTES = 2000, TIME_BYTES = 40 };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
+static const char *const format_names[] = { "text", "json" };
 static enum log_level threshold = LOG_LEVEL_INFO;
+static enum log_format format = LOG_FORMAT_TEXT;
 static const char *process = "layerfs";
+
+/* No struct lock: who logs may hold one of any rank. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct repeats repeats; /* guarded by lock */
+
+static const struct {
+	const char *name;
+	const char *meaning;
+} events[] = {
+#define X(name, meaning) { #name, meaning },
+	LOG_EVENTS(X)
+#undef X
+};
+
+const char *
+log_event_name(enum log_event ev)
+{
+	return events[ev].name;
+}
+
+const char *
+log_event_meaning(enum log_event ev)
+{
+	return events[ev].meaning;
+}
 
 int
 log_parse_level(const char *name)
 {
 	for (int i = 0; i <= LOG_LEVEL_DEBUG; i++)
 		if (strcmp(name, level_names[i]) == 0)
+			return i;
+	return -1;
+}
+
+int
+log_parse_format(const char *name)
+{
+	for (int i = 0; i <= LOG_FORMAT_JSON; i++)
+		if (strcmp(name, format_names[i]) == 0)
 			return i;
 	return -1;
 }
@@ -30,52 +73,125 @@ log_set_level(enum log_level level)
 }
 
 void
+log_set_format(enum log_format f)
+{
+	format = f;
+}
+
+void
 log_set_name(const char *name)
 {
 	process = name;
 }
 
-static int
-put_prefix(char *line, size_t size, enum log_level level)
+static bool
+is_to_journal(void)
 {
-	/* syslog priorities, which the journal reads from the line's start */
-	static const int priority[] = { 3, 4, 6, 7 };
+	return getenv("JOURNAL_STREAM") != NULL;
+}
+
+/* syslog priorities, which the journal reads from the line's start */
+static void
+add_priority(struct log_line *l, enum log_level level)
+{
+	static const char *const priority[] = { "<3>", "<4>", "<6>", "<7>" };
+
+	if (is_to_journal())
+		log_line_add(l, priority[level]);
+}
+
+static void
+write_time(char out[TIME_BYTES])
+{
 	struct timespec now;
 	struct tm tm;
-	char when[32];
+	size_t n;
 
-	if (getenv("JOURNAL_STREAM") != NULL)
-		return snprintf(line, size, "<%d>", priority[level]);
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
-	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &tm);
-	return snprintf(line, size, "%s.%03ldZ %s %s: ", when,
-	    now.tv_nsec / 1000000, process, level_names[level]);
+	n = strftime(out, TIME_BYTES, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(
+	    out + n, TIME_BYTES - n, ".%03ldZ", now.tv_nsec / 1000000 % 1000);
+}
+
+static void
+add_text(struct log_line *l, enum log_level level, const char *message)
+{
+	char when[TIME_BYTES];
+
+	if (!is_to_journal()) {
+		write_time(when);
+		log_line_add(l, when);
+		log_line_add(l, " ");
+		log_line_add(l, process);
+		log_line_add(l, " ");
+		log_line_add(l, level_names[level]);
+		log_line_add(l, ": ");
+	}
+	log_line_add_safe(l, message);
+}
+
+static void
+add_json(struct log_line *l, enum log_level level, enum log_event ev,
+    const struct log_field *fields, const char *message)
+{
+	char when[TIME_BYTES];
+
+	write_time(when);
+	log_line_add(l, "{");
+	log_line_add_member(l, "time", when);
+	log_line_add_member(l, "level", level_names[level]);
+	log_line_add_member(l, "process", process);
+	log_line_add_member(l, "event", events[ev].name);
+	log_line_add_member(l, "message", message);
+	for (; fields != NULL && fields->name != NULL; fields++)
+		if (fields->value != NULL)
+			log_line_add_member(l, fields->name, fields->value);
+	log_line_add(l, "}");
+}
+
+/* False: it was said often enough.  Else the message says what was not. */
+static bool
+is_worth_writing(enum log_level level, char message[MESSAGE_BYTES])
+{
+	size_t n = strlen(message);
+	unsigned left_out;
+	bool is_worth;
+
+	pthread_mutex_lock(&lock);
+	is_worth = repeats_note(&repeats, hash_bytes(message, n, level) | 1,
+	    clock_now_ns(), &left_out);
+	pthread_mutex_unlock(&lock);
+	if (is_worth && left_out > 0)
+		snprintf(message + n, MESSAGE_BYTES - n,
+		    " (and %u times more that were not logged)", left_out);
+	return is_worth;
 }
 
 void
-log_line(enum log_level level, const char *fmt, ...)
+log_event(enum log_level level, enum log_event ev,
+    const struct log_field *fields, const char *fmt, ...)
 {
 	int saved = errno;
-	char line[LINE_BYTES];
+	char message[MESSAGE_BYTES];
+	struct log_line l;
 	va_list ap;
-	int n;
 
 	if (level > threshold)
 		return;
-	n = put_prefix(line, sizeof line, level);
 	va_start(ap, fmt);
-	errno = saved;
-	n += vsnprintf(line + n, sizeof line - n, fmt, ap);
+	vsnprintf(message, sizeof message, fmt, ap);
 	va_end(ap);
-	if (n > LINE_BYTES - 2)
-		n = LINE_BYTES - 2;
-	/* A name from an image may hold a newline; an event is one line. */
-	for (int i = 0; i < n; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '?';
-	line[n++] = '\n';
-	if (write(STDERR_FILENO, line, n) < 0)
-		errno = saved;
+	if (is_worth_writing(level, message)) {
+		l.n = 0;
+		add_priority(&l, level);
+		if (format == LOG_FORMAT_JSON)
+			add_json(&l, level, ev, fields, message);
+		else
+			add_text(&l, level, message);
+		log_line_add(&l, "\n");
+		if (write(STDERR_FILENO, l.text, l.n) < 0)
+			errno = saved;
+	}
 	errno = saved;
 }

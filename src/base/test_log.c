@@ -3,7 +3,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/doc.h"
 #include "base/log.h"
+#include "base/log_repeat.h"
 #include "base/metrics.h"
 #include "base/test.h"
 
@@ -163,6 +166,86 @@ every_timing_falls_into_the_bucket_it_is_not_longer_than(void **s)
 	}
 }
 
+static void
+a_json_line_is_an_object_whatever_it_holds(void **s)
+{
+	AUTO_DOC struct doc *o = NULL;
+	struct capture c;
+	char text[20000], big[4000];
+	struct err e;
+	size_t n;
+
+	(void)s;
+	memset(big, '"', sizeof big - 1);
+	big[sizeof big - 1] = 0;
+	big[3] = '\xff';
+	log_set_format(LOG_FORMAT_JSON);
+	capture_begin(&c);
+	log_event(LOG_LEVEL_WARN, LOG_EVENT_mounted,
+	    LOG_FIELDS({ "reference", "a\"b\\\n\xc3\xbc" }, { "target", NULL },
+		{ "more", big }),
+	    "%s", big);
+	n = capture_end(&c, text, sizeof text);
+	log_set_format(LOG_FORMAT_TEXT);
+	assert_ptr_equal(strchr(text, '\n'), text + n - 1);
+	o = doc_parse_json(text, n - 1, &e);
+	assert_non_null(o);
+	assert_string_equal(doc_string(doc_find(o, "event")), "mounted");
+	assert_string_equal(doc_string(doc_find(o, "level")), "warn");
+	assert_string_equal(
+	    doc_string(doc_find(o, "reference")), "a\"b\\?\xc3\xbc");
+	assert_null(doc_find(o, "target"));
+	assert_non_null(doc_find(o, "time"));
+}
+
+static void
+what_is_said_again_and_again_is_counted_instead(void **s)
+{
+	struct repeats r = { 0 };
+	unsigned left_out, written = 0;
+	uint64_t now = 1;
+
+	(void)s;
+	for (int i = 0; i < 100; i++)
+		written += repeats_note(&r, 7, now++, &left_out);
+	assert_int_equal(written, REPEATS_WRITTEN);
+	assert_true(repeats_note(&r, 8, now, &left_out));
+	assert_int_equal(left_out, 0);
+	now += REPEATS_WINDOW_S * NS_PER_S;
+	assert_true(repeats_note(&r, 7, now, &left_out));
+	assert_int_equal(left_out, 100 - REPEATS_WRITTEN);
+	assert_true(repeats_note(&r, 7, now, &left_out));
+	assert_int_equal(left_out, 0);
+}
+
+static void
+more_lines_than_are_remembered_are_all_written(void **s)
+{
+	struct repeats r = { 0 };
+	unsigned left_out;
+
+	(void)s;
+	for (uint64_t i = 1; i < 10 * REPEATS_KEPT; i++)
+		assert_true(repeats_note(&r, i, i, &left_out));
+}
+
+static void
+a_repeated_line_says_how_often_it_was_not_written(void **s)
+{
+	struct capture c;
+	char text[8192];
+	unsigned lines = 0;
+
+	(void)s;
+	capture_begin(&c);
+	for (int i = 0; i < 20; i++)
+		log_warn("the same");
+	capture_end(&c, text, sizeof text);
+	for (const char *p = text; (p = strchr(p, '\n')) != NULL; p++)
+		lines++;
+	assert_int_equal(lines, REPEATS_WRITTEN);
+}
+
 int
 main(void)
 {
@@ -172,6 +255,13 @@ main(void)
 		cmocka_unit_test(below_the_level_nothing_is_written),
 		cmocka_unit_test(an_event_is_one_line_whatever_it_holds),
 		cmocka_unit_test(errno_survives_and_can_be_told),
+		cmocka_unit_test(a_json_line_is_an_object_whatever_it_holds),
+		cmocka_unit_test(
+		    what_is_said_again_and_again_is_counted_instead),
+		cmocka_unit_test(
+		    more_lines_than_are_remembered_are_all_written),
+		cmocka_unit_test(
+		    a_repeated_line_says_how_often_it_was_not_written),
 		cmocka_unit_test(levels_are_read_by_name),
 		cmocka_unit_test(
 		    every_metric_counts_and_has_a_name_and_a_meaning),

@@ -24,7 +24,7 @@ static void
 print_counters(const struct doc *counters)
 {
 	static const char *const heads[] = { "COUNTER", "VALUE", "MEANING" };
-	AUTO_TABLE struct table t;
+	AUTO_TABLE struct table t = { 0 };
 
 	if (!doc_is_object(counters))
 		return;

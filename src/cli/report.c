@@ -122,7 +122,7 @@ report_layers(const struct doc *layer_list)
 {
 	static const char *const heads[] = { "N", "LAYER", "FORMAT", "LAZY",
 		"BLOB", "SIZE", "PRESENT", "FILES", "WHY" };
-	AUTO_TABLE struct table t;
+	AUTO_TABLE struct table t = { 0 };
 
 	if (!doc_is_array(layer_list))
 		return;

@@ -57,8 +57,13 @@ struct key {
 
 static const struct key keys[] = {
 	TEXT("", "log_level", log_level, "info", "error, warn, info or debug"),
+	TEXT("", "log_format", log_format, "text",
+	    "text, or json: a line an event with its fields"),
 	TEXT("", "user", user, "",
 	    "user that the worker runs as; empty: layerfs, else nobody"),
+	NUMBER("", sandbox, 1, 0, 1,
+	    "whether the worker may make only the system calls that it needs; "
+	    "0: any"),
 	LIST("registry", "hosts_dirs", hosts_dirs,
 	    "/etc/layerfs/certs.d:/etc/containerd/certs.d",
 	    "folders with HOST/hosts.toml, the first that has one wins"),

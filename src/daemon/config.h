@@ -13,6 +13,8 @@ enum { CONFIG_DIRS_MAX = 8 };
 
 struct config {
 	char *log_level;
+	char *log_format;
+	int64_t sandbox;
 	char *user; /* the worker's; "" for the default */
 
 	char *hosts_dirs[CONFIG_DIRS_MAX + 1]; /* NULL ends */

@@ -155,10 +155,12 @@ log_failure(const struct request *r, const struct err *e)
 {
 	const char *what = doc_string(doc_find(r->arguments, "reference"));
 
-	if (what != NULL)
-		log_warn("%s %s: %s", r->op->name, what, e->msg);
-	else
-		log_info("%s: %s", r->op->name, e->msg);
+	log_event(what != NULL ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+	    LOG_EVENT_request_failed,
+	    LOG_FIELDS({ "operation", r->op->name }, { "reference", what },
+		{ "code", err_code_name(e->code) }),
+	    "%s%s%s: %s", r->op->name, what != NULL ? " " : "",
+	    what != NULL ? what : "", e->msg);
 }
 
 static void
@@ -405,7 +407,9 @@ refuse(int fd, const struct err *why)
 	AUTO_FREE char *text = doc_to_json(message, false);
 	size_t n = strlen(text);
 
-	log_warn("control.sock: %s", why->msg);
+	log_event(LOG_LEVEL_WARN, LOG_EVENT_peer_refused,
+	    LOG_FIELDS({ "socket", "control.sock" }), "control.sock: %s",
+	    why->msg);
 	text[n++] = '\n'; /* in the place of the NUL */
 	if (rights_send(fd, text, n, MSG_DONTWAIT, NULL, 0) < 0)
 		log_debug("control.sock: %m");

@@ -27,6 +27,7 @@
 #include "store/db.h"
 #include "store/store.h"
 #include "supervisor/agent.h"
+#include "supervisor/sandbox.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -516,14 +517,16 @@ serve(struct daemon *d, struct err *e)
 		on_supervisor_gone, d, e) == NULL)
 		return -1;
 	set_sync_timer(d);
-	log_info("serving %s from %s", d->run_path, d->root_path);
+	log_event(LOG_LEVEL_INFO, LOG_EVENT_serving,
+	    LOG_FIELDS({ "root", d->root_path }, { "run", d->run_path }),
+	    "serving %s from %s", d->run_path, d->root_path);
 	return loop_run(d->loop, e);
 }
 
 int
-daemon_set_log_level(const char *name, const struct config *c, struct err *e)
+daemon_set_log(const char *name, const struct config *c, struct err *e)
 {
-	int level;
+	int level, format;
 
 	if (name == NULL)
 		name = c->log_level;
@@ -532,6 +535,11 @@ daemon_set_log_level(const char *name, const struct config *c, struct err *e)
 		return err_set(e, EINVAL,
 		    "log level \"%s\" is not error, warn, info or debug", name);
 	log_set_level(level);
+	format = log_parse_format(c->log_format);
+	if (format < 0)
+		return err_set(e, EINVAL,
+		    "log format \"%s\" is not text or json", c->log_format);
+	log_set_format(format);
 	return 0;
 }
 
@@ -551,7 +559,28 @@ configure(struct daemon *d, const struct inheritance *i,
 	if (config_read(&d->config, i->config, e) < 0 ||
 	    check_kernel(&d->config, e) < 0)
 		return -1;
-	return daemon_set_log_level(o->log_level, &d->config, e);
+	return daemon_set_log(o->log_level, &d->config, e);
+}
+
+/* Before anything from outside is read.  A sanitizer does what the worker would
+ * not. */
+static int
+enter_sandbox(struct daemon *d, struct err *e)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	(void)d;
+	(void)e;
+	return 0;
+#else
+	if (sandbox_hide(e) < 0)
+		return -1;
+	if (d->config.sandbox == 0 || sandbox_enter(e) == 0)
+		return 0;
+	if (e->code != ENOTSUP)
+		return -1;
+	log_warn("the worker runs without a sandbox: %s", e->msg);
+	return 0;
+#endif
 }
 
 static int
@@ -560,7 +589,7 @@ daemon_open(struct daemon *d, struct inheritance *i,
 {
 	d->agent = agent_new(o->agent_fd, e);
 	if (d->agent == NULL || inherit(i, d->agent, e) < 0 ||
-	    configure(d, i, o, e) < 0)
+	    configure(d, i, o, e) < 0 || enter_sandbox(d, e) < 0)
 		return -1;
 	metric_add(METRIC_worker_restarts, agent_life(d->agent) - 1);
 	d->loop = loop_new(e);

@@ -71,8 +71,8 @@ struct daemon_options {
 /* Runs the worker until it is told to end. */
 int daemon_run(const struct daemon_options *o, struct err *e);
 
-/* Sets the log's level to `name`, or to the configuration's when NULL. */
-int daemon_set_log_level(
-    const char *name, const struct config *c, struct err *e);
+/* Sets the log's level to `name`, or to the configuration's when NULL, and its
+ * format. */
+int daemon_set_log(const char *name, const struct config *c, struct err *e);
 
 #endif

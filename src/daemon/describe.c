@@ -27,6 +27,8 @@ describe_layer(struct doc *o, const struct daemon *d, const struct layer *l)
 	doc_set_string(o, "format", l->format);
 	doc_set_bool(o, "lazy", l->reason[0] == 0);
 	doc_set_string(o, "reason", l->reason);
+	if (l->reason[0] != 0)
+		doc_set_string(o, "reason_code", REASON_NO_TABLE);
 	doc_set_int(o, "size", l->size);
 	doc_set_int(o, "present", store_map_present(d->store, l->map));
 	doc_set_int(o, "files", l->files);

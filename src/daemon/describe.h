@@ -15,6 +15,12 @@ struct layer;
 struct footprint;
 struct profile;
 
+/* Why a layer is not lazy, for programs; the words beside it are for people.
+ * Documented in layerfs(1). */
+#define REASON_NO_TABLE "no_table"
+#define REASON_UNREADABLE "unreadable"
+#define REASON_DOWNLOADED "downloaded"
+
 /* Adds what a layer that is here says. */
 void describe_layer(
     struct doc *o, const struct daemon *d, const struct layer *l);

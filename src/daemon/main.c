@@ -24,6 +24,7 @@ enum {
 	OPTION_WORKER_FD = 256,
 	OPTION_PRINT_CONFIG,
 	OPTION_PRINT_METRICS,
+	OPTION_PRINT_EVENTS,
 	OPTION_CHECK,
 };
 enum { ARENAS = 4 };
@@ -45,6 +46,7 @@ static const struct option long_options[] = {
 	{ "worker-fd", required_argument, NULL, OPTION_WORKER_FD },
 	{ "print-config", no_argument, NULL, OPTION_PRINT_CONFIG },
 	{ "print-metrics", no_argument, NULL, OPTION_PRINT_METRICS },
+	{ "print-events", no_argument, NULL, OPTION_PRINT_EVENTS },
 	{ "check", no_argument, NULL, OPTION_CHECK },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
@@ -63,10 +65,18 @@ print_help(FILE *to)
 	      "  --log-level L     error, warn, info or debug\n"
 	      "  --print-config    every key with its default, then exit\n"
 	      "  --print-metrics   every metric with its meaning, then exit\n"
+	      "  --print-events    every event of the log, then exit\n"
 	      "  --check           whether the configuration is right, then "
 	      "exit\n"
 	      "  --version, --help\n",
 	    to);
+}
+
+static void
+print_events(void)
+{
+	for (int ev = 0; ev < LOG_EVENT_COUNT; ev++)
+		printf("%s %s\n", log_event_name(ev), log_event_meaning(ev));
 }
 
 /* -1 to go on, else the exit status. */
@@ -100,6 +110,9 @@ parse_options(struct options *o, int argc, char **argv)
 			return 0;
 		case OPTION_PRINT_METRICS:
 			metrics_page_print_table();
+			return 0;
+		case OPTION_PRINT_EVENTS:
+			print_events();
 			return 0;
 		case OPTION_CHECK:
 			o->is_check = true;
@@ -142,7 +155,7 @@ check(struct options *o, struct err *e)
 
 	if (load_config(o, &c, e) < 0)
 		return -1;
-	rc = daemon_set_log_level(o->log_level, &c, e);
+	rc = daemon_set_log(o->log_level, &c, e);
 	config_release(&c);
 	return rc;
 }
@@ -180,7 +193,7 @@ supervise(struct options *o, char **argv, struct err *e)
 	s.login_files = c.credential_files;
 	s.containerd = c.cri_containerd;
 	s.user = *c.user == 0 ? NULL : c.user;
-	rc = daemon_set_log_level(o->log_level, &c, e);
+	rc = daemon_set_log(o->log_level, &c, e);
 	if (rc == 0)
 		rc = supervisor_run(&s, e);
 	config_release(&c);

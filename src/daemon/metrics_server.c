@@ -226,7 +226,9 @@ on_connect(void *ctx, uint32_t ready)
 	if (fd < 0)
 		return;
 	if (check_peer(l, fd, &e) < 0) {
-		log_warn("metrics.sock: %s", e.msg);
+		log_event(LOG_LEVEL_WARN, LOG_EVENT_peer_refused,
+		    LOG_FIELDS({ "socket", "metrics.sock" }),
+		    "metrics.sock: %s", e.msg);
 		close(fd);
 	} else if (!take_place(s, fd)) {
 		close(fd);

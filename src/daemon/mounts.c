@@ -224,7 +224,9 @@ mounts_confirm(struct mounts *m, const char *id, struct err *e)
 
 	if (a == NULL)
 		return err_set(e, ENOENT, "there is no mount %s", id);
-	log_info("%s is mounted on %s", a->label, a->target);
+	log_event(LOG_LEVEL_INFO, LOG_EVENT_mounted,
+	    LOG_FIELDS({ "reference", a->label }, { "target", a->target }),
+	    "%s is mounted on %s", a->label, a->target);
 	/* It may have been put where only another mount namespace sees it.
 	 * Noted: a client whose worker dies before it answers takes the mount
 	 * away again, and the next worker must miss it. */
@@ -246,7 +248,9 @@ mounts_remove(struct mounts *m, const char *id, const char *target,
 	if (a == NULL)
 		return err_set(e, ENOENT, "layerfs has mounted nothing on %s",
 		    id != NULL ? id : target);
-	log_info("%s is not mounted on %s any more", a->label, a->target);
+	log_event(LOG_LEVEL_INFO, LOG_EVENT_unmounted,
+	    LOG_FIELDS({ "reference", a->label }, { "target", a->target }),
+	    "%s is not mounted on %s any more", a->label, a->target);
 	doc_set_string(fields, "id", a->id);
 	doc_set_string(fields, "target", a->target);
 	end_attachment(m, a);

@@ -1,4 +1,5 @@
 /* explain: of each layer of an image, lazy or why not. */
+#include <errno.h>
 #include <stdbool.h>
 
 #include "daemon/control.h"
@@ -27,6 +28,9 @@ foresee(struct doc *o, const struct descriptor *d)
 		doc_set_string(o, "format", format);
 	doc_set_bool(o, "lazy", format != NULL);
 	doc_set_string(o, "reason", format != NULL ? "" : why.msg);
+	if (format == NULL)
+		doc_set_string(o, "reason_code",
+		    why.code == ENOTSUP ? REASON_NO_TABLE : REASON_UNREADABLE);
 }
 
 /* What is still to be fetched, and what was. */
@@ -79,8 +83,10 @@ add_fallback(void *ctx, const struct fallback *f)
 			continue;
 		doc_set_string(o, "fallback", f->reason);
 		doc_set_int(o, "fallback_at", f->noted_s);
-		if (!doc_bool(doc_find(o, "is_here")))
-			doc_set_bool(o, "lazy", false);
+		if (doc_bool(doc_find(o, "is_here")))
+			continue;
+		doc_set_bool(o, "lazy", false);
+		doc_set_string(o, "reason_code", REASON_DOWNLOADED);
 	}
 	return 0;
 }

@@ -111,9 +111,11 @@ admit(void *ctx, int fd, struct err *e)
 {
 	const struct endpoint *p = ctx;
 
-	if (peer_check(fd, false, e) < 0)
-		return err_wrap(e, "%s", p->socket);
-	return 0;
+	if (peer_check(fd, false, e) == 0)
+		return 0;
+	log_event(LOG_LEVEL_WARN, LOG_EVENT_peer_refused,
+	    LOG_FIELDS({ "socket", p->socket }), "%s: %s", p->socket, e->msg);
+	return -1;
 }
 
 static int

@@ -61,7 +61,9 @@ remove_image(struct catalog *c, const struct digest *d, struct err *e)
 	if (db_remove_image(p->db, d, e) < 0 ||
 	    files_remove_dir(p->store, FILES_IMAGES, d, e) < 0)
 		return -1;
-	log_info("image %s: removed, nobody uses it", DIGEST_TEXT(d));
+	log_event(LOG_LEVEL_INFO, LOG_EVENT_image_removed,
+	    LOG_FIELDS({ "image", DIGEST_TEXT(d) }),
+	    "image %s: removed, nobody uses it", DIGEST_TEXT(d));
 	return remove_documents(p->store, d, e);
 }
 

@@ -160,7 +160,9 @@ catalog_note_fallback(struct catalog *c, const char *label,
 	struct db_fallback f = { label, *layer, reason, clock_wall_s() };
 	struct err e = ERR_INIT;
 
-	log_info(
+	log_event(LOG_LEVEL_INFO, LOG_EVENT_not_lazy,
+	    LOG_FIELDS({ "reference", label }, { "layer", DIGEST_TEXT(layer) },
+		{ "reason", reason }),
 	    "%s: layer %s is not lazy: %s", label, DIGEST_TEXT(layer), reason);
 	if (db_set_fallback(catalog_parts(c)->db, &f, &e) < 0)
 		log_warn("%s", e.msg);

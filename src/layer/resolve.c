@@ -145,8 +145,10 @@ remember(struct catalog *c, const struct reference *ref, struct manifest *out,
 	    catalog_find_image(c, ref->name, &d, &resolved_s, &unknown) < 0 ||
 	    load_manifest(c, &d, out, &unknown) < 0)
 		return -1;
-	log_warn("%s; using %s, which it meant %jd s ago", e->msg,
-	    DIGEST_TEXT(&d), (intmax_t)(clock_wall_s() - resolved_s));
+	log_event(LOG_LEVEL_WARN, LOG_EVENT_stale_tag,
+	    LOG_FIELDS({ "reference", ref->name }),
+	    "%s; using %s, which it meant %jd s ago", e->msg, DIGEST_TEXT(&d),
+	    (intmax_t)(clock_wall_s() - resolved_s));
 	*e = ERR_INIT;
 	return 0;
 }

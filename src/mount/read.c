@@ -53,7 +53,10 @@ fail(const struct reading *r, uint64_t file, const struct err *e)
 			nid = index_find_position(view_index(v), r->data_off);
 		if (nid != 0)
 			path = index_path(view_index(v), nid);
-		log_error("%s: /%s cannot be read: %s", view_label(v),
+		log_event(LOG_LEVEL_ERROR, LOG_EVENT_read_failed,
+		    LOG_FIELDS({ "reference", view_label(v) }, { "path", path },
+			{ "code", err_code_name(e->code) }),
+		    "%s: /%s cannot be read: %s", view_label(v),
 		    path != NULL ? path : "?", e->msg);
 	}
 	metric_add(METRIC_read_errors, 1);

@@ -21,8 +21,8 @@ log_for_libfuse(enum fuse_log_level level, const char *fmt, va_list args)
 
 	vsnprintf(line, sizeof line, fmt, args);
 	line[strcspn(line, "\n")] = '\0';
-	log_line(level <= FUSE_LOG_ERR ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG,
-	    "libfuse: %s", line);
+	log_event(level <= FUSE_LOG_ERR ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG,
+	    LOG_EVENT_note, NULL, "libfuse: %s", line);
 }
 
 /* We read ourselves, libfuse asks for one all the same. */

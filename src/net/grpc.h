@@ -66,7 +66,7 @@ struct grpc_server_options {
 	/* NULL: methods run on the loop's thread and must not block. */
 	struct pool *pool;
 	/* Whether who connected may speak; NULL: everybody may.  On failure it
-	 * is hung up on, and what *e says is logged. */
+	 * is hung up on; it is not logged here. */
 	int (*admit)(void *ctx, int fd, struct err *e);
 	/* A connection can outlive this process: whoever is to hold its
 	 * descriptor is told of it here, on the loop's thread.  `serial` is

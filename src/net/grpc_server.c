@@ -73,10 +73,8 @@ on_connect(void *ctx, uint32_t ready)
 		return;
 	}
 	if (s->options.admit != NULL &&
-	    s->options.admit(s->options.ctx, fd, &e) < 0) {
-		log_warn("gRPC: %s", e.msg);
+	    s->options.admit(s->options.ctx, fd, &e) < 0)
 		return;
-	}
 	k = grpc_connection_open(s, fd, &e);
 	if (k == NULL) {
 		log_warn("gRPC: %s", e.msg);

@@ -21,9 +21,24 @@ noinst_LIBRARIES += %D%/libsupervisor.a
 	%D%/requests.c \
 	%D%/rootdir.c %D%/rootdir.h \
 	%D%/rundir.c %D%/rundir.h \
+	%D%/sandbox.h %D%/sandbox_hide.c \
 	%D%/snapshots.c %D%/snapshots.h \
 	%D%/supervisor.c %D%/supervisor.h %D%/supervisor_private.h \
 	%D%/worker.c %D%/worker.h
+
+sandbox_sources = %D%/sandbox.c %D%/sandbox_calls.c %D%/sandbox_calls.h
+if HAVE_SECCOMP
+%C%_libsupervisor_a_SOURCES += $(sandbox_sources)
+EXTRA_DIST += %D%/no_sandbox.c
+
+# For tests/55-security.
+noinst_PROGRAMS += %D%/sandboxtool
+%C%_sandboxtool_SOURCES = %D%/sandboxtool.c
+%C%_sandboxtool_LDADD = $(SUPERVISOR_LIBS)
+else
+%C%_libsupervisor_a_SOURCES += %D%/no_sandbox.c
+EXTRA_DIST += $(sandbox_sources) %D%/sandboxtool.c
+endif
 
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_activation

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +53,7 @@ become_worker(const struct supervisor_options *o, const struct account *a,
 		argv[n] = o->worker_argv[n];
 	argv[n++] = "--worker-fd=3";
 	argv[n] = NULL;
+	umask(077); /* also for what a library makes: state.db */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (sock != WORKER_FD && dup2(sock, WORKER_FD) < 0)
@@ -119,6 +122,23 @@ worker_hang_up(struct worker *w)
 	w->sock = -1;
 }
 
+static void
+log_end(int status, uint64_t delay_ms)
+{
+	bool by_signal = WIFSIGNALED(status);
+	char how[32];
+
+	snprintf(how, sizeof how, "%s %d", by_signal ? "signal" : "status",
+	    by_signal ? WTERMSIG(status) : WEXITSTATUS(status));
+	if (by_signal && WTERMSIG(status) == SIGSYS)
+		log_error("the worker made a system call that it never makes: "
+			  "somebody may have taken it over");
+	log_event(LOG_LEVEL_WARN, LOG_EVENT_worker_ended,
+	    LOG_FIELDS({ "how", how }),
+	    "the worker ended (%s); started again in %u ms", how,
+	    (unsigned)delay_ms);
+}
+
 void
 worker_note_end(struct worker *w, int status, bool is_unwanted)
 {
@@ -134,9 +154,5 @@ worker_note_end(struct worker *w, int status, bool is_unwanted)
 	w->pid = 0;
 	worker_hang_up(w);
 	if (is_unwanted)
-		log_warn("the worker ended (%s %d); started again in %u ms",
-		    WIFSIGNALED(status) ? "signal" : "status",
-		    WIFSIGNALED(status) ? WTERMSIG(status)
-					: WEXITSTATUS(status),
-		    (unsigned)w->delay_ms);
+		log_end(status, w->delay_ms);
 }

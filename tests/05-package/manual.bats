@@ -65,6 +65,15 @@ metrics_of_manual() {
 	diff -u "$T/program" "$T/manual"
 }
 
+@test "every event of the log is in layerfsd(8) with its meaning, and no other" {
+	"$(program layerfsd)" --print-events >"$T/program"
+	sed -n '/^# LOG/,/^# METRICS/p' "$MAN/layerfsd.8.scd" |
+		awk '/^\*[a-z_]*\*$/ { gsub(/\*/, ""); name = $0; next }
+			name != "" { sub(/^\t/, ""); print name " " $0; name = "" }' >"$T/manual"
+	[ "$(wc -l <"$T/program")" -gt 5 ]
+	diff -u "$T/program" "$T/manual"
+}
+
 @test "every command and option of layerfs is in layerfs(1)" {
 	local word
 	requires jq

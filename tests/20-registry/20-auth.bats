@@ -69,6 +69,21 @@ setup() {
 	[ "$(requests storage '.authorization != null')" = 0 ]
 }
 
+@test "a mirror gets its own password, never that of whom it stands for" {
+	start_fake mirror --basic mirror:its-own
+	mirror=$FAKE
+	start_fake server --basic me:secret
+	mkdir -p "$T/certs.d/$FAKE"
+	printf '[host."http://%s"]\n' "$mirror" >"$T/certs.d/$FAKE/hosts.toml"
+	printf '{"auths":{"%s":{"auth":"%s"}}}' "$FAKE" \
+		"$(printf me:secret | base64)" >"$T/auth.json"
+	[ "$(got "$FAKE/app:v1" 5 1000 --hosts "$T/certs.d" --auth-file "$T/auth.json")" = \
+		"$(part 5 1000)" ]
+	[ "$(requests mirror)" -gt 0 ]
+	[ "$(requests mirror '.authorization != null')" = 0 ]
+	[ "$(requests server '.authorization == "Basic bWU6c2VjcmV0"')" -gt 0 ]
+}
+
 @test "a redirect on the same host keeps it" {
 	start_fake fake --basic me:secret
 	faults "$FAKE" '{"path":"/v2/app/blobs","do":"redirect","to":"/v2/other"}'

@@ -44,6 +44,13 @@ setup() {
 		resolve "$TLS_REGISTRY/app:v1"
 }
 
+@test "a password for TLS goes to no token server without it" {
+	make_certificates
+	start_tls_registry tls "{token: {realm: 'http://token.example/token', service: s, issuer: i, rootcertbundle: $T/tls/token.pem}}"
+	fails_with "token.example would get the password in clear text" regtool --ca "$T/tls/ca.pem" --user me:secret \
+		resolve "$TLS_REGISTRY/app:v1"
+}
+
 @test "many readers that pause, over HTTP/2 together and over HTTP/1.1 each alone" {
 	make_certificates
 	start_tls_registry tls ""

@@ -81,9 +81,11 @@ is_metric() { [ "$(metric "${@:2}")" = "$1" ]; }
 	port=$(free_port)
 	printf '[metrics]\nsocket = 0\naddress = "127.0.0.1:%s"\n' "$port" >"$T/layerfs.toml"
 	start_daemon --config "$T/layerfs.toml"
+	wait_port "$port"
 	curl -sf "http://127.0.0.1:$port/metrics" | "$top_srcdir/tests/lib/metrics.py"
 	[ ! -e "$RUN/metrics.sock" ]
 	kill_worker
+	wait_port "$port"
 	curl -sf "http://127.0.0.1:$port/metrics" | "$top_srcdir/tests/lib/metrics.py"
 	stop layerfsd
 	sed -i 's/127.0.0.1/0.0.0.0/' "$T/layerfs.toml"

@@ -23,6 +23,8 @@ layers() { layerfs --json explain "$1" | jq -c ".layer_list | map($2) | unique";
 	[ "$(meter_requests)" = 1 ]
 	[ "$(layers "$PLAIN" '[.is_here, .lazy, .reason]')" = \
 		'[[false,false,"the manifest vouches for no table of contents"]]' ]
+	[ "$(layers "$PLAIN" .reason_code)" = '["no_table"]' ]
+	[ "$(layers "$LAZY" .reason_code)" = '[null]' ]
 	layerfs explain "$PLAIN" | grep -E '^Known: +no'
 	[ "$(layerfs --json images | jq '.images | length')" = 0 ]
 	[ "$(layerfs --json stat | jq .store.layers)" = 0 ]
@@ -33,7 +35,8 @@ layers() { layerfs --json explain "$1" | jq -c ".layer_list | map($2) | unique";
 	layerfs pull --lazy "$LAZY"
 	stop meter || true
 	[ "$(layers "$LAZY" '[.is_here, .lazy, .present < .size]')" = '[[true,true,true]]' ]
-	[ "$(layers "$PLAIN" '[.is_here, .lazy, .format]')" = '[[true,false,"tar+gzip"]]' ]
+	[ "$(layers "$PLAIN" '[.is_here, .lazy, .format, .reason_code]')" = \
+		'[[true,false,"tar+gzip","no_table"]]' ]
 	layerfs explain "$LAZY" | grep -E '^Lazy: +1 of 1 layers$'
 	fails_with refused layerfs explain "$METERED/debian-zstd:zstd"
 }
