@@ -34,6 +34,7 @@ struct sample {
 	struct process process;
 	unsigned requests;
 	unsigned images, layers;
+	int64_t quota_bytes;
 };
 
 /* ---- families ---- */
@@ -249,6 +250,12 @@ write_free_bytes(struct exposition *x, const struct sample *s)
 	exposition_add(x, NULL, 0, s->store.free_bytes);
 }
 
+static void
+write_quota(struct exposition *x, const struct sample *s)
+{
+	exposition_add(x, NULL, 0, s->quota_bytes);
+}
+
 /* ---- the worker's process ---- */
 
 static void
@@ -345,6 +352,9 @@ static const struct {
 	    "bytes of contents that are here", write_present_bytes },
 	{ "layerfs_store_free_bytes", "gauge",
 	    "bytes free on the store's file system", write_free_bytes },
+	{ "layerfs_store_quota_bytes", "gauge",
+	    "bytes of contents that the configuration allows; 0: no quota",
+	    write_quota },
 	{ "process_open_fds", "gauge", "descriptors that the worker has open",
 	    write_open_fds },
 	{ "process_max_fds", "gauge", "descriptors that it may have",
@@ -390,6 +400,7 @@ take_sample(struct sample *s, struct daemon *d, struct err *e)
 	s->requests = registry_count_requests(d->registry);
 	fetcher_get_usage(d->fetcher, &s->fetcher);
 	store_usage(d->store, &s->store);
+	s->quota_bytes = d->config.quota_bytes;
 	s->layers = catalog_count_layers(d->catalog);
 	if (take_shown(s, d, e) < 0 ||
 	    catalog_each_known(d->catalog, count_image, &s->images, e) < 0)
