@@ -41,13 +41,19 @@ push() { # IMAGE REPOSITORY TAG SKOPEO-ARGS...: without another format's blobs
     try "$i" "$t" unshare -m sh -c 'mkdir -p /var/lib/containers/cache && mount -t tmpfs t /var/lib/containers/cache && exec "$@"' sh \
         skopeo copy -q --insecure-policy --dest-tls-verify=false "$@" "oci:$D/oci/$i:latest" "docker://$REG/$r:$t"
 }
+# Two images that share a layer cannot convert it at the same time: containerd then
+# says "locked ...: unavailable" to one of them, which comes again.
 convert() { # IMAGE TAG CTR-REMOTE-ARGS...: made in containerd, then pushed
-    local i=$1 t=$2; shift 2
-    have "$i" "$t" && return
+    local i=$1 t=$2 n; shift 2
     command -v ctr-remote >/dev/null || return
-    try "$i" "$t-pull" ctr -a "$CTD_SOCK" i pull --plain-http "$REG/$i:gzip"
-    try "$i" "$t" ctr-remote -a "$CTD_SOCK" i "$@" "$REG/$i:gzip" "$REG/$i:$t"
-    try "$i" "$t-push" ctr -a "$CTD_SOCK" i push --plain-http "$REG/$i:$t"
+    for n in 1 2 3 4; do
+        have "$i" "$t" && return
+        [ "$n" = 1 ] || sleep 10
+        try "$i" "$t-pull" ctr -a "$CTD_SOCK" i pull --plain-http "$REG/$i:gzip"
+        try "$i" "$t" ctr-remote -a "$CTD_SOCK" i "$@" "$REG/$i:gzip" "$REG/$i:$t"
+        try "$i" "$t-push" ctr -a "$CTD_SOCK" i push --plain-http "$REG/$i:$t"
+        grep -q unavailable "$D/log/variant-$i-$t.log" || return
+    done
 }
 variants() {
     local i=$1
