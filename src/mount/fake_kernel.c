@@ -56,38 +56,6 @@ agent_unmount(struct agent *a, const char *id, struct err *e)
 	return 0;
 }
 
-/* FUSE is all that there is. */
-bool
-agent_is_root(const struct agent *a)
-{
-	(void)a;
-	return false;
-}
-
-int
-agent_mount_erofs(struct agent *a, const char *id,
-    const struct agent_erofs_options *o, struct err *e)
-{
-	(void)a;
-	(void)o;
-	return err_set(e, ENOTSUP, "%s", id);
-}
-
-int
-agent_unmount_erofs(
-    struct agent *a, const char *id, bool *is_held_up, struct err *e)
-{
-	*is_held_up = false;
-	return agent_unmount(a, id, e);
-}
-
-int
-agent_try_erofs(struct agent *a, const char *id,
-    const struct agent_erofs_options *o, struct err *e)
-{
-	return agent_mount_erofs(a, id, o, e);
-}
-
 /* ---- what is mounted ---- */
 
 static struct node *

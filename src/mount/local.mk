@@ -22,17 +22,17 @@ FAKE_MOUNT_LIBS = %D%/libmount.a $(INDEX_LIBS) $(FUSE_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_session
 %C%_test_session_SOURCES = %D%/test_session.c \
-	%D%/fake_kernel.c %D%/fake_kernel.h \
+	%D%/fake_agent.c %D%/fake_kernel.c %D%/fake_kernel.h \
 	%D%/fake_view.c %D%/fake_view.h src/base/test.h
 %C%_test_session_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_data_fs
 %C%_test_data_fs_SOURCES = %D%/test_data_fs.c \
-	%D%/fake_kernel.c %D%/fake_kernel.h \
+	%D%/fake_agent.c %D%/fake_kernel.c %D%/fake_kernel.h \
 	%D%/fake_view.c %D%/fake_view.h src/base/test.h
 %C%_test_data_fs_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_path_fs
 %C%_test_path_fs_SOURCES = %D%/test_path_fs.c \
-	%D%/fake_view.c %D%/fake_view.h src/base/test.h
+	%D%/fake_agent.c %D%/fake_view.c %D%/fake_view.h src/base/test.h
 %C%_test_path_fs_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_unanswered
 %C%_test_unanswered_SOURCES = %D%/test_unanswered.c src/base/test.h
