@@ -583,6 +583,15 @@ enter_sandbox(struct daemon *d, struct err *e)
 #endif
 }
 
+static void
+try_mounting(struct task *t)
+{
+	struct daemon *d = container_of(t, struct daemon, trial);
+	const char *why;
+
+	mount_server_kind(d->server, &why);
+}
+
 static int
 daemon_open(struct daemon *d, struct inheritance *i,
     const struct daemon_options *o, struct err *e)
@@ -602,6 +611,9 @@ daemon_open(struct daemon *d, struct inheritance *i,
 	    open_rpc(d, i, e) < 0 || open_control(d, i, e) < 0)
 		return -1;
 	try_metrics(d, i);
+	/* Who waits for an earlier worker's answers is not kept waiting. */
+	d->trial.run = try_mounting;
+	pool_submit(d->jobs, &d->trial, 0);
 	return agent_ready(d->agent, e);
 }
 

@@ -12,6 +12,7 @@
 #define DAEMON_DAEMON_H
 
 #include "daemon/config.h"
+#include "base/pool.h"
 
 struct agent;
 struct cache;
@@ -57,6 +58,7 @@ struct daemon {
 	struct rpc *rpc;                 /* NULL with it */
 	struct layer_store *layer_store; /* NULL with it, or not wanted */
 	struct pool *jobs;
+	struct task trial; /* of the ways to mount */
 	struct control *control;
 	struct metrics_server *metrics; /* NULL: nobody is told */
 };

@@ -137,6 +137,7 @@ op_stat(struct request *r, struct doc *result, struct err *e)
 {
 	struct doc *counters = doc_new_object();
 	struct doc *kind = doc_new_object();
+	const char *why;
 
 	if (doc_find(r->arguments, "reference") != NULL) {
 		doc_unref(counters);
@@ -146,8 +147,9 @@ op_stat(struct request *r, struct doc *result, struct err *e)
 	for (int m = 0; m < METRIC_COUNT; m++)
 		doc_set_int(counters, metric_name(m), metric_get(m));
 	doc_set(result, "counters", counters);
-	doc_set_string(kind, "name", mount_server_kind(r->daemon->server));
-	doc_set_string(kind, "why", mount_server_why(r->daemon->server));
+	doc_set_string(
+	    kind, "name", mount_server_kind(r->daemon->server, &why));
+	doc_set_string(kind, "why", why);
 	doc_set(result, "kind", kind);
 	doc_set(result, "cache", describe_cache(r->daemon));
 	doc_set_int(result, "mounts", mounts_count(r->daemon->mounts));

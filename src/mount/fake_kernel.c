@@ -173,6 +173,7 @@ kernel_new(bool with_xattrs, const struct fuse_lowlevel_ops *ops)
 	atomic_init(&k->server.refs, 1000);
 	lock_init(&k->server.lock, RANK_MOUNT);
 	cond_init(&k->server.started);
+	cond_init(&k->server.chosen);
 	data_fs_init(&k->server.data);
 	k->face = (struct session_face){
 		.ops = ops != NULL ? ops : &session_ops,

@@ -28,7 +28,9 @@ struct mount *
 mount_new(struct mount_server *s, const char *id, struct view *v,
     const char *source, const char *target, struct err *e)
 {
-	return s->kind->mount(s, id, v, source, target, e);
+	const struct mount_kind *k = server_kind(s, e);
+
+	return k == NULL ? NULL : k->mount(s, id, v, source, target, e);
 }
 
 struct mount *

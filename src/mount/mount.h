@@ -64,9 +64,10 @@ struct mount_server *mount_server_new(
  */
 int mount_server_begin(
     struct mount_server *s, struct held *data, struct err *e);
-/* What new mounts are, "erofs", and why. */
-const char *mount_server_kind(const struct mount_server *s);
-const char *mount_server_why(const struct mount_server *s);
+/* What new mounts are, "erofs", and why.  The first who asks, or mounts, tries
+ * what works here, which takes a tenth of a second; others wait for him.  What
+ * an earlier worker mounted goes on meanwhile. */
+const char *mount_server_kind(struct mount_server *s, const char **why);
 /* Stops answering; mounts stay for the next worker. */
 void mount_server_free(struct mount_server *s);
 
@@ -109,7 +110,7 @@ struct mount_kind {
 	const char *held; /* what the supervisor holds of it: "HELD:ID" */
 	const char *why;  /* for people: what it does */
 	/* 0, or an error with why not; ECANCELED: it is not configured.
-	 * Called once at start. */
+	 * Called once. */
 	int (*probe)(struct mount_server *s, struct err *e);
 	struct mount *(*mount)(struct mount_server *s, const char *id,
 	    struct view *v, const char *source, const char *target,

@@ -222,8 +222,8 @@ add_why(struct mount_server *s, const char *name, const char *text)
 }
 
 /* A way that was not asked for is no news. */
-static int
-choose_kind(struct mount_server *s, struct err *e)
+static void
+try_kinds(struct mount_server *s)
 {
 	for (size_t i = 0; mount_kinds[i] != NULL; i++) {
 		struct err no = ERR_INIT;
@@ -232,24 +232,51 @@ choose_kind(struct mount_server *s, struct err *e)
 			s->kind = mount_kinds[i];
 			add_why(s, "", s->kind->why);
 			log_info("mounts by %s: %s", s->kind->name, s->why);
-			return 0;
+			return;
 		}
 		if (no.code != ECANCELED)
 			add_why(s, mount_kinds[i]->name, no.msg);
 	}
-	return err_set(e, ENOTSUP, "no way to mount here: %s", s->why);
+	log_error("no way to mount here: %s", s->why);
+}
+
+/* True: the caller is to try, everybody else waits for him. */
+static bool
+begin_trying(struct mount_server *s)
+{
+	bool is_first;
+
+	LOCK_SCOPE(&s->lock);
+	while (s->choice == KIND_TRYING)
+		cond_wait(&s->chosen, &s->lock);
+	is_first = s->choice == KIND_UNTRIED;
+	if (is_first)
+		s->choice = KIND_TRYING;
+	return is_first;
+}
+
+const struct mount_kind *
+server_kind(struct mount_server *s, struct err *e)
+{
+	if (begin_trying(s)) {
+		try_kinds(s);
+		LOCK_SCOPE(&s->lock);
+		s->choice = KIND_TRIED;
+		cond_broadcast(&s->chosen);
+	}
+	if (s->kind == NULL)
+		err_set(e, ENOTSUP, "no way to mount here: %s", s->why);
+	return s->kind;
 }
 
 const char *
-mount_server_kind(const struct mount_server *s)
+mount_server_kind(struct mount_server *s, const char **why)
 {
-	return s->kind->name;
-}
+	struct err none = ERR_INIT;
+	const struct mount_kind *k = server_kind(s, &none);
 
-const char *
-mount_server_why(const struct mount_server *s)
-{
-	return s->why;
+	*why = s->why;
+	return k != NULL ? k->name : "none";
 }
 
 int
@@ -330,10 +357,10 @@ mount_server_new(
 	atomic_init(&s->refs, 1);
 	lock_init(&s->lock, RANK_MOUNT);
 	cond_init(&s->started);
+	cond_init(&s->chosen);
 	data_fs_init(&s->data);
 	keep_requests(s);
-	if (open_epoll(s, e) == 0 && start_threads(s, e) == 0 &&
-	    choose_kind(s, e) == 0)
+	if (open_epoll(s, e) == 0 && start_threads(s, e) == 0)
 		return s;
 	mount_server_free(s);
 	return NULL;
@@ -376,6 +403,7 @@ server_unref(struct mount_server *s)
 	data_fs_release(&s->data);
 	unanswered_free(s->unanswered);
 	cond_destroy(&s->started);
+	cond_destroy(&s->chosen);
 	lock_destroy(&s->lock);
 	free(s);
 }

@@ -32,8 +32,6 @@ enum {
 struct mount_server {
 	struct agent *agent;
 	struct mount_server_options options;
-	const struct mount_kind *kind; /* the best that works here */
-	char why[SERVER_WHY_SIZE];
 	int epoll;
 	int stop; /* eventfd, readable for ever once it is time to end */
 	pthread_t threads[SERVER_THREADS_MAX];
@@ -48,13 +46,23 @@ struct mount_server {
 	struct data_fs data;
 	struct unanswered *unanswered; /* NULL: nothing is kept */
 
+	/* The best that works here, NULL for none, and why: server_kind(). */
+	const struct mount_kind *kind;
+	char why[SERVER_WHY_SIZE];
+
 	struct lock lock;    /* RANK_MOUNT; guards what is below */
 	struct cond started; /* a mount has had its INIT, or is gone */
+	struct cond chosen;
+	enum { KIND_UNTRIED, KIND_TRYING, KIND_TRIED } choice;
 	struct hmap sessions;
 	uint64_t last_serial;
 };
 
 void server_unref(struct mount_server *s);
+
+/* Tries the kinds when it is first asked, and blocks for that.  NULL: none
+ * works. */
+const struct mount_kind *server_kind(struct mount_server *s, struct err *e);
 
 /* Adds the session to those that are served; keeps a reference until the kernel
  * ends the connection. */
