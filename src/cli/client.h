@@ -4,7 +4,7 @@
  *
  * One thread.  Everything blocks, without a limit: a mount takes as long as the
  * registry does, and whoever loses patience closes the connection, which
- *cancels what was asked for.
+ * cancels what was asked for.
  */
 #ifndef CLI_CLIENT_H
 #define CLI_CLIENT_H

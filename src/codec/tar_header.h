@@ -9,7 +9,7 @@
  *
  * GNU's old sparse headers have four (offset, length) pairs of 12 + 12 bytes at
  * 386, a continuation flag at 482 and the real size at 483; a continuation
- *block has 21 pairs and its flag at 504.
+ * block has 21 pairs and its flag at 504.
  */
 #ifndef CODEC_TAR_HEADER_H
 #define CODEC_TAR_HEADER_H

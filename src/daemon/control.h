@@ -4,7 +4,7 @@
  *	idle -> request running -> idle -> ... -> closed
  *
  * A connection closes when both sides let go: the client hangs up (which
- *cancels what runs) and the running request ends.
+ * cancels what runs) and the running request ends.
  */
 #ifndef DAEMON_CONTROL_H
 #define DAEMON_CONTROL_H

@@ -2,20 +2,20 @@
  *
  * A *showing* is a view made visible once, at RUN/m/ID: ID follows from image
  * and layer, so that everyone who mounts the same thing shares one superblock
- *and its page cache.  An *attachment* is one place where somebody sees it: a
- *target of `layerfs mount`, by a detached copy of the showing or of an
- *overlayfs on top of it.  The last attachment's end unmounts the showing.
+ * and its page cache.  An *attachment* is one place where somebody sees it: a
+ * target of `layerfs mount`, by a detached copy of the showing or of an
+ * overlayfs on top of it.  The last attachment's end unmounts the showing.
  *
  *	showing:    making -> shown -> (last attachment ends) gone
- *	attachment: pending (the client has the detached mount) -> attached ->
- *gone
+ *	attachment: pending (the client has the detached mount) -> attached
+ *	            -> gone
  *
  * A user's own daemon cannot copy mounts: there each attachment is a showing of
  * its own, mounted on the target at once.
  *
  * Attachments are noted in state.db; after a restart of the worker the held
- *FUSE descriptors are served again.  A target that was unmounted by hand is
- *noticed in /proc/self/mountinfo.
+ * FUSE descriptors are served again.  A target that was unmounted by hand is
+ * noticed in /proc/self/mountinfo.
  *
  * Any thread; the calls block on the supervisor.
  */

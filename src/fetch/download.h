@@ -1,12 +1,12 @@
 /* A blob's bytes in their order, from one source.
  *
  * One request, as long as that is fast enough.  A connection alone may be
- *slower than the link, be it by its server's will or by the distance: one that
- *turns out to be slow is left at a place not far ahead, and from there on the
- *blob comes in parts, several at once.  The part that is next is read as it
- *comes, those behind it wait in memory, whole; how many of those there are is
- *limited for all downloads of a fetcher together.  A source that sends no parts
- *says so before the first request is left, which then goes on.
+ * slower than the link, be it by its server's will or by the distance: one that
+ * turns out to be slow is left at a place not far ahead, and from there on the
+ * blob comes in parts, several at once.  The part that is next is read as it
+ * comes, those behind it wait in memory, whole; how many of those there are is
+ * limited for all downloads of a fetcher together.  A source that sends no parts
+ * says so before the first request is left, which then goes on.
  *
  *	download_init -> download_next ... -> download_release
  *

@@ -9,7 +9,7 @@
  *
  * One call at a time.  guard_end(), first thing in on_done, waits until a call
  * of another thread has returned (they do not block, so this is short); a
- *source that gives on_done from within the call is let through.  The guard must
+ * source that gives on_done from within the call is let through.  The guard must
  * outlive guard_leave().
  */
 #ifndef FETCH_GUARD_H

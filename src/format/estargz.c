@@ -2,9 +2,9 @@
  * the table of contents; then a footer, an empty member whose extra field says
  * where the table is:
  *
- *	51 B  1f 8b 08 04 | .. | 26 0 | 'S' 'G' 22 0 | 16 hex digits "STARGZ" |
- *.. 47 B  1f 8b 08 04 | .. | 22 0 | 16 hex digits "STARGZ" | ..     (stargz) 46
- *B  1f 8b 08 04 | .. | 21 0 | 'S' 'G' 17 0 | "STARGZEXTERNALTOC" | ..
+ *	51 B  1f 8b 08 04 | .. | 26 0 | 'S' 'G' 22 0 | 16 hex digits "STARGZ" | ..
+ *	47 B  1f 8b 08 04 | .. | 22 0 | 16 hex digits "STARGZ" | ..    (stargz)
+ *	46 B  1f 8b 08 04 | .. | 21 0 | 'S' 'G' 17 0 | "STARGZEXTERNALTOC" | ..
  *
  * The third has its table in another image, which is not read.
  *

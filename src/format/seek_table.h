@@ -6,7 +6,7 @@
  *
  * A stream meets the table after the frames that it describes, so there is
  * nothing to look up in it: it is compared with what passed.  Nothing vouches
- *for it, but one that disagrees is a damaged or a forged blob.
+ * for it, but one that disagrees is a damaged or a forged blob.
  *
  * Specification: zstd contrib/seekable_format.
  */

@@ -1,7 +1,7 @@
 /* zstd:chunked: zstd frames with the table of contents, compressed, in a
  * skippable frame behind them.  Two dialects: podman's (containers/storage
  * pkg/chunked) and stargz's (estargz/zstdchunked), told apart by stargz's
- *second digest, which is over the table's plain text.
+ * second digest, which is over the table's plain text.
  *
  * Annotations say where the table is; a blob that went through tools that keep
  * only some of them has a footer, the payload of its last skippable frame:

@@ -14,8 +14,8 @@
  *
  * core and xattrs may cross blocks; a tail must not.  So head and tail stay
  * together in one block (moved to the next where they would cross), and what
- *does not fit in one block that way has no tail but a block more.  The root
- *cannot move, its tail has 4096 - 32 bytes.
+ * does not fit in one block that way has no tail but a block more.  The root
+ * cannot move, its tail has 4096 - 32 bytes.
  *
  * A folder's block: count * {nid, nameoff, type}, then the names without NULs;
  * nameoff[0] = 12 * count; slack is zero.  Names ascend as unsigned bytes over

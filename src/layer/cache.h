@@ -1,5 +1,5 @@
 /* Keeps the store within its bounds: a quota, a share of the disk that stays
- *free, and for how long an image is kept that nobody uses.
+ * free, and for how long an image is kept that nobody uses.
  *
  * One thread ("cache") looks every few seconds and whenever a write goes over a
  * bound, and evicts (layer/evict.h) until the store is below the bound again by
@@ -10,7 +10,7 @@
  *	a full disk  a little, at once, and the write is tried again
  *
  * Where nothing may go the bounds give way, not the readers: writes go on over
- *the quota, with a warning now and then.  Nothing is asked for twice a second.
+ * the quota, with a warning now and then.  Nothing is asked for twice a second.
  */
 #ifndef LAYER_CACHE_H
 #define LAYER_CACHE_H

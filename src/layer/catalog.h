@@ -10,10 +10,11 @@
  * An image stays as long as it has a name or a holder:
  *
  *	named    "host/name:tag" was opened, pulled or mounted
- *	held     a mount, a container's snapshot or podman's layer uses it, it
- *is pinned, or its name went on to another image: that one keeps its place
- *until it is pruned (layer/prune.h) neither  removed in the background as soon
- *as it is not open any more, with the layers that only it had
+ *	held     a mount, a container's snapshot or podman's layer uses it, it is
+ *	         pinned, or its name went on to another image: that one keeps its
+ *	         place until it is pruned (layer/prune.h)
+ *	neither  removed in the background as soon as it is not open any more, with
+ *	         the layers that only it had
  */
 #ifndef LAYER_CATALOG_H
 #define LAYER_CATALOG_H

@@ -6,8 +6,8 @@
  *	ROOT/layers/HEX/info     format, reason: JSON
  *
  * HEX is the blob's digest.  The folder appears by one rename, whole and
- *synced, or not at all.  A layer is owned by the catalog (layer/catalog.h) and
- *shared by images; immutable after layer_open(); any thread.
+ * synced, or not at all.  A layer is owned by the catalog (layer/catalog.h) and
+ * shared by images; immutable after layer_open(); any thread.
  */
 #ifndef LAYER_LAYER_H
 #define LAYER_LAYER_H

@@ -1,9 +1,9 @@
 /* What starts of the images in use read first, by their profiles
- *(layer/profile.h): what an eviction takes last.
+ * (layer/profile.h): what an eviction takes last.
  *
  * Looking that up opens images and reads trees on disk, so it happens on the
- *thread that removes images (who evicts may not wait for a removal), now and
- *then, and an eviction is given what was known last; nothing at first.
+ * thread that removes images (who evicts may not wait for a removal), now and
+ * then, and an eviction is given what was known last; nothing at first.
  *
  *	starts_init -> starts_refresh..., list.list... -> starts_release
  *

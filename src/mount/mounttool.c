@@ -4,10 +4,12 @@
  *	mounttool make FOLDER STORE     index and contents of FOLDER, into STORE
  *	mounttool run STORE RUN [--target PATH] [--patience MS]
  *	    [--kernel auto|off|loop]
- *	    Supervisor and worker, until SIGTERM.  Mounts STORE as RUN/m/1 (or
- *on PATH) and prints that path.  Files below FOLDER/cold are missing until
- *STORE/gate exists. mounttool ask RUN overlay ID [UPPER WORK] mounttool ask RUN
- *clone ID TARGET    and mounts the copy on TARGET mounttool ask RUN unmount ID
+ *	    Supervisor and worker, until SIGTERM.  Mounts STORE as RUN/m/1 (or on
+ *	    PATH) and prints that path.  Files below FOLDER/cold are missing until
+ *	    STORE/gate exists.
+ *	mounttool ask RUN overlay ID [UPPER WORK]
+ *	mounttool ask RUN clone ID TARGET    and mounts the copy on TARGET
+ *	mounttool ask RUN unmount ID
  *	mounttool ask RUN waiting            how many reads wait
  *	mounttool ask RUN make "NUMBER UID GID"     a snapshot
  *	mounttool ask RUN remove|measure NUMBER

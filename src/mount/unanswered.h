@@ -3,9 +3,9 @@
  * again by itself (FUSE_NOTIFY_RESEND, mount/init.c); on older kernels whoever
  * waits for one that was forgotten waits until he is killed.
  *
- *	seat     a thread's buffer: the kernel writes the request into it, so
- *there is no moment at which a request is nowhere record   a copy of a small
- *one that waits for its data
+ *	seat     a thread's buffer: the kernel writes the request into it, so there
+ *	         is no moment at which a request is nowhere
+ *	record   a copy of a small one that waits for its data
  *
  *	expect -> read(2) -> take -> process -> settle
  *	          answered, by any thread, sooner or later -> forgotten

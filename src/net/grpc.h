@@ -15,7 +15,7 @@
  *
  * It is ended exactly once, by grpc_call_reply() or grpc_call_finish(), in
  *run() or later on any thread; all that is pointed at is valid until then, and
- *the call must not be touched after.  A peer that cancels, hangs up or whose
+ * the call must not be touched after.  A peer that cancels, hangs up or whose
  * deadline passes does not end the call: grpc_call_is_cancelled() says so, what
  * is sent is dropped, and the method is to end it soon.
  *
@@ -23,9 +23,9 @@
  * wiped when its call has ended: it may carry a secret.
  *
  * What a peer can make us hold is capped (base/limits.h, LIMIT_GRPC_*):
- *messages past it are answered with RESOURCE_EXHAUSTED, a call too many is
- *refused before it begins (REFUSED_STREAM), a connection too many is closed,
- *and so is one that does not open as HTTP/2 within 5 s.
+ * messages past it are answered with RESOURCE_EXHAUSTED, a call too many is
+ * refused before it begins (REFUSED_STREAM), a connection too many is closed,
+ * and so is one that does not open as HTTP/2 within 5 s.
  *
  * Specification: grpc/grpc doc/PROTOCOL-HTTP2.md; RFC 9113.
  */

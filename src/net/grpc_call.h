@@ -1,8 +1,7 @@
 /* A call, as the loop and the method that serves it share it.  Private to the
  * server.
  *
- *	receiving --whole--> running --ended--> answered --stream closed-->
- *freed
+ *	receiving --whole--> running --ended--> answered --stream closed--> freed
  *	    \--refused or gone--> freed   \--gone--> orphan --ended--> freed
  *
  * The loop frees it, once its stream is closed and no method has it any more;

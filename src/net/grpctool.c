@@ -1,10 +1,9 @@
 /* grpctool: the gRPC server and client by hand, for the behaviour tests.
  *
  *	grpctool [OPTION...] serve SOCKET   until SIGTERM, then drains
- *	grpctool [OPTION...] keep SOCKET    the same in a child, which is
- *started again over the same connections when it dies; its pid goes to
- *SOCKET.pid grpctool [OPTION...] call SOCKET PATH   standard input is the
- *request
+ *	grpctool [OPTION...] keep SOCKET    the same in a child, which is started
+ *	    again over the same connections when it dies; its pid goes to SOCKET.pid
+ *	grpctool [OPTION...] call SOCKET PATH   standard input is the request
  *
  *	--threads N       of the pool (4)
  *	--patience MS     of the drain (300)
@@ -18,8 +17,9 @@
  *
  *	/test.Tool/Echo      the request
  *	/test.Tool/Stream    "COUNT SIZE": so many messages of so many bytes
- *	/test.Tool/Sleep     "MS": answers then, unless cancelled, which is
- *noted on standard error /test.Tool/Fail      "STATUS TEXT": ends like this
+ *	/test.Tool/Sleep     "MS": answers then, unless cancelled, which is noted
+ *	                     on standard error
+ *	/test.Tool/Fail      "STATUS TEXT": ends like this
  *	/test.Tool/Metadata  a line for each field
  *	/test.Tool/Outlive   never ends in the first child; then its number
  *	/containerd.services.snapshots.v1.Snapshots/Prepare: as Outlive, but an

@@ -5,8 +5,7 @@
  *	    ^            ^          ^       |       |
  *	    |            |          +-------+  redirect; without range
  *	    |            +------------------+  401: a token
- *	    |            +------ wait ------+--+  408, 429, 5xx, broken:
- *back-off
+ *	    |            +------ wait ------+--+  408, 429, 5xx, broken: back-off
  *	    +-----------------------------------+  anything else, or too often
  *
  * A blob goes on at the byte reached, whichever host sends it.  Embedded in

@@ -5,8 +5,8 @@
  *	206 shorter at the end  take it; the rest is asked for again
  *	206 anything else       EPROTO
  *	200                     the whole blob: skip to ours, stop after it
- *	416                     EPROTO, or ENOENT where the blob has another
- *size 400, 501                ask again without range
+ *	416                     EPROTO, or ENOENT where the blob has another size
+ *	400, 501                ask again without range
  *
  * Specification: RFC 9110 sections 14 and 15.3.7.
  */

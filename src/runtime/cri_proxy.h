@@ -1,6 +1,6 @@
 /* A CRI image service for kubelet (--image-service-endpoint) that has
- *containerd do everything, and sees on the way with which credential an image
- *is pulled: labels carry none, and a lazy layer is read long after the pull.
+ * containerd do everything, and sees on the way with which credential an image
+ * is pulled: labels carry none, and a lazy layer is read long after the pull.
  *
  *	kubelet -> RUN/cri.sock -> this -> containerd's socket
  *

@@ -1,6 +1,6 @@
 /* Podman's and CRI-O's additional layer store: RUN/store, a file system in
- *which they look a layer up before they download it, and which they then use in
- *its place (runtime/store_path.h; containers/storage's storage.conf has
+ * which they look a layer up before they download it, and which they then use in
+ * its place (runtime/store_path.h; containers/storage's storage.conf has
  *
  *	additionallayerstores = ["/run/layerfs/store:ref"]).
  *

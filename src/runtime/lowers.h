@@ -8,9 +8,9 @@
  * compare files.
  *
  * Where labels ask for other owners, the supervisor shows each of them once
- *more, as RUN/m/i/NUMBER/PLACE.  A client that was not told that we can has
- *made a snapshot below in which it gave every file away: from the first folder
- *that is the container's own on, all stay as they are.
+ * more, as RUN/m/i/NUMBER/PLACE.  A client that was not told that we can has
+ * made a snapshot below in which it gave every file away: from the first folder
+ * that is the container's own on, all stay as they are.
  *
  * A layer that is not here any more, because it was damaged on disk, is made
  * again.

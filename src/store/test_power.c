@@ -1,17 +1,18 @@
 /* The power fails: at every write, punch and sync of the store, whatever the
- *disk may have by then, no bit that counts after a reboot vouches for a byte
- *that is not there.
+ * disk may have by then, no bit that counts after a reboot vouches for a byte
+ * that is not there.
  *
  * The system calls of store/ are wrapped (-Wl,--wrap).  After each one
- *`power_fails` looks at all that a disk could hold:
+ * `power_fails` looks at all that a disk could hold:
  *
- *	data      what the last sync of it left, plus any part of what was
- *written or punched since, whole, torn or not at all durable   mapped: each bit
- *that was set at its last sync, or at any moment since
+ *	data      what the last sync of it left, plus any part of what was written
+ *	          or punched since, whole, torn or not at all
+ *	durable   mapped: each bit that was set at its last sync, or at any moment
+ *	          since
  *
  * What an address holds is always the same, so it is enough that a block whose
- *bit may be set is right both in what was synced and in what is there now:
- *every mixture of the two is right then.
+ * bit may be set is right both in what was synced and in what is there now:
+ * every mixture of the two is right then.
  */
 #include <errno.h>
 #include <fcntl.h>

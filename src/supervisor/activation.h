@@ -1,7 +1,7 @@
 /* Descriptors that a process is given at its start:
  *sd_listen_fds_with_names(3). systemd gives those of its socket units and those
- *of its descriptor store, and a supervisor that becomes a newer binary gives
- *its successor its own.
+ * of its descriptor store, and a supervisor that becomes a newer binary gives
+ * its successor its own.
  *
  *	LISTEN_PID      whose they are
  *	LISTEN_FDS      how many, from 3 on

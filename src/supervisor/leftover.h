@@ -1,10 +1,11 @@
 /* What an earlier supervisor left below RUN/m, and its copies on the targets of
  * `layerfs mount`.
  *
- *	fuse, its descriptor is held   goes on being served; so does erofs,
- *whose data is such a mount fuse or erofs, it is not       dead (ENOTCONN):
- *unmounted overlayfs on top               goes on, as the worker knows of it;
- *dead, too, where no descriptor is held at all
+ *	fuse, its descriptor is held   goes on being served; so does erofs, whose
+ *	                               data is such a mount
+ *	fuse or erofs, it is not       dead (ENOTCONN): unmounted
+ *	overlayfs on top               goes on, as the worker knows of it; dead,
+ *	                               too, where no descriptor is held at all
  */
 #ifndef SUPERVISOR_LEFTOVER_H
 #define SUPERVISOR_LEFTOVER_H

@@ -1,7 +1,7 @@
 /* SIGHUP: the supervisor becomes the binary that lies at its path now, which
  * reads the configuration as it is now, and so does its worker.  Mounts,
- *sockets and connections go on: every descriptor is passed on
- *(supervisor/keep.h).
+ * sockets and connections go on: every descriptor is passed on
+ * (supervisor/keep.h).
  *
  *	none -> checking   `PROGRAM ... --check` runs, 10 s at most
  *	     -> draining   the worker ends in order; no other is started

@@ -17,8 +17,8 @@
  * the mount that RUN lies on, and everything would be mounted twice.
  *
  * RUN/s is a bind mount, not a link: ROOT is the worker's, who could put
- *another folder in the place of ROOT/snapshots, and root mounts what RUN/s
- *leads to.
+ * another folder in the place of ROOT/snapshots, and root mounts what RUN/s
+ * leads to.
  */
 #ifndef SUPERVISOR_RUNDIR_H
 #define SUPERVISOR_RUNDIR_H
