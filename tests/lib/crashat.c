@@ -11,6 +11,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -120,7 +121,9 @@ count_fd(const char *call, int fd)
 	type name args                             \
 	{                                          \
 		type rc = REAL(name)(__VA_ARGS__); \
+		int saved = errno;                 \
 		count_fd(#name, fd);               \
+		errno = saved;                     \
 		return rc;                         \
 	}
 
@@ -141,9 +144,11 @@ int
 renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
 	int rc = REAL(renameat)(from_dir, from, to_dir, to);
+	int saved = errno;
 
 	if (armed())
 		count("renameat", to);
+	errno = saved;
 	return rc;
 }
 
@@ -151,8 +156,10 @@ int
 unlinkat(int at_dir, const char *name, int flags)
 {
 	int rc = REAL(unlinkat)(at_dir, name, flags);
+	int saved = errno;
 
 	if (armed())
 		count("unlinkat", name);
+	errno = saved;
 	return rc;
 }
