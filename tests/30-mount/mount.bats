@@ -1,7 +1,7 @@
 # A folder shown by a supervisor and a worker of the test's own
 # (src/mount/mounttool.c).  Files below cold/ are missing until the gate opens.
 #
-# The file's name says how: fuse.bats and loop.bats are links to this one.
+# The file's name says how: fuse.bats and tests/slow/loop.bats are links to this one.
 load ../lib/common
 
 setup() {

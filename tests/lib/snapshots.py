@@ -532,7 +532,7 @@ def cleanup_takes_what_was_removed(s):
     except Refused as e:
         same(e.code, "UNIMPLEMENTED", str(e))
     # containerd asks its snapshotter some time later.
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while os.path.exists(source) and time.monotonic() < until:
         time.sleep(0.05)
     assert not os.path.exists(source), source + " is left"
