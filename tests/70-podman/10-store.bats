@@ -11,7 +11,7 @@ setup() {
 	requires jq sqlite3 curl
 	start_own_registry
 	start_bad_registry
-	printf '%s\n' '[snapshotter]' 'prepare_timeout_ms = 2000' >"$T/layerfs.toml"
+	printf '%s\n' '[snapshotter]' 'prepare_timeout_ms = 2000' '[fetch]' 'guess_percent = 0' >"$T/layerfs.toml"
 	start_store
 }
 

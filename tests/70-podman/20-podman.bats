@@ -26,7 +26,8 @@ teardown() {
 }
 
 start_store() {
-	start_daemon
+	without_guesses "$T/layerfs.toml"
+	start_daemon --config "$T/layerfs.toml"
 	wait_for 20 is_mounted "$RUN/m/0"
 }
 

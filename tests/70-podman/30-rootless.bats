@@ -68,10 +68,11 @@ unshared() {
 # The daemon is no child of what start() knows.
 start_store() {
 	ROOT=$T/user/root RUN=$T/user/run/layerfs
+	without_guesses "$T/user/layerfs.toml"
 	start unshare "${INSIDE[@]}" env CONTAINERS_STORAGE_CONF="$T/storage.conf" \
 		podman --tmpdir "$T/podman/tmp" unshare \
 		sh -c 'echo $$ >"$0/pid" && exec "$@"' "$T/user" \
-		"$T/user/layerfsd" --root "$ROOT" --run "$RUN"
+		"$T/user/layerfsd" --root "$ROOT" --run "$RUN" --config "$T/user/layerfs.toml"
 	wait_for 20 unshared test -d "$RUN/m/0"
 }
 stop_store() { end_process "$T/user/pid" TERM; }

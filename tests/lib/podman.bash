@@ -2,6 +2,9 @@
 # ../lib/podman` after containerd, which knows about Debian 13's.
 # shellcheck shell=bash disable=SC2034,SC2154
 
+# A configuration by which nothing is fetched that nobody reads: for who counts.
+without_guesses() { printf '%s\n' '[fetch]' 'guess_percent = 0' >"$1"; }
+
 # start_podman [STORE]: with the layer store mounted there, or with none.
 start_podman() {
 	[ "${RELEASE-}" != trixie ] || [ ${#INSIDE[@]} -gt 0 ] || open_trixie
