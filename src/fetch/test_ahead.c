@@ -105,6 +105,7 @@ chunks_that_lie_there_in_part_are_left(void **s)
 	ahead_meet(a, 0, f->blob);
 	ahead_end(a);
 	await(f, 7);
+	assert_true(fixture_await(f, 8, 28671));
 	assert_true(fixture_is_right(f, 8, 0, 28672));
 	assert_false(fixture_is_right(f, 8, 0, 32768));
 	fixture_close(f);

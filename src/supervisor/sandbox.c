@@ -64,8 +64,8 @@ static int
 add_netlink(scmp_filter_ctx f, struct err *e)
 {
 	int rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-	    SCMP_CMP(0, SCMP_CMP_EQ, AF_NETLINK),
-	    SCMP_CMP(2, SCMP_CMP_EQ, NETLINK_ROUTE));
+	    SCMP_CMP(0, SCMP_CMP_EQ, AF_NETLINK, 0),
+	    SCMP_CMP(2, SCMP_CMP_EQ, NETLINK_ROUTE, 0));
 
 	return rc < 0 ? failed(rc, "socket", e) : 0;
 }

@@ -99,12 +99,12 @@ try_writable() { try_mount --rw; }
 
 mounts_or_will() {
 	if ! is_mounted "$T/mnt"; then
-		wait_for 10 nothing_mounted
+		wait_for 40 nothing_mounted
 		mount_it
 	fi
 	is_good "$T/mnt"
 	layerfs unmount "$T/mnt"
-	wait_for 10 nothing_mounted
+	wait_for 40 nothing_mounted
 }
 
 @test "while it mounts" { at_each_moment nothing try_mount mounts_or_will; }
@@ -119,13 +119,13 @@ is_good_again() {
 	drop_caches
 	is_good "$T/mnt"
 	layerfs unmount "$T/mnt"
-	wait_for 10 nothing_mounted
+	wait_for 40 nothing_mounted
 }
 
 @test "while it fetches what is read" { at_each_moment mount_it read_it is_good_again; }
 
 unmount_it() { layerfs unmount "$T/mnt" || ! is_mounted "$T/mnt" || layerfs unmount "$T/mnt"; }
-is_gone() { wait_for 10 nothing_mounted; }
+is_gone() { wait_for 40 nothing_mounted; }
 
 @test "while it unmounts" { at_each_moment mount_it unmount_it is_gone; }
 
