@@ -182,6 +182,9 @@ struct known_image {
 	int64_t resolved_s; /* the latest of its names */
 };
 
+/* Somebody holds it; a name that went on to another image does not. */
+bool known_image_is_used(const struct known_image *k);
+
 /* Every image; stops at the first non-zero return, which is no failure. */
 int catalog_each_known(struct catalog *c,
     int (*fn)(void *ctx, const struct known_image *k), void *ctx,

@@ -5,6 +5,7 @@
 
 #include "layer/catalog.h"
 #include "store/db.h"
+#include "store/db_keep.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -190,4 +191,13 @@ catalog_each_fallback(struct catalog *c,
 	struct telling t = { fn, ctx };
 
 	return db_each_fallback(catalog_parts(c)->db, tell_fallback, &t, e);
+}
+
+bool
+known_image_is_used(const struct known_image *k)
+{
+	for (size_t i = 0; i < k->n_holders; i++)
+		if (strncmp(k->holders[i], DB_MOVED, strlen(DB_MOVED)) != 0)
+			return true;
+	return false;
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "layer/catalog.h"
 #include "layer/footprint.h"
@@ -17,23 +16,13 @@ struct choosing {
 	size_t n;
 };
 
-/* A name that went on to another image holds nothing. */
-static bool
-is_used(const struct known_image *k)
-{
-	for (size_t i = 0; i < k->n_holders; i++)
-		if (strncmp(k->holders[i], DB_MOVED, strlen(DB_MOVED)) != 0)
-			return true;
-	return false;
-}
-
 static int
 choose_image(void *ctx, const struct known_image *k)
 {
 	struct choosing *all = ctx;
 	struct digest *at;
 
-	if (is_used(k) || k->last_used_s > all->before_s)
+	if (known_image_is_used(k) || k->last_used_s > all->before_s)
 		return 0;
 	at = reallocarray(all->at, all->n + 1, sizeof *at);
 	if (at == NULL)

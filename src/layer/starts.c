@@ -8,7 +8,6 @@
 #include "layer/places.h"
 #include "layer/profile.h"
 #include "layer/profiles.h"
-#include "store/db_keep.h"
 #include "store/evict.h"
 #include "base/err.h"
 
@@ -49,15 +48,6 @@ add_places(struct looking *l, const struct image *i, const struct profile *p)
 	places_release(&places);
 }
 
-static bool
-is_used(const struct known_image *k)
-{
-	for (size_t i = 0; i < k->n_holders; i++)
-		if (strncmp(k->holders[i], DB_MOVED, strlen(DB_MOVED)) != 0)
-			return true;
-	return false;
-}
-
 /* Without a profile nothing is known, which is no failure. */
 static int
 add_image(void *ctx, const struct known_image *k)
@@ -67,7 +57,7 @@ add_image(void *ctx, const struct known_image *k)
 	AUTO_PROFILE struct profile *p = NULL;
 	struct image *i;
 
-	if (!is_used(k))
+	if (!known_image_is_used(k))
 		return 0;
 	p = profiles_load(
 	    catalog_parts(l->catalog)->store, &k->manifest, &unknown);
