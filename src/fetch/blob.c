@@ -209,8 +209,9 @@ blob_object_of(struct blob *b, uint32_t chunk, struct object *o)
 }
 
 void
-blob_look(struct blob *b, uint32_t rank, struct plan_chunk *out)
+blob_look(void *blob, uint32_t rank, struct plan_chunk *out)
 {
+	struct blob *b = blob;
 	uint32_t number = map_chunk_in_blob_order(b->map, rank);
 	struct object o;
 	struct chunk c;

@@ -117,7 +117,7 @@ void blob_drop(struct blob *b);
 void blob_object_of(struct blob *b, uint32_t chunk, struct object *o);
 
 /* The chunk of this rank in the blob's order, for plan.h. */
-void blob_look(struct blob *b, uint32_t rank, struct plan_chunk *out);
+void blob_look(void *blob, uint32_t rank, struct plan_chunk *out);
 
 /* The best source that `tried` does not name; -1 when there is none. */
 int blob_pick_origin(const struct blob *b, uint32_t tried, uint64_t now_ns);

@@ -88,12 +88,6 @@ choose(struct fetcher *f, struct choice *c)
 
 /* ---- growing ---- */
 
-static void
-look(void *ctx, uint32_t rank, struct plan_chunk *out)
-{
-	blob_look(ctx, rank, out);
-}
-
 /* Bytes queued of the ranks [from, end). */
 static uint64_t
 queue_ranks(
@@ -118,7 +112,7 @@ queue_ranks(
 static uint64_t
 grow(struct blob *b, struct plan_spot *spot)
 {
-	struct plan_view v = { map_n_chunks(b->map), look, b };
+	struct plan_view v = { map_n_chunks(b->map), blob_look, b };
 	struct plan_spot old = *spot;
 
 	plan_grow(&v, spot, min_u64(PORTION_BYTES, b->guess.left_bytes));

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/limits.h"
+
 /* Larger requests gain nothing (one round trip against 0.3 s of 100 Mbit/s),
  * and hold memory and a slot while others wait. */
 #define RUN_BYTES MIB(4)

@@ -133,15 +133,9 @@ read_ahead(struct blob *b, const struct extent *x)
 }
 
 static void
-look(void *ctx, uint32_t rank, struct plan_chunk *out)
-{
-	blob_look(ctx, rank, out);
-}
-
-static void
 fetch_around(struct blob *b, const struct extent *x)
 {
-	struct plan_view v = { map_n_chunks(b->map), look, b };
+	struct plan_view v = { map_n_chunks(b->map), blob_look, b };
 	struct plan_span s = plan_window(&v, map_blob_rank(b->map, x->first));
 	struct plan_spot spot = { .span = s, .object = x->object.first_chunk };
 	struct err e = ERR_INIT;
@@ -150,7 +144,7 @@ fetch_around(struct blob *b, const struct extent *x)
 		uint32_t number = map_chunk_in_blob_order(b->map, rank);
 		struct plan_chunk c;
 
-		look(b, rank, &c);
+		blob_look(b, rank, &c);
 		if (c.state == PLAN_ABSENT && c.blob_len > 0 &&
 		    plan_is_small(c.object_size))
 			inflight_queue(b, number, SOURCE_SOON, &e);
