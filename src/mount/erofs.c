@@ -78,10 +78,10 @@ erofs_resume(struct mount_server *s, const char *id, struct view *v,
 {
 	struct mount *m = data_fs_add(s, &mount_erofs, id, v, true, e);
 
-	if (m != NULL)
-		cleanup_close(&h->fd); /* the kernel has the index open */
-	if (m != NULL)
-		h->fd = -1;
+	if (m == NULL)
+		return NULL;
+	cleanup_close(&h->fd); /* the kernel has the index open */
+	h->fd = -1;
 	return m;
 }
 
