@@ -12,15 +12,7 @@ teardown() { teardown_faults; }
 @test "the worker is killed while files are read: every byte arrives" {
 	layerfs mount "$FAKE/app:good" "$T/mnt"
 	# Reads that are under way when it dies, and for a while after.
-	faults '{"path":"app/blobs","ranged":true,"do":"stall","after":1000,"times":3}'
-	tar -C "$T/mnt" -cf "$T/all.tar" . 3>&- &
-	tar=$!
-	wait_for 10 grep -q '"action": "stall"' "$T/log/requests"
-	kill_worker
-	wait $tar
-	mkdir "$T/out"
-	tar -C "$T/out" -xf "$T/all.tar"
-	is_good "$T/out"
+	bytes_arrive_though kill_worker
 	[ "$(mount_count)" = 1 ]
 	[ "$(layerfs --json ls | jq -r '.mounts[0].target')" = "$T/mnt" ]
 	layerfs unmount "$T/mnt"

@@ -41,15 +41,7 @@ service() { start_service "$@" --config "$T/layerfs.toml"; }
 @test "the supervisor is killed while files are read: every byte arrives" {
 	service
 	layerfs mount "$FAKE/app:good" "$T/mnt"
-	faults '{"path":"app/blobs","ranged":true,"do":"stall","after":1000,"times":3}'
-	tar -C "$T/mnt" -cf "$T/all.tar" . 3>&- &
-	tar=$!
-	wait_for 10 grep -q '"action": "stall"' "$T/log/requests"
-	kill_supervisor
-	wait $tar
-	mkdir "$T/out"
-	tar -C "$T/out" -xf "$T/all.tar"
-	is_good "$T/out"
+	bytes_arrive_though kill_supervisor
 }
 
 @test "the supervisor is killed again and again" {

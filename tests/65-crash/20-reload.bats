@@ -102,15 +102,7 @@ refused_reload() {
 @test "a reload with a read that waits for the network: its bytes arrive" {
 	daemon
 	layerfs mount "$FAKE/app:good" "$T/mnt"
-	faults '{"path":"app/blobs","ranged":true,"do":"stall","after":1000,"times":3}'
-	tar -C "$T/mnt" -cf "$T/all.tar" . 3>&- &
-	tar=$!
-	wait_for 10 grep -q '"action": "stall"' "$T/log/requests"
-	reload
-	wait $tar
-	mkdir "$T/out"
-	tar -C "$T/out" -xf "$T/all.tar"
-	is_good "$T/out"
+	bytes_arrive_though reload
 }
 
 @test "a reload reads the configuration again" {

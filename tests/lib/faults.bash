@@ -89,6 +89,21 @@ nothing_mounted() {
 		nothing_shown
 }
 
+# bytes_arrive_though COMMAND...: it happens while reads of "good" at $T/mnt are
+# under way; all of them end, and rightly.
+bytes_arrive_though() {
+	local tar
+	faults '{"path":"app/blobs","ranged":true,"do":"stall","after":1000,"times":3}'
+	tar -C "$T/mnt" -cf "$T/all.tar" . 3>&- &
+	tar=$!
+	wait_for 10 grep -q '"action": "stall"' "$T/log/requests"
+	"$@"
+	wait $tar
+	mkdir "$T/out"
+	tar -C "$T/out" -xf "$T/all.tar"
+	is_good "$T/out"
+}
+
 # refused REFERENCE TEXT...: its mount fails by itself with status 1, says each
 # TEXT on one line, and leaves nothing.
 refused() {
