@@ -18,8 +18,9 @@ check-tests: all
 IMAGES_ALL = debian python node postgres nginx gcc openjdk odd
 check-images: all
 	$(srcdir)/tests/bench/mkimages.sh
-	EXTRA="$(IMAGES_ALL)" $(srcdir)/tests/bench/variants.sh
-	IMAGES="$(IMAGES_ALL)" $(MAKE) check-tests TESTS_ONLY=50-image
+	STARGZ="$(IMAGES_ALL)" $(srcdir)/tests/bench/variants.sh
+	IMAGES="$(IMAGES_ALL)" STARGZ="$(IMAGES_ALL)" $(MAKE) check-tests \
+		TESTS_ONLY='50-image $(abs_top_srcdir)/%D%/70-containerd/20-lazy.bats'
 .PHONY: check-images
 
 # The tests of containerd and podman with Debian 13's, and with its docker; the first
@@ -27,7 +28,7 @@ check-images: all
 check-trixie: all
 	bash -c '. $(srcdir)/tests/lib/common.bash && . $(srcdir)/tests/lib/trixie.bash && make_trixie'
 	RELEASE=trixie $(MAKE) check-tests \
-		TESTS_ONLY='$(abs_top_srcdir)/%D%/70-podman/20-podman.bats 70-containerd'
+		TESTS_ONLY='$(abs_top_srcdir)/%D%/70-podman/20-podman.bats 70-containerd 80-soci'
 .PHONY: check-trixie
 
 # Restarts without end.
@@ -42,6 +43,28 @@ check-crash: all
 	CRASH_SECONDS=600 CRASH_IMAGE=python $(MAKE) check-tests \
 		TESTS_ONLY='$(abs_top_srcdir)/%D%/65-crash/30-endurance.bats'
 .PHONY: check-crash
+
+# Every fault in every phase.
+check-faults: all
+	ALL_FAULTS=1 $(MAKE) check-tests \
+		TESTS_ONLY='$(abs_top_srcdir)/%D%/60-faults/50-matrix.bats'
+.PHONY: check-faults
+
+# An hour in which images come and go on a cache that holds a third of them.
+check-soak: all
+	SOAK_SECONDS=3600 $(MAKE) check-tests \
+		TESTS_ONLY='$(abs_top_srcdir)/%D%/slow/soak.bats'
+.PHONY: check-soak
+
+# The behaviour tests under the thread sanitizer.
+check-tsan:
+	$(top_srcdir)/scripts/check races
+.PHONY: check-tsan
+
+# Every parser, an hour of processor time each; FUZZ="-s 60 toc tar" chooses.
+check-fuzz:
+	$(top_srcdir)/scripts/fuzz $(FUZZ)
+.PHONY: check-fuzz
 
 # Figures, not verdicts: half an hour on a quiet machine.  RUNS, IMAGES, NETS,
 # MODES and PARTS choose; see docs/PERFORMANCE.md.

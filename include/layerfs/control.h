@@ -39,13 +39,17 @@
  *            "target": "/absolute/path"    where it will be seen
  *            "layer": "sha256:..." or N    one layer (0 is the bottom) instead of
  *                                          the image
+ *            "unreachable": "fail", "wait:30s" or "forever": what reads do while
+ *                                          no registry answers; else as configured
  *            "rw": bool                    overlayfs on top; descriptors (after
  *                                          the oci: folder, if any): upper and
  *                                          work folder, or none for a temporary
  *                                          upper layer
  *            events: progress (below)
  *            -> {"id", "image": digest, "layers": N, "kind": "erofs",
- *                "mode": "attach" | "mounted"}
+ *                "mode": "attach" | "mounted", "resolved"?: when a registry said what
+ *                the reference means, "stale"?: true, none did now, and "why";
+ *                "missing_bytes", "missing_layers": [{"layer", "missing_bytes"}]}
  *            "attach": descriptor 0 is a detached mount; the client puts it in
  *            place with move_mount(2), then sends `attached`.  When the
  *            connection closes before that, the mount is undone.
@@ -58,7 +62,8 @@
  *            umount(2)s the target itself, before this.
  *
  * ls         -> {"mounts": [{"id", "target", "reference", "image", "layer"?, "rw",
- *                "kind", "mode", "since", "size", "present", usage}],
+ *                "kind", "mode", "since", "size", "present", "unreachable",
+ *                "resolved"?, "stale"?, usage}],
  *                "users": [as entries of images: those that others than mounts
  *                hold]}
  *            size: bytes of the image's files; present: those stored here.
@@ -66,7 +71,8 @@
  *            opened them, whoever read: "requests", "fetched" (bytes), "waits"
  *            (reads that had to wait), "waited_ms" (all of them together); and
  *            now: "waiting" (reads), "oldest_wait_ms", "state": "ok", "waiting"
- *            or "unreachable", the last with "unreachable_since" and "why".
+ *            (with "waiting_since") or "unreachable" (with "unreachable_since");
+ *            "host" and "why" where something went wrong.
  *
  * top        -> {"at_ms": of a clock that never goes back, "mounts": [{"id",
  *                "reference", "image", "layer"?, "kind", "users": N, "targets":
@@ -125,8 +131,15 @@
  * profile_record  reference, source arguments -> {"image"}
  *            Forgets what is known and records from the next read on.
  * profile_rm      reference, source arguments -> {"image", "removed": bool}
+ * profile_push    reference, source arguments -> as index
+ *            Publishes the profile beside the image.
  *            All of them ask the registry only what the reference of an image means
  *            that is not known here.
+ *
+ * index      reference, source arguments
+ *            events: progress -> {"image", "outcome": "published", "known" (there was
+ *            one) or "nothing" (and "why"), "artifact"?: its manifest, "bytes"}
+ *            Publishes an index of the layers that this node read whole.  EACCES.
  *
  * rm         reference -> {"image", "freed_bytes", "removed": bool, "holders"?}
  *            Takes the name away; the image goes with the last of its names and

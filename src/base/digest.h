@@ -41,6 +41,13 @@ digest_equal(const struct digest *a, const struct digest *b)
 	return memcmp(a, b, sizeof *a) == 0;
 }
 
+/* An order of theirs, as memcmp()'s. */
+static inline int
+digest_compare(const struct digest *a, const struct digest *b)
+{
+	return memcmp(a, b, sizeof *a);
+}
+
 static inline bool
 digest_is_zero(const struct digest *d)
 {

@@ -118,6 +118,12 @@ doc_is_bool(const struct doc *j)
 	return j != NULL && json_is_boolean(IN(j));
 }
 
+bool
+doc_is_null(const struct doc *j)
+{
+	return j != NULL && json_is_null(IN(j));
+}
+
 const char *
 doc_string(const struct doc *j)
 {
@@ -170,7 +176,7 @@ missing(const char *key, struct err *e)
 static bool
 is_absent(const struct doc *j)
 {
-	return j == NULL || json_is_null(IN(j));
+	return j == NULL || doc_is_null(j);
 }
 
 int

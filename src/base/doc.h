@@ -43,6 +43,7 @@ bool doc_is_array(const struct doc *j);
 bool doc_is_string(const struct doc *j);
 bool doc_is_int(const struct doc *j);
 bool doc_is_bool(const struct doc *j);
+bool doc_is_null(const struct doc *j);
 
 /* The text or number itself; NULL or 0 when j is NULL or of another type. */
 const char *doc_string(const struct doc *j);

@@ -1,8 +1,11 @@
 #include "base/fs.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -100,6 +103,22 @@ write_temporary(int dir, const char *temporary, const void *p, size_t n,
 	return 0;
 }
 
+/* No other folder's sync will do: ext4 commits nothing for one that has not
+ * changed. */
+static int
+sync_folder_of(int dir, const char *name, struct err *e)
+{
+	const char *slash = strrchr(name, '/');
+	char folder[LIMIT_PATH_BYTES];
+	AUTO_CLOSE int fd = -1;
+
+	if (slash == NULL)
+		return fs_sync_dir(dir, e);
+	snprintf(folder, sizeof folder, "%.*s", (int)(slash - name), name);
+	fd = fs_open_dir(dir, folder, e);
+	return fd < 0 ? -1 : fs_sync_dir(fd, e);
+}
+
 int
 fs_replace_file(int dir, const char *name, const void *p, size_t n, mode_t mode,
     struct err *e)
@@ -121,7 +140,48 @@ fs_replace_file(int dir, const char *name, const void *p, size_t n, mode_t mode,
 	}
 	if (dir == AT_FDCWD)
 		return 0;
-	return fs_sync_dir(dir, e);
+	return sync_folder_of(dir, name, e);
+}
+
+/* "NAME.NUMBER.tmp" */
+static bool
+is_temporary(const char *name)
+{
+	size_t n = strlen(name), digits = 0;
+
+	if (n < 4 || strcmp(name + n - 4, ".tmp") != 0)
+		return false;
+	for (n -= 4; n > 0 && isdigit((unsigned char)name[n - 1]); n--)
+		digits++;
+	return digits > 0 && n > 1 && name[n - 1] == '.';
+}
+
+static void
+close_dir(DIR **d)
+{
+	if (*d != NULL)
+		closedir(*d);
+}
+
+int
+fs_remove_temporaries(int dir, const char *folder, struct err *e)
+{
+	CLEANUP(close_dir) DIR *d = NULL;
+	int fd = fs_open_dir(dir, folder, e);
+	struct dirent *entry;
+
+	if (fd < 0)
+		return -1;
+	d = fdopendir(fd);
+	if (d == NULL) {
+		close(fd);
+		return err_sys(e, "read %s", folder);
+	}
+	while ((entry = readdir(d)) != NULL)
+		if (is_temporary(entry->d_name) &&
+		    unlinkat(fd, entry->d_name, 0) < 0 && errno != ENOENT)
+			return err_sys(e, "remove %s", entry->d_name);
+	return 0;
 }
 
 int

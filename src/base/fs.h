@@ -25,10 +25,15 @@ int fs_read_file(int dir, const char *name, struct buf *out, struct err *e);
 /* The same for a descriptor, from the file's start, whatever its offset. */
 int fs_read_all(int fd, struct buf *out, struct err *e);
 
-/* Temporary file, write, fsync, rename over `name`, fsync of the folder: after
- * a crash the old or the new file is there, never half of one. */
+/* Temporary file, write, fsync, rename over `name`, fsync of the folder that
+ * holds it: after a crash the old or the new file is there, never half of one.
+ * Relative to AT_FDCWD the folder, a person's own, is not synced. */
 int fs_replace_file(int dir, const char *name, const void *p, size_t n,
     mode_t mode, struct err *e);
+
+/* Removes the temporary files that fs_replace_file() left in the folder when its
+ * process was killed.  Nobody may be replacing anything there. */
+int fs_remove_temporaries(int dir, const char *folder, struct err *e);
 
 /* A folder's descriptor (O_RDONLY | O_DIRECTORY). */
 int fs_open_dir(int dir, const char *name, struct err *e);

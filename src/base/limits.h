@@ -17,11 +17,15 @@ enum {
 	LIMIT_MANIFEST_BYTES = 4 << 20, /* the distribution spec's own floor */
 	LIMIT_CONFIG_BYTES = 8 << 20,
 	LIMIT_TOKEN_BYTES = 64 << 10,
-	LIMIT_HEADER_BYTES = 64 << 10, /* all headers of one response */
+	LIMIT_HEADER_BYTES = 64 << 10,   /* all headers of one response */
+	LIMIT_PARTS = 64,                /* of one multipart/byteranges */
+	LIMIT_PART_TEXT_BYTES = 4 << 10, /* before each */
 	LIMIT_REDIRECTS = 5,
 	LIMIT_LAYERS = 512,
 	LIMIT_ANNOTATIONS = 256, /* of one descriptor */
 	LIMIT_PLATFORMS = 512,   /* manifests of one index */
+	LIMIT_REFERRERS = 1024,  /* of one manifest */
+	LIMIT_PAGES = 32,        /* of one list that comes in pages */
 
 	/* configuration files, credentials */
 	LIMIT_CONFIG_FILE_BYTES = 1 << 20,
@@ -80,7 +84,10 @@ enum {
 	LIMIT_CHUNK_BLOB_BYTES = 65 << 20, /* as it lies in the blob */
 	LIMIT_SEEK_FRAMES = 1 << 22,
 	LIMIT_HELD_BYTES = 16 << 20, /* of a frame whose end is not seen */
+	LIMIT_POINTS = 1 << 20,      /* of one layer, where it restarts */
 };
+
+#define LIMIT_POINTS_BYTES GIB(2) /* their windows, compressed */
 
 #define LIMIT_FILE_BYTES TIB(8)
 #define LIMIT_BLOB_BYTES TIB(1)

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += %D%/libbase.a
 %C%_libbase_a_SOURCES = \
+	%D%/acceptor.c %D%/acceptor.h \
 	%D%/base64.c %D%/base64.h \
 	%D%/bytes.c %D%/bytes.h \
 	%D%/cleanup.h \
@@ -19,6 +20,7 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/log_repeat.c %D%/log_repeat.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/metrics.c %D%/metrics.h \
+	%D%/patience.c %D%/patience.h \
 	%D%/peer.c %D%/peer.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/rights.c %D%/rights.h \
@@ -62,6 +64,7 @@ check_PROGRAMS += %D%/test_err
 %C%_test_err_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_fs
 %C%_test_fs_SOURCES = %D%/test_fs.c %D%/test.h %D%/test_folder.h
+%C%_test_fs_LDFLAGS = -Wl,--wrap=fsync
 %C%_test_fs_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_hmap
 %C%_test_hmap_SOURCES = %D%/test_hmap.c %D%/test.h
@@ -78,6 +81,9 @@ check_PROGRAMS += %D%/test_lock
 check_PROGRAMS += %D%/test_log
 %C%_test_log_SOURCES = %D%/test_log.c %D%/test.h
 %C%_test_log_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_acceptor
+%C%_test_acceptor_SOURCES = %D%/test_acceptor.c %D%/test.h
+%C%_test_acceptor_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_loop
 %C%_test_loop_SOURCES = %D%/test_loop.c %D%/test.h
 %C%_test_loop_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
@@ -87,6 +93,9 @@ check_PROGRAMS += %D%/test_pool
 check_PROGRAMS += %D%/test_toml
 %C%_test_toml_SOURCES = %D%/test_toml.c %D%/test.h
 %C%_test_toml_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_patience
+%C%_test_patience_SOURCES = %D%/test_patience.c %D%/test.h
+%C%_test_patience_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_utf8
 %C%_test_utf8_SOURCES = %D%/test_utf8.c %D%/test.h
 %C%_test_utf8_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)

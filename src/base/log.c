@@ -1,12 +1,16 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +26,8 @@ static const char *const format_names[] = { "text", "json" };
 static enum log_level threshold = LOG_LEVEL_INFO;
 static enum log_format format = LOG_FORMAT_TEXT;
 static const char *process = "layerfs";
+static bool never_waits;
+static atomic_uint n_lost; /* lines since one was written */
 
 /* No struct lock: who logs may hold one of any rank. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -88,6 +94,12 @@ static bool
 is_to_journal(void)
 {
 	return getenv("JOURNAL_STREAM") != NULL;
+}
+
+void
+log_never_wait(void)
+{
+	never_waits = true;
 }
 
 /* syslog priorities, which the journal reads from the line's start */
@@ -168,6 +180,71 @@ is_worth_writing(enum log_level level, char message[MESSAGE_BYTES])
 	return is_worth;
 }
 
+/* A file may say EAGAIN where it has only to wait for itself. */
+static bool
+may_wait_for_ever(void)
+{
+	struct stat st;
+
+	return fstat(STDERR_FILENO, &st) == 0 &&
+	       (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
+/* Pipes and sockets know RWF_NOWAIT from Linux 6.4 on; before, another process may
+ * write between the question and the line. */
+static ssize_t
+write_now(const struct log_line *l)
+{
+	const struct iovec v = { (void *)l->text, l->n };
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+	ssize_t n = pwritev2(STDERR_FILENO, &v, 1, -1, RWF_NOWAIT);
+
+	if (n >= 0 || errno != EOPNOTSUPP)
+		return n;
+	if (poll(&p, 1, 0) > 0)
+		return write(STDERR_FILENO, l->text, l->n);
+	errno = EAGAIN;
+	return -1;
+}
+
+static ssize_t
+write_line(const struct log_line *l)
+{
+	return never_waits && may_wait_for_ever()
+		   ? write_now(l)
+		   : write(STDERR_FILENO, l->text, l->n);
+}
+
+static void
+put(struct log_line *l, enum log_level level, enum log_event ev,
+    const struct log_field *fields, const char *message)
+{
+	l->n = 0;
+	add_priority(l, level);
+	if (format == LOG_FORMAT_JSON)
+		add_json(l, level, ev, fields, message);
+	else
+		add_text(l, level, message);
+	log_line_add(l, "\n");
+	if (write_line(l) < 0 && errno == EAGAIN)
+		n_lost++;
+}
+
+static void
+tell_lost(struct log_line *l)
+{
+	unsigned n = atomic_exchange(&n_lost, 0);
+	char message[80];
+
+	if (n == 0)
+		return;
+	snprintf(message, sizeof message,
+	    "%u lines were lost: nobody reads this log fast enough", n);
+	put(l, LOG_LEVEL_WARN, LOG_EVENT_note, NULL, message);
+	if (n_lost > 0)
+		n_lost += n - 1;
+}
+
 void
 log_event(enum log_level level, enum log_event ev,
     const struct log_field *fields, const char *fmt, ...)
@@ -183,15 +260,8 @@ log_event(enum log_level level, enum log_event ev,
 	vsnprintf(message, sizeof message, fmt, ap);
 	va_end(ap);
 	if (is_worth_writing(level, message)) {
-		l.n = 0;
-		add_priority(&l, level);
-		if (format == LOG_FORMAT_JSON)
-			add_json(&l, level, ev, fields, message);
-		else
-			add_text(&l, level, message);
-		log_line_add(&l, "\n");
-		if (write(STDERR_FILENO, l.text, l.n) < 0)
-			errno = saved;
+		tell_lost(&l);
+		put(&l, level, ev, fields, message);
 	}
 	errno = saved;
 }

@@ -10,6 +10,10 @@
  * people and may change.  A line that comes again and again is written five
  * times in ten seconds; the next one written says how many were not.
  *
+ * A process that others depend on waits for no reader (log_never_wait()): a line that
+ * the pipe or the journal's socket has no room for is lost, and the next one that is
+ * written says how many were.
+ *
  * Level, format and what was said lately are process-wide.  Any thread, under
  * any lock; a line is one write.
  */
@@ -35,11 +39,20 @@ enum log_level {
 	X(not_lazy,                                                           \
 	    "a container runtime downloads a layer: reference, layer, "       \
 	    "reason")                                                         \
+	X(layer_made,                                                         \
+	    "a layer's index is there: layer, format, inodes, milliseconds "  \
+	    "(its table's or its blob's way included)")                       \
 	X(image_removed, "nobody used it any more: image")                    \
 	X(stale_tag,                                                          \
 	    "no registry answered, a tag means what it meant before: "        \
 	    "reference")                                                      \
+	X(published,                                                          \
+	    "an index or a profile now lies beside an image: reference, "     \
+	    "artifact, what")                                                 \
 	X(peer_refused, "somebody else spoke to a socket: socket")            \
+	X(table_lied,                                                         \
+	    "an index beside an image says of a layer what is not so: "       \
+	    "layer, table")                                                   \
 	X(worker_ended, "the worker died and is started again: how")
 
 enum log_event {
@@ -78,6 +91,9 @@ void log_set_format(enum log_format format);
 
 /* Which process speaks: "layerfsd", "layerfsd[worker]". `name` must live. */
 void log_set_name(const char *name);
+
+/* From now on: a pipe or socket that nobody reads holds nobody up. */
+void log_never_wait(void);
 
 /* Keeps errno. */
 void log_event(enum log_level level, enum log_event ev,

@@ -7,28 +7,38 @@
 
 #include <stdint.h>
 
-#define METRICS(X)                                                        \
-	X(http_requests, "HTTP requests sent")                            \
-	X(http_bytes, "bytes of response bodies received")                \
-	X(http_retries, "HTTP requests sent again after a failure")       \
-	X(http_errors, "HTTP requests given up")                          \
-	X(fetch_chunks, "chunks fetched, verified and stored")            \
-	X(fetch_bytes, "decoded bytes of chunks stored")                  \
-	X(fetch_joined, "reads that joined a chunk already on its way")   \
-	X(fetch_guessed_bytes, "compressed bytes fetched on a guess")     \
-	X(fetch_corrupt, "chunks dropped because their digest was wrong") \
-	X(fetch_failed, "chunks given up")                                \
-	X(read_hits, "reads answered from the store")                     \
-	X(read_misses, "reads that had to wait for a fetch")              \
-	X(read_errors, "reads answered with an error")                    \
-	X(fuse_requests, "FUSE requests answered")                        \
-	X(objects_shared, "files found in the store already, by digest")  \
-	X(objects_new, "files given a place of their own in the store")   \
-	X(cache_evictions, "times that data was dropped to make room")    \
-	X(cache_evicted_bytes, "bytes of data dropped to make room")      \
-	X(cache_disk_full, "writes that found the disk full")             \
-	X(verify_chunks, "chunks of the store read again and checked")    \
-	X(verify_wrong, "of those, the wrong ones")                       \
+#define METRICS(X)                                                             \
+	X(http_requests, "HTTP requests sent")                                 \
+	X(http_bytes, "bytes of response bodies received")                     \
+	X(http_retries, "HTTP requests sent again after a failure")            \
+	X(http_errors, "HTTP requests given up")                               \
+	X(http_hedged,                                                         \
+	    "HTTP requests asked a second time, of another host or "           \
+	    "on another connection, because their host was slow")              \
+	X(http_hedge_wins,                                                     \
+	    "of those, the ones that the second answered first")               \
+	X(http_several_ranges,                                                 \
+	    "HTTP requests for several ranges of a blob at once")              \
+	X(fetch_chunks, "chunks fetched, verified and stored")                 \
+	X(fetch_bytes, "decoded bytes of chunks stored")                       \
+	X(fetch_joined, "reads that joined a chunk already on its way")        \
+	X(fetch_guessed_bytes, "compressed bytes fetched on a guess")          \
+	X(fetch_corrupt, "chunks dropped because their digest was wrong")      \
+	X(fetch_failed, "chunks given up")                                     \
+	X(read_hits, "reads answered from the store")                          \
+	X(read_misses, "reads that had to wait for a fetch")                   \
+	X(read_errors, "reads answered with an error")                         \
+	X(fuse_requests, "FUSE requests answered")                             \
+	X(objects_shared, "files found in the store already, by digest")       \
+	X(objects_new, "files given a place of their own in the store")        \
+	X(cache_evictions, "times that data was dropped to make room")         \
+	X(cache_evicted_bytes, "bytes of data dropped to make room")           \
+	X(cache_disk_full, "writes that found the disk full")                  \
+	X(verify_chunks, "chunks of the store read again and checked")         \
+	X(verify_wrong, "of those, the wrong ones")                            \
+	X(tables_checked,                                                      \
+	    "layers whose index beside the image was found to be right")       \
+	X(tables_lied, "layers whose index beside the image was found to lie") \
 	X(worker_restarts, "times the worker was started again")
 
 enum metric {

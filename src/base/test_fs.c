@@ -10,6 +10,39 @@
 #include "base/test.h"
 #include "base/test_folder.h"
 
+/* The folder that was synced last; the wrapped call has no other way to it. */
+static ino_t last_synced;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+
+int
+__wrap_fsync(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0)
+		last_synced = st.st_ino;
+	return __real_fsync(fd);
+}
+
+/* Not another one: ext4 commits nothing for a folder that has not changed. */
+static void
+a_file_s_own_folder_is_synced(void **s)
+{
+	int dir = ((struct folder *)*s)->fd;
+	struct err e = ERR_INIT;
+	struct stat st;
+
+	assert_int_equal(fs_make_dirs(dir, "a/b", 0700, &e), 0);
+	assert_int_equal(fs_replace_file(dir, "a/b/f", "x", 1, 0600, &e), 0);
+	assert_int_equal(fstatat(dir, "a/b", &st, 0), 0);
+	assert_int_equal(last_synced, st.st_ino);
+	assert_int_equal(fs_replace_file(dir, "f", "x", 1, 0600, &e), 0);
+	assert_int_equal(fstat(dir, &st), 0);
+	assert_int_equal(last_synced, st.st_ino);
+}
+
 static void
 a_file_is_replaced_whole(void **s)
 {
@@ -39,6 +72,23 @@ a_failed_replacement_leaves_no_temporary(void **s)
 	assert_fails(fs_replace_file(dir, "d", "x", 1, 0600, &e), e, EISDIR);
 	assert_int_equal(fstatat(dir, "d.tmp", &st, 0), -1);
 	assert_fails(fs_replace_file(dir, "no/f", "x", 1, 0600, &e), e, ENOENT);
+}
+
+/* As a process leaves them that is killed before its rename. */
+static void
+temporaries_are_removed_and_nothing_else(void **s)
+{
+	static const char *const names[] = { "f.12.tmp", "f.tmp", "12.tmp",
+		"f.1x.tmp", "f.12.tmp.x", ".tmp" };
+	int dir = ((struct folder *)*s)->fd;
+	struct err e = ERR_INIT;
+
+	for (int i = 0; i < 6; i++)
+		close(openat(dir, names[i], O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(fs_remove_temporaries(dir, ".", &e), 0);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(
+		    faccessat(dir, names[i], F_OK, 0), i == 0 ? -1 : 0);
 }
 
 static void
@@ -206,7 +256,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(a_file_is_replaced_whole),
+		IN_FOLDER(a_file_s_own_folder_is_synced),
 		IN_FOLDER(a_failed_replacement_leaves_no_temporary),
+		IN_FOLDER(temporaries_are_removed_and_nothing_else),
 		IN_FOLDER(an_absent_file_is_enoent_and_named),
 		IN_FOLDER(a_file_over_the_ceiling_is_refused),
 		IN_FOLDER(a_read_past_the_end_is_a_bad_file),

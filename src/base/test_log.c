@@ -1,6 +1,8 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -246,6 +248,71 @@ a_repeated_line_says_how_often_it_was_not_written(void **s)
 	assert_int_equal(lines, REPEATS_WRITTEN);
 }
 
+static void
+fill(int fd)
+{
+	static const char zeros[4096];
+
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	while (write(fd, zeros, sizeof zeros) > 0)
+		;
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+}
+
+static void
+drain(int fd)
+{
+	char part[4096];
+
+	while (recv(fd, part, sizeof part, MSG_DONTWAIT) > 0)
+		;
+}
+
+static void
+a_reader_that_stopped_holds_nobody_up_and_what_is_lost_is_counted(void **s)
+{
+	int saved = dup(STDERR_FILENO), pair[2];
+	char text[4096] = "";
+
+	(void)s;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	fill(pair[1]);
+	dup2(pair[1], STDERR_FILENO);
+	log_never_wait();
+	log_warn("lost 1");
+	log_warn("lost 2");
+	drain(pair[0]);
+	log_warn("seen");
+	dup2(saved, STDERR_FILENO);
+	assert_true(recv(pair[0], text, sizeof text - 1, 0) > 0);
+	assert_non_null(strstr(text, "2 lines were lost"));
+	assert_null(strstr(text, "lost 1"));
+	if (strstr(text, "seen") == NULL) /* the next part of the stream */
+		recv(pair[0], text, sizeof text - 1, 0);
+	assert_non_null(strstr(text, "seen"));
+	close(saved);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void
+a_full_pipe_holds_nobody_up(void **s)
+{
+	int saved = dup(STDERR_FILENO), ends[2];
+
+	(void)s;
+	assert_int_equal(pipe(ends), 0);
+	fill(ends[1]);
+	dup2(ends[1], STDERR_FILENO);
+	log_never_wait();
+	log_warn("nobody reads this");
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int
 main(void)
 {
@@ -263,6 +330,9 @@ main(void)
 		cmocka_unit_test(
 		    a_repeated_line_says_how_often_it_was_not_written),
 		cmocka_unit_test(levels_are_read_by_name),
+		cmocka_unit_test(
+		    a_reader_that_stopped_holds_nobody_up_and_what_is_lost_is_counted),
+		cmocka_unit_test(a_full_pipe_holds_nobody_up),
 		cmocka_unit_test(
 		    every_metric_counts_and_has_a_name_and_a_meaning),
 		cmocka_unit_test(

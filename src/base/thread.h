@@ -10,13 +10,18 @@
  *  job      0..8          mounts, pulls, resolves    network, disk, other jobs
  *  collect  1             removes unwanted images    disk, layers being made
  *  cache    1             evicts, ages the store     disk, writes under way
+ *  audit    1             checks foreign indexes     network, decode, disk
  *  rpc      32            runtimes' calls            disk, openers
  *  opener   8 a runtime   images that runtimes pull  network, disk, makers
  *  record   1             saves what starts read     disk
  *  store    1             podman's counts            supervisor, disk
  *  store-pull  8          podman's lookups           openers, network
  *  metrics  1             answers scrapers           locks, state.db
+ *  publish  0..1          publishes indexes, profiles network, disk
  *  reaper   1             what snapshots left        supervisor, disk
+ *  convert  3             a layer each: the command  network, disk, press
+ *  press    1..64         compress: the command      nothing
+ *  sender   0..3          sends what a layer becomes network, convert
  *
  * Signals are blocked in all but main.
  */

@@ -6,6 +6,7 @@
 #include "cli/report.h"
 #include "cli/request.h"
 #include "cli/session.h"
+#include "base/clock.h"
 #include "base/doc.h"
 #include "base/err.h"
 #include "base/limits.h"
@@ -45,6 +46,9 @@ add_layer(struct table *t, size_t i, const struct doc *l)
 	table_add(t, doc_find(l, "present") == NULL
 			 ? ""
 			 : SHARE_TEXT(doc_int(doc_find(l, "present")), size));
+	table_add(t, doc_find(l, "missing_bytes") == NULL
+			 ? ""
+			 : SIZE_TEXT(doc_int(doc_find(l, "missing_bytes"))));
 	table_add(t, reason_of(l));
 }
 
@@ -52,10 +56,10 @@ static void
 print_layers(const struct doc *layers)
 {
 	static const char *const heads[] = { "N", "LAYER", "STATE", "LAZY",
-		"FORMAT", "BLOB", "PRESENT", "WHY" };
+		"FORMAT", "BLOB", "PRESENT", "MISSING", "WHY" };
 	AUTO_TABLE struct table t;
 
-	table_init(&t, heads, 8, 1 << 0 | 1 << 5 | 1 << 6);
+	table_init(&t, heads, 9, 1 << 0 | 1 << 5 | 1 << 6 | 1 << 7);
 	for (size_t i = 0; i < doc_count(layers); i++)
 		add_layer(&t, i, doc_at(layers, i));
 	putchar('\n');
@@ -67,6 +71,7 @@ print(const struct doc *result)
 {
 	AUTO_BUF struct buf users = BUF_INIT(LIMIT_CONTROL_MESSAGE_BYTES);
 	const struct doc *layers = doc_find(result, "layer_list");
+	int64_t resolved_s = doc_int(doc_find(result, "resolved"));
 	char count[2 * OUTPUT_WORD];
 	size_t lazy = 0;
 
@@ -79,6 +84,8 @@ print(const struct doc *result)
 	report_text("Image", doc_string(doc_find(result, "image")));
 	if (!doc_bool(doc_find(result, "is_known")))
 		report_text("Known", "no; this is what its manifest says");
+	if (resolved_s != 0)
+		report_text("As of", AGE_TEXT(clock_wall_s() - resolved_s));
 	report_text("Used by", buf_str(&users));
 	report_text("Lazy", count);
 	print_layers(layers);

@@ -20,6 +20,9 @@ describe_options(uint32_t which)
 			continue;
 		o = doc_new_object();
 		doc_set_string(o, "name", option_specs[id].name);
+		if (option_specs[id].letter != 0)
+			doc_set_string(o, "letter",
+			    (char[]){ option_specs[id].letter, 0 });
 		if (option_specs[id].value != NULL)
 			doc_set_string(o, "value", option_specs[id].value);
 		doc_set_string(o, "meaning", option_specs[id].meaning);

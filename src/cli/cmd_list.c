@@ -1,4 +1,5 @@
 /* layerfs ls, layerfs images: one row each. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "cli/output.h"
@@ -90,6 +91,43 @@ add_users(struct table *t, const struct doc *users)
 }
 
 static void
+print_note(const struct doc *mount, const char *note, const char *why)
+{
+	output_print_safe(stdout, text_of(mount, "target"));
+	printf(": %s", note);
+	if (*why != 0)
+		printf(": "), output_print_safe(stdout, why);
+	putchar('\n');
+}
+
+/* What a mount's row has no room for: who waits for whom, and how old it is. */
+static void
+print_notes(const struct doc *m)
+{
+	int64_t waiting = number_of(m, "waiting");
+	char note[200];
+
+	if (waiting > 0) {
+		const char *host = text_of(m, "host");
+
+		snprintf(note, sizeof note,
+		    "%" PRId64 " read%s wait%s%s%.100s since %" PRId64
+		    " s (%s)",
+		    waiting, waiting == 1 ? "" : "s", waiting == 1 ? "s" : "",
+		    *host != 0 ? " for " : "", host,
+		    number_of(m, "oldest_wait_ms") / 1000,
+		    text_of(m, "unreachable"));
+		print_note(m, note, text_of(m, "why"));
+	}
+	if (doc_bool(doc_find(m, "stale"))) {
+		snprintf(note, sizeof note,
+		    "as known %s; no registry answered when it was mounted",
+		    AGE_TEXT(clock_wall_s() - number_of(m, "resolved")));
+		print_note(m, note, "");
+	}
+}
+
+static void
 print_mounts(const struct doc *result)
 {
 	static const char *const heads[] = { "TARGET", "REFERENCE", "IMAGE",
@@ -112,6 +150,8 @@ print_mounts(const struct doc *result)
 	}
 	add_users(&t, doc_find(result, "users"));
 	table_print(&t, stdout);
+	for (size_t i = 0; i < doc_count(mounts); i++)
+		print_notes(doc_at(mounts, i));
 }
 
 static void

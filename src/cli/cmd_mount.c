@@ -11,11 +11,13 @@
 #include "cli/request.h"
 #include "cli/session.h"
 #include "cli/target.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/doc.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "base/patience.h"
 
 static int
 set_layer(struct request *r, const char *text, struct err *e)
@@ -36,6 +38,19 @@ set_layer(struct request *r, const char *text, struct err *e)
 		    "--layer %s is neither a number below %d nor a digest",
 		    text, LIMIT_LAYERS);
 	doc_set_int(r->doc, "layer", n);
+	return 0;
+}
+
+static int
+set_patience(struct request *r, const char *text, struct err *e)
+{
+	uint32_t ms;
+
+	if (text == NULL)
+		return 0;
+	if (patience_parse(text, &ms, e) < 0)
+		return err_wrap(e, "--unreachable");
+	doc_set_string(r->doc, "unreachable", text);
 	return 0;
 }
 
@@ -62,6 +77,8 @@ check_options(struct request *r, struct place *p, const struct arguments *a,
 		return err_wrap(e, "--options");
 	if (arguments_has(a, OPTION_UPPER) && !arguments_has(a, OPTION_RW))
 		return err_set(e, EINVAL, "--upper needs --rw");
+	if (set_patience(r, a->values[OPTION_UNREACHABLE], e) < 0)
+		return -1;
 	if (arguments_has(a, OPTION_RW))
 		doc_set_bool(r->doc, "rw", true);
 	if (arguments_has(a, OPTION_LAYER))
@@ -177,9 +194,31 @@ mount_at(
 	return take_ptr(&result);
 }
 
+/* No registry answered: what was known is shown, and it may lack something. */
+static void
+warn_of_age(const struct doc *result, const char *reference)
+{
+	int64_t resolved_s = doc_int(doc_find(result, "resolved"));
+	int64_t missing = doc_int(doc_find(result, "missing_bytes"));
+	size_t layers = doc_count(doc_find(result, "missing_layers"));
+
+	if (!doc_bool(doc_find(result, "stale")))
+		return;
+	session_warn("%s is what it meant %s: %s", reference,
+	    AGE_TEXT(clock_wall_s() - resolved_s),
+	    doc_string(doc_find(result, "why")));
+	if (missing > 0)
+		session_warn("%s of %s are not here, in %zu of %jd layers: see "
+			     "`layerfs explain`",
+		    SIZE_TEXT(missing), reference, layers,
+		    (intmax_t)doc_int(doc_find(result, "layers")));
+}
+
 static void
 show(const struct session *s, const struct doc *result, const char *path)
 {
+	if (!s->is_quiet)
+		warn_of_age(result, s->args->operands[0]);
 	if (s->is_json)
 		output_json(result);
 	else

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/output.h"
+#include "cli/publish.h"
 #include "cli/report.h"
 #include "cli/request.h"
 #include "cli/session.h"
@@ -166,6 +167,16 @@ finish_rm(struct session *s, const struct doc *result, struct err *e)
 	return 0;
 }
 
+/* ---- push ---- */
+
+static int
+finish_push(struct session *s, const struct doc *result, struct err *e)
+{
+	(void)e;
+	publish_report(result, s->is_quiet);
+	return 0;
+}
+
 /* ---- all of them ---- */
 
 static const struct action actions[] = {
@@ -174,6 +185,7 @@ static const struct action actions[] = {
 	{ "import", "profile_import", true, prepare_import, finish_import },
 	{ "record", "profile_record", false, NULL, finish_record },
 	{ "rm", "profile_rm", false, NULL, finish_rm },
+	{ "push", "profile_push", false, NULL, finish_push },
 };
 
 static const struct action *
@@ -193,7 +205,7 @@ find_action(const struct arguments *a, struct err *e)
 		return NULL;
 	}
 	err_set(e, EINVAL,
-	    "\"%.80s\" is not show, export, import, record or rm", name);
+	    "\"%.80s\" is not show, export, import, record, rm or push", name);
 	return NULL;
 }
 

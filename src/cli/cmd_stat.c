@@ -61,6 +61,23 @@ print_cache(const struct doc *cache)
 }
 
 static void
+print_fetching(const struct doc *fetching)
+{
+	char coming[96];
+
+	if (!doc_is_object(fetching))
+		return; /* an older daemon */
+	snprintf(coming, sizeof coming,
+	    "%" PRId64 " chunks by %" PRId64 " requests, %" PRId64
+	    " reads wait",
+	    number_of(fetching, "chunks"), number_of(fetching, "requests"),
+	    number_of(fetching, "waiting"));
+	report_text("On the way", coming);
+	if (number_of(fetching, "resting") > 0)
+		report_number("Not given", number_of(fetching, "resting"));
+}
+
+static void
 print_store(const struct doc *result)
 {
 	const struct doc *store = doc_find(result, "store");
@@ -73,6 +90,7 @@ print_store(const struct doc *result)
 	report_size("Present", number_of(store, "present_bytes"));
 	report_size("Disk free", number_of(store, "free_bytes"));
 	print_cache(doc_find(result, "cache"));
+	print_fetching(doc_find(result, "fetching"));
 	report_number("Mounts", number_of(result, "mounts"));
 	report_text("Kind", doc_string(doc_find(kind, "name")));
 	report_text("Why", doc_string(doc_find(kind, "why")));

@@ -28,6 +28,13 @@ print_finding(const struct doc *f)
 	puts(doc_bool(doc_find(f, "repaired")) ? " (dropped)" : "");
 }
 
+/* Old bytes that are still seen. */
+static int64_t
+mapped_files(const struct doc *result)
+{
+	return doc_int(doc_find(result, "mapped_files"));
+}
+
 static void
 print(const struct session *s, const struct doc *result)
 {
@@ -45,6 +52,10 @@ print(const struct session *s, const struct doc *result)
 		printf("%s are of chunks that are not whole, which no digest "
 		       "vouches for\n",
 		    SIZE_TEXT(unchecked));
+	if (mapped_files(result) > 0)
+		printf("%" PRId64 " files were wrong and are mapped by "
+		       "programs, which go on with what they have: end those\n",
+		    mapped_files(result));
 }
 
 int
@@ -71,7 +82,8 @@ cmd_verify(struct session *s)
 		print(s, result);
 	/* What is left wrong is a failure. */
 	return doc_int(doc_find(result, "wrong")) >
-		       doc_int(doc_find(result, "repaired"))
+			   doc_int(doc_find(result, "repaired")) ||
+		       mapped_files(result) > 0
 		   ? STATUS_FAILED
 		   : STATUS_DONE;
 }

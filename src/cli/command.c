@@ -14,6 +14,9 @@ const struct option_spec option_specs[OPTION_COUNT] = {
 	[OPTION_RW] = { "rw", 0, NULL, "allow writing: put an overlay on top" },
 	[OPTION_UPPER] = { "upper", 0, "DIR",
 	    "keep what is written in DIR instead of a temporary folder" },
+	[OPTION_UNREACHABLE] = { "unreachable", 0, "POLICY",
+	    "what reads do while no registry answers: fail, wait:30s, "
+	    "forever" },
 	[OPTION_LAYER] = { "layer", 0, "N|DIGEST",
 	    "mount one layer, counted from 0 at the bottom, not the image" },
 	[OPTION_MOUNT_OPTIONS] = { "options", 'o', "LIST",
@@ -35,6 +38,18 @@ const struct option_spec option_specs[OPTION_COUNT] = {
 	[OPTION_ONCE] = { "once", 0, NULL, "show one picture and end" },
 	[OPTION_INTERVAL] = { "interval", 0, "SECONDS",
 	    "between two pictures; 2 unless told otherwise" },
+	[OPTION_PLATFORM] = { "platform", 0, "OS/ARCH[/VARIANT]",
+	    "convert this platform's image alone, not all of an index" },
+	[OPTION_LEVEL] = { "level", 0, "N",
+	    "compress harder, 1 to 22; 6 unless told otherwise" },
+	[OPTION_JOBS] = { "jobs", 'j', "N",
+	    "threads that compress; one a core unless told otherwise" },
+	[OPTION_PROFILE] = { "profile", 0, "FILE",
+	    "put first what this profile says that a start reads" },
+	[OPTION_FORCE] = { "force", 0, NULL,
+	    "convert layers again that an earlier conversion left" },
+	[OPTION_ESTIMATE] = { "dry-run", 'n', NULL,
+	    "only say what would be done, how large and how soon" },
 };
 
 const struct command commands[] = {
@@ -43,6 +58,7 @@ const struct command commands[] = {
 	    .meaning = "make an image visible at a folder",
 	    .options = OPTION_BIT(OPTION_RW) | OPTION_BIT(OPTION_UPPER) |
 		       OPTION_BIT(OPTION_LAYER) |
+		       OPTION_BIT(OPTION_UNREACHABLE) |
 		       OPTION_BIT(OPTION_MOUNT_OPTIONS) |
 		       OPTION_BIT(OPTION_PLAIN_HTTP),
 	    .min_operands = 2,
@@ -102,9 +118,37 @@ const struct command commands[] = {
 	    .max_operands = 1,
 	    .kind = OPERAND_IMAGE,
 	    .run = cmd_pull },
+	{ .name = "convert",
+	    .operands = "SRC DST",
+	    .meaning = "copy an image so that it can be read in parts",
+	    .options = OPTION_BIT(OPTION_PLATFORM) | OPTION_BIT(OPTION_LEVEL) |
+		       OPTION_BIT(OPTION_JOBS) | OPTION_BIT(OPTION_PROFILE) |
+		       OPTION_BIT(OPTION_FORCE) | OPTION_BIT(OPTION_ESTIMATE) |
+		       OPTION_BIT(OPTION_PLAIN_HTTP),
+	    .min_operands = 2,
+	    .max_operands = 2,
+	    .kind = OPERAND_IMAGE,
+	    .run = cmd_convert },
+	{ .name = "index",
+	    .operands = "REF",
+	    .meaning = "publish an index of an image's plain layers beside it",
+	    .options = OPTION_BIT(OPTION_PLAIN_HTTP),
+	    .min_operands = 1,
+	    .max_operands = 1,
+	    .kind = OPERAND_IMAGE,
+	    .run = cmd_index },
+	{ .name = "push",
+	    .operands = "REF",
+	    .meaning = "publish what this node knows of an image beside it",
+	    .options = OPTION_BIT(OPTION_PLAIN_HTTP),
+	    .min_operands = 1,
+	    .max_operands = 1,
+	    .kind = OPERAND_IMAGE,
+	    .run = cmd_push },
 	{ .name = "profile",
 	    .operands = "ACTION REF [FILE]",
-	    .meaning = "show, copy or make anew what an image's start reads",
+	    .meaning =
+		"show, copy, publish or make anew what an image's start reads",
 	    .options = OPTION_BIT(OPTION_PLAIN_HTTP),
 	    .min_operands = 2,
 	    .max_operands = 3,

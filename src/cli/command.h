@@ -23,6 +23,7 @@ enum option_id {
 	/* of some */
 	OPTION_RW,
 	OPTION_UPPER,
+	OPTION_UNREACHABLE,
 	OPTION_LAYER,
 	OPTION_MOUNT_OPTIONS,
 	OPTION_PLAIN_HTTP,
@@ -35,6 +36,12 @@ enum option_id {
 	OPTION_REPAIR,
 	OPTION_ONCE,
 	OPTION_INTERVAL,
+	OPTION_PLATFORM,
+	OPTION_LEVEL,
+	OPTION_JOBS,
+	OPTION_PROFILE,
+	OPTION_FORCE,
+	OPTION_ESTIMATE,
 	OPTION_COUNT
 };
 
@@ -99,8 +106,11 @@ int cmd_images(struct session *s);
 int cmd_stat(struct session *s);
 int cmd_inspect(struct session *s);
 int cmd_explain(struct session *s);
+int cmd_index(struct session *s);
+int cmd_push(struct session *s);
 int cmd_profile(struct session *s);
 int cmd_pull(struct session *s);
+int cmd_convert(struct session *s);
 int cmd_rm(struct session *s);
 int cmd_prune(struct session *s);
 int cmd_pin(struct session *s);

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/help.h"
 
@@ -24,16 +25,16 @@ print_command_words(FILE *f)
 		fprintf(f, " %s", commands[i].name);
 }
 
-/* Options whose value is a folder, as a case pattern. */
+/* Options with a value of that name, as a case pattern. */
 static void
-print_folder_options(FILE *f)
+print_options_with(FILE *f, const char *value)
 {
 	const char *bar = "";
 
 	for (int id = 0; id < OPTION_COUNT; id++) {
 		const struct option_spec *o = &option_specs[id];
 
-		if (o->value == NULL || o->value[0] != 'D')
+		if (o->value == NULL || strcmp(o->value, value) != 0)
 			continue;
 		fprintf(f, "%s--%s", bar, o->name);
 		bar = "|";
@@ -55,7 +56,8 @@ operand_words(enum operand_kind kind)
 	case OPERAND_COMMAND:
 		return "$commands";
 	case OPERAND_PROFILE:
-		return "show export import record rm $(_layerfs_images)";
+		return "show export import record rm push $(_layerfs_images) "
+		       "$(compgen -f -- \"$word\")";
 	case OPERAND_NONE:
 		break;
 	}
@@ -94,9 +96,15 @@ static const char before_folder_options[] =
     "\tfi\n"
     "\tcase $previous in\n"
     "\t";
-static const char before_cases[] =
+static const char before_file_options[] =
     ")\n"
     "\t\tCOMPREPLY=($(compgen -d -- \"$word\"))\n"
+    "\t\tcompopt -o filenames 2>/dev/null\n"
+    "\t\treturn ;;\n"
+    "\t";
+static const char before_cases[] =
+    ")\n"
+    "\t\tCOMPREPLY=($(compgen -f -- \"$word\"))\n"
     "\t\tcompopt -o filenames 2>/dev/null\n"
     "\t\treturn ;;\n"
     "\tesac\n"
@@ -125,7 +133,9 @@ completion_print_bash(FILE *f)
 	fputs("'\n\tlocal options='", f);
 	print_option_words(f, OPTIONS_OF_ALL);
 	fputs(before_folder_options, f);
-	print_folder_options(f);
+	print_options_with(f, "DIR");
+	fputs(before_file_options, f);
+	print_options_with(f, "FILE");
 	fputs(before_cases, f);
 	for (size_t i = 0; i < n_commands; i++)
 		print_case(f, &commands[i]);

@@ -2,8 +2,10 @@ noinst_LIBRARIES += %D%/libcli.a
 %C%_libcli_a_SOURCES = \
 	%D%/arguments.c %D%/arguments.h \
 	%D%/client.c %D%/client.h \
+	%D%/cmd_convert.c \
 	%D%/cmd_explain.c \
 	%D%/cmd_help.c \
+	%D%/cmd_index.c \
 	%D%/cmd_inspect.c \
 	%D%/cmd_list.c \
 	%D%/cmd_mount.c \
@@ -23,13 +25,14 @@ noinst_LIBRARIES += %D%/libcli.a
 	%D%/output.c %D%/output.h \
 	%D%/places.c %D%/places.h \
 	%D%/progress.c %D%/progress.h \
+	%D%/publish.h \
 	%D%/report.c %D%/report.h \
 	%D%/request.c %D%/request.h \
 	%D%/session.c %D%/session.h \
 	%D%/start.c %D%/start.h \
 	%D%/target.c %D%/target.h
 
-CLI_LIBS = src/cli/libcli.a $(REGISTRY_LIBS)
+CLI_LIBS = src/cli/libcli.a src/daemon/libsettings.a $(CONVERT_LIBS)
 
 bin_PROGRAMS += layerfs
 layerfs_SOURCES = %D%/main.c

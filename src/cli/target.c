@@ -17,6 +17,10 @@
 
 #define MOUNTINFO "/proc/self/mountinfo"
 
+/* A start of a container copies every mount, and who looks at all of them has each
+ * for a moment: that is no use of it. */
+enum { BUSY_TRIES = 20, BUSY_PAUSE_US = 50 * 1000 };
+
 static int
 too_long(const char *text, struct err *e)
 {
@@ -153,11 +157,16 @@ target_attach(int target, int mount, struct err *e)
 int
 target_detach(const char *path, bool lazy, struct err *e)
 {
-	if (umount2(path, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
-		return 0;
-	if (errno == EBUSY)
-		return err_set(e, EBUSY, "files in it are in use");
-	return err_sys(e, "umount");
+	int flags = UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0);
+
+	for (int n = 1; umount2(path, flags) < 0; n++) {
+		if (errno != EBUSY)
+			return err_sys(e, "umount");
+		if (n == BUSY_TRIES)
+			return err_set(e, EBUSY, "files in it are in use");
+		usleep(BUSY_PAUSE_US);
+	}
+	return 0;
 }
 
 /* The id of the mount that the path leads into.  O_PATH asks the file system

@@ -30,8 +30,8 @@ int target_restrict(int mount, uint64_t attributes, struct err *e);
 /* Moves the detached mount onto the folder. */
 int target_attach(int target, int mount, struct err *e);
 
-/* umount(2), not following links.  EBUSY, EPERM and EINVAL (nothing is mounted
- * there) are told apart. */
+/* umount(2), not following links; one in use is tried for a second.  EBUSY,
+ * EPERM and EINVAL (nothing is mounted there) are told apart. */
 int target_detach(const char *path, bool lazy, struct err *e);
 
 /* What is mounted on the folder itself. */

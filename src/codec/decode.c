@@ -1,7 +1,9 @@
 #include "codec/decode.h"
 
+#include <assert.h>
 #include <errno.h>
 
+#include "codec/restart.h"
 #include "base/bytes.h"
 #include "base/err.h"
 
@@ -22,6 +24,22 @@ decoder_reset(struct decoder *d)
 {
 	d->ops->reset(d);
 	d->is_inside = false;
+}
+
+bool
+decoder_make_points(struct decoder *d, uint64_t every)
+{
+	assert(every >= RESTART_MIN_BYTES);
+	if (d->ops->make_points == NULL)
+		return false;
+	d->ops->make_points(d, every);
+	return true;
+}
+
+void
+decoder_get_place(const struct decoder *d, struct decode_place *out)
+{
+	d->ops->get_place(d, out);
 }
 
 void
@@ -90,13 +108,38 @@ expect_end(struct decoder *d, struct decode_step *s, struct err *e)
 	return 0;
 }
 
+/* A first byte of which only some bits count is taken here. */
+static int
+restart(struct decoder *d, const struct restart_point *p, struct decode_step *s,
+    struct err *e)
+{
+	uint8_t first = s->in_len > 0 ? s->in[0] : 0;
+
+	if (d->ops->restart == NULL)
+		return err_set(e, ENOTSUP, "nothing to restart");
+	if (s->in_len == 0 || p->bits > 7 ||
+	    p->window_len > RESTART_WINDOW_BYTES)
+		return err_set(e, EBADMSG, "no place to restart at");
+	if (d->ops->restart(d, p, first, e) < 0)
+		return -1;
+	d->is_inside = true;
+	if (p->bits > 0) {
+		s->in++;
+		s->in_len--;
+	}
+	return 0;
+}
+
 int
 decoder_read_part(struct decoder *d, const struct decode_part *p, struct err *e)
 {
 	struct decode_step s = { .in = p->in, .in_len = p->in_len };
 
 	decoder_reset(d);
-	if (p->is_all && p->skip == 0 && d->ops->all != NULL)
+	if (p->restart != NULL && restart(d, p->restart, &s, e) < 0)
+		return -1;
+	if (p->restart == NULL && p->is_all && p->skip == 0 &&
+	    d->ops->all != NULL)
 		return d->ops->all(d, p, e);
 	if (skip_bytes(d, &s, p->skip, e) < 0)
 		return -1;

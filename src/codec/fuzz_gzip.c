@@ -3,19 +3,28 @@
  * itself, cut elsewhere.
  *
  * The input is read as gzip and as bare deflate data, which is given the right
- * header and checksum: a fuzzer does not find those. */
+ * header and checksum: a fuzzer does not find those.
+ *
+ * And as what follows a restart point: it decodes to the same bytes with what is
+ * kept of the window (window.h). */
 #include <stdlib.h>
 #include <string.h>
 
 #include <zlib.h>
 
 #include "codec/gzip.h"
+#include "codec/restart.h"
+#include "codec/window.h"
 #include "base/bytes.h"
 #include "base/err.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 enum { ROOM_BYTES = 256 << 10 };
+
+/* Once: asan maps anew what is so large, which takes longer than decoding. */
+static uint8_t room_of_one[ROOM_BYTES], room_of_other[ROOM_BYTES];
+static uint8_t plain[ROOM_BYTES];
 
 struct outcome {
 	uint8_t *out; /* ROOM_BYTES */
@@ -76,10 +85,9 @@ compare(const uint8_t *p, size_t n, size_t in, size_t out)
 	struct err e = ERR_INIT;
 	AUTO_DECODER struct decoder *one = gzip_zlib_decoder_new(&e);
 	AUTO_DECODER struct decoder *other = gzip_decoder_new(&e);
-	AUTO_FREE uint8_t *room = malloc(2 * ROOM_BYTES);
-	struct outcome a = { .out = room }, b = { .out = room + ROOM_BYTES };
+	struct outcome a = { .out = room_of_one }, b = { .out = room_of_other };
 
-	if (one == NULL || other == NULL || room == NULL)
+	if (one == NULL || other == NULL)
 		return;
 	decode(one, p, n, n + 1, ROOM_BYTES, &a);
 	decode(other, p, n, in, out, &b);
@@ -91,14 +99,13 @@ static size_t
 wrap(const uint8_t *p, size_t n, uint8_t *out)
 {
 	static const uint8_t header[10] = { 0x1f, 0x8b, 8 };
-	AUTO_FREE uint8_t *plain = malloc(ROOM_BYTES);
 	z_stream z = { .next_in = (uint8_t *)p,
 		.avail_in = n,
 		.next_out = plain,
 		.avail_out = ROOM_BYTES };
 	bool is_whole;
 
-	if (plain == NULL || inflateInit2(&z, -MAX_WBITS) != Z_OK)
+	if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
 		return 0;
 	is_whole = inflate(&z, Z_FINISH) == Z_STREAM_END;
 	inflateEnd(&z);
@@ -110,6 +117,101 @@ wrap(const uint8_t *p, size_t n, uint8_t *out)
 	    out + sizeof header + z.total_in, crc32(0, plain, z.total_out));
 	put_le32(out + sizeof header + z.total_in + 4, z.total_out);
 	return sizeof header + z.total_in + 8;
+}
+
+/* ---- windows ---- */
+
+/* Into `plain`; how many bytes. */
+static size_t
+decode_after(const uint8_t *p, size_t n, const struct restart_point *at)
+{
+	z_stream z = { .next_in = (uint8_t *)p + (at->bits > 0),
+		.avail_in = n - (at->bits > 0),
+		.next_out = plain,
+		.avail_out = ROOM_BYTES };
+
+	if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
+		return 0;
+	inflatePrime(&z, at->bits, p[0] >> (8 - at->bits));
+	inflateSetDictionary(&z, at->window, at->window_len);
+	inflate(&z, Z_SYNC_FLUSH);
+	inflateEnd(&z);
+	return z.total_out;
+}
+
+static bool
+gives_plain(struct decoder *d, const uint8_t *p, size_t n, size_t made,
+    const struct restart_point *at)
+{
+	struct decode_part part = { p, n, 0, room_of_one, made, false, at };
+	struct err e = ERR_INIT;
+
+	return decoder_read_part(d, &part, &e) == 0 &&
+	       memcmp(room_of_one, plain, made) == 0;
+}
+
+/* Where it decodes by the whole window: isa-l fails at once where something
+ * further on is wrong. */
+static void
+expect_plain(struct decoder *d, const uint8_t *p, size_t n, size_t made,
+    const struct restart_point *whole, const struct restart_point *thin)
+{
+	if (d != NULL && gives_plain(d, p, n, made, whole) &&
+	    !gives_plain(d, p, n, made, thin))
+		__builtin_trap();
+}
+
+static void
+compare_windows(const uint8_t *p, size_t n, const struct restart_point *at)
+{
+	static struct window *w;
+	static struct sequel sequel;
+	struct err e = ERR_INIT;
+	AUTO_DECODER struct decoder *one = gzip_zlib_decoder_new(&e);
+	AUTO_DECODER struct decoder *other = gzip_decoder_new(&e);
+	struct decode_place place = { at->bits > 0 ? at->bits : 8, at->window,
+		at->window_len };
+	struct restart_point thin = *at;
+	size_t made;
+
+	if (w == NULL)
+		w = window_new(gzip_decoder_new, &e);
+	made = w != NULL && n > 0 ? decode_after(p, n, at) : 0;
+	if (made == 0)
+		return;
+	sequel_note(&sequel, p, 1, 0);
+	sequel_begin(&sequel, &place);
+	sequel_note(&sequel, p + 1, n - 1, made);
+	thin.window = window_thin(w, at, &sequel);
+	for (size_t i = 0; i < at->window_len; i++)
+		if (thin.window[i] != 0 && thin.window[i] != at->window[i])
+			__builtin_trap();
+	expect_plain(one, p, n, made, at, &thin);
+	expect_plain(other, p, n, made, at, &thin);
+}
+
+static void
+fill_window(uint8_t *window)
+{
+	uint32_t v = 7;
+
+	for (size_t i = 0; i < RESTART_WINDOW_BYTES; i++) {
+		v = v * 1664525 + 1013904223;
+		window[i] = v >> 24 | 1;
+	}
+}
+
+static void
+compare_after_window(const uint8_t *p, size_t n, uint8_t bits, size_t len)
+{
+	static uint8_t window[RESTART_WINDOW_BYTES];
+	struct restart_point at = { .bits = bits,
+		.window = window,
+		.window_len = min_u64(len, sizeof window) };
+
+	if (window[0] == 0)
+		fill_window(window);
+	compare_windows(p, n, &at);
 }
 
 int
@@ -126,5 +228,6 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	len = wrap(p + 2, n - 2, member);
 	if (len > 0)
 		compare(member, len, in, out);
+	compare_after_window(p + 2, n - 2, p[0] & 7, out);
 	return 0;
 }

@@ -10,13 +10,8 @@
  * zlib refuses, as long as no undefined code is used.  What the bytes decode to
  * is the same wherever both decode them.
  *
- * Restarting in the middle of a member takes the 32 KiB before the place and
- * its bit position.  zlib stops at a block's end on request (Z_BLOCK; data_type
- * has the bits left) and starts again with inflatePrime() and
- * inflateSetDictionary().  isa-l does not stop between blocks, but starts again
- * there, too: read_in and read_in_length take the bits,
- * isal_inflate_set_dict() the window.  So zlib makes restart points and both
- * can use them.
+ * Both make restart points and start at them (restart.h), at the same ones as a
+ * rule: gzip_isal.c has the exception.
  */
 #ifndef CODEC_GZIP_H
 #define CODEC_GZIP_H

@@ -78,6 +78,8 @@ begin_entry(struct tar *t, struct tar_sink *sink, struct err *e)
 	if (tar_sparse_check(&t->sparse, t->stored, t->entry.size, e) < 0)
 		return -1;
 	t->entry.is_sparse = t->sparse.is_sparse;
+	/* This block is the header's last. */
+	t->entry.stream_off = align_down(t->stream_off, TAR_BLOCK) + TAR_BLOCK;
 	t->stored_left = t->stored;
 	t->at = 0;
 	t->segment = 0;

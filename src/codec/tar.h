@@ -51,6 +51,13 @@ struct tar_xattr {
 	size_t len;
 };
 
+/* A time that not every entry has. */
+struct tar_time {
+	bool is_set;
+	int64_t s;
+	uint32_t ns;
+};
+
 /* Everything pointed at lives until the entry's end() returned. */
 struct tar_entry {
 	enum tar_type type;
@@ -67,6 +74,13 @@ struct tar_entry {
 	bool is_sparse;        /* hole() may be called */
 	const struct tar_xattr *xattrs;
 	size_t n_xattrs;
+
+	/* For who writes the entry down again. */
+	uint64_t stream_off;   /* where what the stream stores of it begins */
+	const uint8_t *header; /* TAR_BLOCK bytes: codec/tar_header.h */
+	uint64_t told_size;    /* by the headers, whatever the type */
+	struct tar_time atime, ctime; /* that extended headers say */
+	bool is_after_global;         /* a global header came before it */
 };
 
 /* Who takes what the stream holds.  Each returns 0, or -1 with *e, which ends

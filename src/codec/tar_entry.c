@@ -136,6 +136,8 @@ apply_meta(struct tar_entry *x, const struct tar_meta *m)
 		x->mtime_s = p->mtime_s;
 		x->mtime_ns = p->mtime_ns;
 	}
+	x->atime = p->atime;
+	x->ctime = p->ctime;
 	x->xattrs = p->xattrs;
 	x->n_xattrs = p->n_xattrs;
 	if (m->has_long_name) {
@@ -156,6 +158,7 @@ set_size(struct tar_entry *x, const uint8_t *h, const struct tar_pax *p,
 		return err_wrap(e, "size");
 	if (p->has_size)
 		size = p->size;
+	x->told_size = size;
 	if (x->type != TAR_FILE)
 		size = 0;
 	if (size < 0 || (uint64_t)size > LIMIT_FILE_BYTES)
@@ -169,6 +172,8 @@ tar_entry_make(struct tar_entry *x, const uint8_t *header,
     const struct tar_meta *m, struct buf *name, struct err *e)
 {
 	memset(x, 0, sizeof *x);
+	x->header = header;
+	x->is_after_global = m->has_global;
 	if (set_name(x, header, name, e) < 0 ||
 	    set_numbers(x, header, &m->pax, e) < 0)
 		return -1;

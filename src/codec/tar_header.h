@@ -1,5 +1,5 @@
 /* The fixed 512 bytes of a tar header, and the numbers and texts in them.
- * Private to the tar parser.
+ * For the tar parser, and for who writes its entries down again.
  *
  *	  0 name 100     124 size 12       257 magic 6, version 2
  *	100 mode 8       136 mtime 12      329 major 8

@@ -61,6 +61,7 @@ complete(struct tar_meta *m, struct err *e)
 	case 'x':
 		return tar_pax_parse(&m->pax, &m->pax_text, e);
 	default:
+		m->has_global = true;
 		tar_pax_init(&global);
 		rc = tar_pax_parse(&global, &m->global_text, e);
 		tar_pax_release(&global);

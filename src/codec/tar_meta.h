@@ -17,6 +17,7 @@ struct err;
 
 struct tar_meta {
 	bool has_long_name, has_long_link;
+	bool has_global;                 /* ever since */
 	struct buf long_name, long_link; /* GNU's L and K */
 	struct tar_pax pax;              /* points into pax_text */
 	struct buf pax_text, global_text;

@@ -60,6 +60,13 @@ set_id(uint32_t *id, bool *has, const struct record *r, struct err *e)
 }
 
 static int
+set_time(struct tar_time *t, const struct record *r, struct err *e)
+{
+	t->is_set = true;
+	return tar_time(r->value, r->value_len, &t->s, &t->ns, e);
+}
+
+static int
 set_text(const char **text, size_t *len, const struct record *r, struct err *e)
 {
 	if (memchr(r->value, 0, r->value_len) != NULL)
@@ -168,6 +175,10 @@ set_record(struct tar_pax *p, const struct record *r, struct err *e)
 		return tar_time(
 		    r->value, r->value_len, &p->mtime_s, &p->mtime_ns, e);
 	}
+	if (strcmp(r->key, "atime") == 0)
+		return set_time(&p->atime, r, e);
+	if (strcmp(r->key, "ctime") == 0)
+		return set_time(&p->ctime, r, e);
 	if (strncmp(r->key, XATTR_PREFIX, strlen(XATTR_PREFIX)) == 0)
 		return add_xattr(p, r, e);
 	if (strncmp(r->key, "GNU.sparse.", strlen("GNU.sparse.")) == 0)

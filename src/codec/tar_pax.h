@@ -31,6 +31,7 @@ struct tar_pax {
 	uint32_t uid, gid;
 	int64_t mtime_s;
 	uint32_t mtime_ns;
+	struct tar_time atime, ctime;
 	struct tar_xattr *xattrs;
 	size_t n_xattrs, cap_xattrs;
 

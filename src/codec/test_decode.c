@@ -100,7 +100,8 @@ static void
 read_whole(struct sample *s)
 {
 	static uint8_t out[UNITS * UNIT_BYTES];
-	struct decode_part p = { s->coded, s->len, 0, out, sizeof out, true };
+	struct decode_part p = { s->coded, s->len, 0, out, sizeof out, true,
+		NULL };
 	struct err e = ERR_INIT;
 
 	/* Twice: a decoder is used again. */
@@ -123,7 +124,7 @@ read_middle(struct sample *s)
 {
 	uint8_t out[5000];
 	struct decode_part p = { s->coded, s->len, UNIT_BYTES - 2500, out,
-		sizeof out, false };
+		sizeof out, false, NULL };
 	struct err e = ERR_INIT;
 
 	assert_int_equal(decoder_read_part(s->decoder, &p, &e), 0);
@@ -141,7 +142,7 @@ static void
 read_wrong_sizes(struct sample *s)
 {
 	static uint8_t out[UNITS * UNIT_BYTES + 1];
-	struct decode_part p = { s->coded, s->len, 0, out, 0, true };
+	struct decode_part p = { s->coded, s->len, 0, out, 0, true, NULL };
 	struct err e;
 
 	p.out_len = sizeof s->plain - 1;
@@ -166,8 +167,8 @@ static void
 read_cut(struct sample *s)
 {
 	static uint8_t out[UNITS * UNIT_BYTES];
-	struct decode_part p = { s->coded, s->len - 1, 0, out, sizeof out,
-		true };
+	struct decode_part p = { s->coded, s->len - 1, 0, out, sizeof out, true,
+		NULL };
 	struct err e;
 
 	assert_fails(decoder_read_part(s->decoder, &p, &e), e, EBADMSG);
@@ -225,7 +226,8 @@ static void
 damage_one(struct sample *s)
 {
 	static uint8_t out[UNITS * UNIT_BYTES];
-	struct decode_part p = { s->coded, s->len, 0, out, sizeof out, true };
+	struct decode_part p = { s->coded, s->len, 0, out, sizeof out, true,
+		NULL };
 	struct err e;
 
 	s->coded[s->ends[0]] ^= 0xff;

@@ -6,6 +6,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/list.h"
 
@@ -105,4 +106,18 @@ zstd_decoder_new(struct err *e)
 	ZSTD_DCtx_setParameter(z->dctx, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG);
 	z->base.ops = &ops;
 	return &z->base;
+}
+
+int
+zstd_pack(struct buf *out, const void *p, size_t n, int level, struct err *e)
+{
+	size_t room = ZSTD_compressBound(n), made;
+
+	if (buf_reserve(out, room, e) < 0)
+		return -1;
+	made = ZSTD_compress(out->data + out->len, room, p, n, level);
+	if (ZSTD_isError(made))
+		return err_set(e, ENOMEM, "zstd: %s", ZSTD_getErrorName(made));
+	out->len += made;
+	return 0;
 }

@@ -11,4 +11,10 @@ enum { ZSTD_WINDOW_LOG = 27 };
 
 struct decoder *zstd_decoder_new(struct err *e);
 
+struct buf;
+
+/* Appends one frame that holds the n bytes. */
+int zstd_pack(
+    struct buf *out, const void *p, size_t n, int level, struct err *e);
+
 #endif

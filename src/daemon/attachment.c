@@ -8,10 +8,12 @@
 #include "mount/showing.h"
 #include "layer/image.h"
 #include "store/db.h"
+#include "supervisor/message.h"
 #include "base/clock.h"
 #include "base/doc.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/patience.h"
 
 static struct attachment *
 attachment_make(const char *label, const char *target, struct err *e)
@@ -68,6 +70,10 @@ attachment_note(const struct attachment *a, struct db *db, struct err *e)
 	doc_set_bool(o, "rw", a->is_rw);
 	doc_set_bool(o, "detachable", a->is_detachable);
 	doc_set_bool(o, "seen", a->was_seen);
+	if (a->has_patience)
+		doc_set_int(o, "patience_ms", a->patience_ms);
+	doc_set_int(o, "resolved", a->resolved_s);
+	doc_set_bool(o, "stale", a->is_stale);
 	text = doc_to_json(o, false);
 	row.options = text;
 	return db_set_mount(db, &row, e);
@@ -79,6 +85,21 @@ attachment_forget(const struct attachment *a, struct db *db, struct err *e)
 	return db_remove_mount(db, a->id, e);
 }
 
+/* What rows of older versions lack. */
+static int
+read_news(struct attachment *a, const struct doc *o, struct err *e)
+{
+	int64_t ms = -1;
+
+	if (doc_find_int(o, "patience_ms", &ms, e) < 0 ||
+	    doc_find_int(o, "resolved", &a->resolved_s, e) < 0 ||
+	    doc_find_bool(o, "stale", &a->is_stale, e) < 0)
+		return -1;
+	a->has_patience = ms >= 0;
+	a->patience_ms = a->has_patience ? ms : 0;
+	return 0;
+}
+
 static struct attachment *
 read_row(const struct db_mount *row, struct err *e)
 {
@@ -88,8 +109,11 @@ read_row(const struct db_mount *row, struct err *e)
 	int64_t layer;
 	struct attachment *a;
 
-	if (o == NULL || strlen(row->id) >= ATTACHMENT_ID_SIZE ||
-	    doc_get_string(o, "reference", &label, e) < 0 ||
+	if (o != NULL && !message_is_id(row->id)) {
+		err_set(e, EBADMSG, "that is no mount's id");
+		return NULL;
+	}
+	if (o == NULL || doc_get_string(o, "reference", &label, e) < 0 ||
 	    doc_get_string(o, "image", &image, e) < 0 ||
 	    doc_get_int(o, "layer", &layer, e) < 0)
 		return NULL;
@@ -102,7 +126,8 @@ read_row(const struct db_mount *row, struct err *e)
 	    doc_get_int(o, "since", &a->since_s, e) < 0 ||
 	    doc_find_bool(o, "rw", &a->is_rw, e) < 0 ||
 	    doc_find_bool(o, "detachable", &a->is_detachable, e) < 0 ||
-	    doc_find_bool(o, "seen", &a->was_seen, e) < 0) {
+	    doc_find_bool(o, "seen", &a->was_seen, e) < 0 ||
+	    read_news(a, o, e) < 0) {
 		attachment_free(a);
 		return NULL;
 	}
@@ -158,6 +183,13 @@ attachment_to_doc(const struct attachment *a)
 	doc_set_string(o, "kind", showing_kind(a->showing));
 	doc_set_string(o, "mode", a->is_detachable ? "attach" : "mounted");
 	doc_set_int(o, "since", a->since_s);
+	doc_set_string(o, "unreachable",
+	    patience_text(
+		showing_patience(a->showing), (char[PATIENCE_TEXT_SIZE]){ 0 }));
+	if (a->resolved_s != 0)
+		doc_set_int(o, "resolved", a->resolved_s);
+	if (a->is_stale)
+		doc_set_bool(o, "stale", true);
 	doc_set_int(o, "size", sizes.size);
 	doc_set_int(o, "present", sizes.present);
 	describe_usage(o, i, a->layer);

@@ -28,6 +28,12 @@ struct attachment {
 	bool is_rw;         /* an overlayfs of its own at RUN/m/ID */
 	bool is_detachable; /* the client put it in place itself */
 	bool was_seen;      /* in /proc/self/mountinfo */
+	bool is_borrowed;   /* by who notes it: stays listed, and as it is */
+	bool has_patience;  /* it declares one: a showing of its own */
+	uint32_t patience_ms;
+	int64_t resolved_s; /* when a registry said what the reference means;
+			       0: it is a digest */
+	bool is_stale;      /* none answered when it was mounted */
 	struct showing *showing;
 };
 

@@ -67,6 +67,10 @@ static const struct key keys[] = {
 	LIST("registry", "hosts_dirs", hosts_dirs,
 	    "/etc/layerfs/certs.d:/etc/containerd/certs.d",
 	    "folders with HOST/hosts.toml, the first that has one wins"),
+	TEXT("registry", "registries_conf", registries_conf,
+	    "/etc/containers/registries.conf",
+	    "podman's file of mirrors, with the drop-ins of the folder of that "
+	    "name and .d; empty: none"),
 	TEXT("registry", "ca_file", ca_file, "",
 	    "PEM file with certificates to trust besides the system's"),
 	LIST("registry", "credential_files", credential_files,
@@ -82,7 +86,7 @@ static const struct key keys[] = {
 	NUMBER("read", patience_ms, 30000, 0, UINT32_MAX,
 	    "how long a read of data that is not here tries to fetch it before "
 	    "it fails with EIO; 4294967295: for ever"),
-	NUMBER("fetch", max_requests, 10, 1, 256,
+	NUMBER("fetch", max_requests, 20, 1, 256,
 	    "range requests under way at once"),
 	NUMBER("fetch", decode_threads, 0, 0, 64,
 	    "threads that decompress and verify; 0: one a core, 4 at most"),
@@ -113,6 +117,22 @@ static const struct key keys[] = {
 	NUMBER("profile", quiet_ms, 5000, 100, 3600000,
 	    "a run that reads nothing new for so long has started: its "
 	    "recording ends"),
+	TEXT("index", "trust", index_trust, "tag",
+	    "which references an index found beside an image is believed for: "
+	    "tag, always, or never"),
+	NUMBER("index", wait_ms, 500, 0, 600000,
+	    "how long a mount waits at least for what may lie beside an image, "
+	    "once the manifest is here"),
+	TEXT("publish", "mode", publish_mode, "ask",
+	    "indexes of plain layers, and profiles of starts, for other nodes: "
+	    "ask: written to a registry by command only; on: also by itself, "
+	    "after an image's first start; off: never"),
+	NUMBER_AS("publish", "aliases", publish_aliases, 1, 0, 1,
+	    "whether also under tags of their own, which saves other nodes "
+	    "round trips, and by which alone they find a profile; 0: only as "
+	    "referrers"),
+	NUMBER_AS("publish", "delay_ms", publish_delay_ms, 20000, 0, 3600000,
+	    "how long after an image was opened, and up to half more"),
 	NUMBER("snapshotter", whole_layer_bytes, 1 << 20, 1, INT64_MAX,
 	    "a layer without a table of contents is read whole when a "
 	    "container runtime pulls it, if it is no larger; else the runtime "

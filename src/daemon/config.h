@@ -18,6 +18,7 @@ struct config {
 	char *user; /* the worker's; "" for the default */
 
 	char *hosts_dirs[CONFIG_DIRS_MAX + 1]; /* NULL ends */
+	char *registries_conf;                 /* "" for none */
 	char *ca_file;                         /* "" for none */
 	char *credential_files[CONFIG_DIRS_MAX + 1];
 	int64_t connect_timeout_ms;
@@ -41,6 +42,12 @@ struct config {
 
 	int64_t record_ms;
 	int64_t quiet_ms;
+
+	char *index_trust;
+	int64_t wait_ms;
+	char *publish_mode;
+	int64_t publish_aliases;
+	int64_t publish_delay_ms;
 
 	int64_t whole_layer_bytes;
 	int64_t small_layer_bytes;

@@ -13,6 +13,7 @@
 #include "daemon/daemon.h"
 #include "daemon/mounts.h"
 #include "supervisor/agent.h"
+#include "base/acceptor.h"
 #include "base/bytes.h"
 #include "base/doc.h"
 #include "base/err.h"
@@ -27,8 +28,7 @@ enum { SEND_PATIENCE_MS = 10000, READ_BYTES = 64 << 10, ID_SIZE = 40 };
 
 struct control {
 	struct daemon *daemon;
-	int listener;
-	struct watch *watch;
+	struct acceptor acceptor;
 	struct list connections; /* the loop's */
 };
 
@@ -401,37 +401,36 @@ add_connection(struct control *control, int fd)
 
 /* Told why, as far as it fits into the socket. */
 static void
-refuse(int fd, const struct err *why)
+refuse(void *ctx, int fd, const struct err *why)
 {
 	AUTO_DOC struct doc *message = failure_message(why);
 	AUTO_FREE char *text = doc_to_json(message, false);
 	size_t n = strlen(text);
 
-	log_event(LOG_LEVEL_WARN, LOG_EVENT_peer_refused,
-	    LOG_FIELDS({ "socket", "control.sock" }), "control.sock: %s",
-	    why->msg);
+	(void)ctx;
 	text[n++] = '\n'; /* in the place of the NUL */
 	if (rights_send(fd, text, n, MSG_DONTWAIT, NULL, 0) < 0)
 		log_debug("control.sock: %m");
 }
 
 static void
-on_connect(void *ctx, uint32_t ready)
+on_accept(void *ctx, int fd)
 {
 	struct control *control = ctx;
 	bool or_self = !agent_is_root(control->daemon->agent);
-	AUTO_CLOSE int fd = accept4(
-	    control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct err e = ERR_INIT;
 
-	(void)ready;
-	if (fd < 0)
+	if (peer_check(fd, or_self, &e) == 0) {
+		add_connection(control, fd);
 		return;
-	if (peer_check(fd, or_self, &e) < 0)
-		refuse(fd, &e);
-	else
-		add_connection(control, take_fd(&fd));
+	}
+	log_event(LOG_LEVEL_WARN, LOG_EVENT_peer_refused,
+	    LOG_FIELDS({ "socket", "control.sock" }), "control.sock: %s",
+	    e.msg);
+	refuse(control, fd, &e);
+	close(fd);
 }
+
 struct control *
 control_new(struct daemon *d, int listener, struct err *e)
 {
@@ -443,12 +442,11 @@ control_new(struct daemon *d, int listener, struct err *e)
 	}
 	c->daemon = d;
 	list_init(&c->connections);
-	c->watch = loop_watch(d->loop, listener, EPOLLIN, on_connect, c, e);
-	if (c->watch == NULL) {
+	if (acceptor_init(
+		&c->acceptor, d->loop, listener, on_accept, refuse, c, e) < 0) {
 		free(c);
 		return NULL;
 	}
-	c->listener = listener;
 	return c;
 }
 
@@ -465,7 +463,7 @@ control_free(struct control *c)
 		k->pending_id[0] = 0;
 		hang_up(k);
 	}
-	watch_remove(c->watch);
-	close(c->listener);
+	acceptor_stop(&c->acceptor);
+	close(c->acceptor.listener);
 	free(c);
 }

@@ -1,26 +1,29 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
-#include <malloc.h>
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "daemon/client_options.h"
 #include "daemon/control.h"
+#include "daemon/inheritance.h"
 #include "daemon/login.h"
 #include "daemon/metrics_server.h"
 #include "daemon/mounts.h"
 #include "daemon/rpc.h"
 #include "daemon/secrets.h"
+#include "daemon/serve.h"
 #include "runtime/layer_store.h"
 #include "runtime/snapshotter.h"
 #include "mount/mount.h"
 #include "mount/showing.h"
+#include "layer/audits.h"
 #include "layer/cache.h"
 #include "layer/catalog.h"
+#include "layer/companions.h"
+#include "layer/publisher.h"
 #include "layer/recordings.h"
 #include "fetch/fetch.h"
 #include "registry/registry.h"
@@ -28,105 +31,14 @@
 #include "store/store.h"
 #include "supervisor/agent.h"
 #include "supervisor/sandbox.h"
-#include "base/clock.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/metrics.h"
 #include "base/pool.h"
 
-enum { JOB_THREADS = 16, MAKER_THREADS = 16, SYNC_INTERVAL_S = 5 };
-
-/* What the supervisor held for the last worker. */
-struct inheritance {
-	int root;
-	int config;
-	int listener;
-	int snapshotter;
-	int cri;
-	int secrets;
-	int metrics;
-	int requests;
-	struct held *sessions; /* mounts and runtimes' connections */
-	size_t n_sessions;
-};
-
-static int
-inherit_session(struct inheritance *i, const struct held *h, struct err *e)
-{
-	struct held *grown =
-	    realloc(i->sessions, (i->n_sessions + 1) * sizeof *grown);
-
-	if (grown == NULL)
-		return err_set(e, ENOMEM, "held sessions");
-	i->sessions = grown;
-	i->sessions[i->n_sessions++] = *h;
-	return 0;
-}
-
-static bool
-is_mount(const struct held *h)
-{
-	return strncmp(h->name, "fuse:", strlen("fuse:")) == 0 ||
-	       strncmp(h->name, "erofs:", strlen("erofs:")) == 0;
-}
-
-/* Who a held descriptor is for, by its name; NULL: nobody. */
-static int *
-heir_of(struct inheritance *i, const char *name)
-{
-	if (strcmp(name, "root") == 0)
-		return &i->root;
-	if (strcmp(name, "config") == 0)
-		return &i->config;
-	if (strcmp(name, "control") == 0)
-		return &i->listener;
-	if (strcmp(name, "snapshotter") == 0)
-		return &i->snapshotter;
-	if (strcmp(name, "cri") == 0)
-		return &i->cri;
-	if (strcmp(name, "secrets") == 0)
-		return &i->secrets;
-	if (strcmp(name, "metrics") == 0)
-		return &i->metrics;
-	if (strcmp(name, "requests:0") == 0)
-		return &i->requests;
-	return NULL;
-}
-
-static int
-inherit(struct inheritance *i, struct agent *a, struct err *e)
-{
-	struct held h;
-
-	while (agent_next_held(a, &h)) {
-		int *heir = heir_of(i, h.name);
-
-		if (heir != NULL)
-			*heir = h.fd;
-		else if (!is_mount(&h) && !rpc_is_connection(&h))
-			close(h.fd);
-		else if (inherit_session(i, &h, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static void
-disinherit(struct inheritance *i)
-{
-	for (size_t k = 0; k < i->n_sessions; k++)
-		cleanup_close(&i->sessions[k].fd);
-	free(i->sessions);
-	cleanup_close(&i->root);
-	cleanup_close(&i->config);
-	cleanup_close(&i->listener);
-	cleanup_close(&i->snapshotter);
-	cleanup_close(&i->cri);
-	cleanup_close(&i->secrets);
-	cleanup_close(&i->metrics);
-	cleanup_close(&i->requests);
-}
+enum { JOB_THREADS = 16, MAKER_THREADS = 16 };
 
 /* ---- the floors, in order ---- */
 
@@ -146,13 +58,8 @@ static int
 open_network(struct daemon *d, struct inheritance *i, struct err *e)
 {
 	const struct config *c = &d->config;
-	struct registry_options r = {
-		.hosts_dirs = (const char *const *)c->hosts_dirs,
-		.ca_file = *c->ca_file == 0 ? NULL : c->ca_file,
-		.connect_timeout_ms = c->connect_timeout_ms,
-		.stall_timeout_ms = c->stall_timeout_ms,
-		.max_connections = c->max_connections,
-	};
+	struct registry_options r =
+	    client_options(c, agent_is_root(d->agent), d->own_registries);
 	struct fetcher_options f = {
 		.decode_threads = c->decode_threads,
 		.max_requests = c->max_requests,
@@ -171,6 +78,20 @@ open_network(struct daemon *d, struct inheritance *i, struct err *e)
 }
 
 static int
+open_publisher(struct daemon *d, struct err *e)
+{
+	struct publisher_options o = {
+		.delay_ms = d->config.publish_delay_ms,
+		.has_aliases = d->config.publish_aliases != 0,
+	};
+
+	if (strcmp(d->config.publish_mode, "on") != 0)
+		return 0;
+	d->publisher = publisher_new(&o, e);
+	return d->publisher == NULL ? -1 : 0;
+}
+
+static int
 open_catalog(struct daemon *d, struct err *e)
 {
 	struct catalog_parts p = {
@@ -181,12 +102,15 @@ open_catalog(struct daemon *d, struct err *e)
 		.patience_ms = d->config.patience_ms,
 		.record_ms = d->config.record_ms,
 		.quiet_ms = d->config.quiet_ms,
+		.trust = companions_parse_trust(d->config.index_trust),
+		.companions_wait_ms = d->config.wait_ms,
 	};
 
 	d->makers = pool_new("maker", MAKER_THREADS, e);
-	if (d->makers == NULL)
+	if (d->makers == NULL || open_publisher(d, e) < 0)
 		return -1;
 	p.makers = d->makers;
+	p.publisher = d->publisher;
 	d->catalog = catalog_new(&p, e);
 	return d->catalog == NULL ? -1 : 0;
 }
@@ -242,15 +166,6 @@ open_snapshotter(struct daemon *d, struct err *e)
 	return d->snapshotter == NULL ? -1 : 0;
 }
 
-static struct held *
-find_session(struct inheritance *i, const char *name)
-{
-	for (size_t k = 0; k < i->n_sessions; k++)
-		if (strcmp(i->sessions[k].name, name) == 0)
-			return &i->sessions[k];
-	return NULL;
-}
-
 static int
 open_layer_store(struct daemon *d, struct inheritance *i, struct err *e)
 {
@@ -266,7 +181,7 @@ open_layer_store(struct daemon *d, struct inheritance *i, struct err *e)
 		.whole_layer_bytes = d->config.whole_layer_bytes,
 		.small_layer_bytes = d->config.small_layer_bytes,
 	};
-	struct held *earlier = find_session(i, "fuse:" AGENT_STORE_ID);
+	struct held *earlier = inheritance_find(i, "fuse:" AGENT_STORE_ID);
 
 	d->layer_store = layer_store_new(&p, earlier, e);
 	return d->layer_store == NULL ? -1 : 0;
@@ -288,7 +203,7 @@ offer_showings(struct daemon *d, struct inheritance *i)
 	for (size_t k = 0; k < i->n_sessions; k++) {
 		struct held *h = &i->sessions[k];
 
-		if (!is_mount(h) ||
+		if (!inheritance_is_mount(h) ||
 		    strcmp(h->name, "fuse:" AGENT_DATA_ID) == 0 ||
 		    (d->config.layer_store &&
 			strcmp(h->name, "fuse:" AGENT_STORE_ID) == 0))
@@ -311,6 +226,19 @@ open_cache(struct daemon *d, struct err *e)
 	return d->cache == NULL ? -1 : 0;
 }
 
+/* Without a budget of the background's. */
+#define AUDIT_BYTES_PER_S MIB(8)
+
+static int
+open_audits(struct daemon *d, struct err *e)
+{
+	uint64_t budget = d->config.background_bytes_per_s;
+
+	d->audits =
+	    audits_new(d->catalog, budget > 0 ? budget : AUDIT_BYTES_PER_S, e);
+	return d->audits == NULL ? -1 : 0;
+}
+
 /* What earlier workers mounted goes on; what nobody wants is unmounted. */
 static int
 resume_mounts(struct daemon *d, struct inheritance *i, struct err *e)
@@ -324,10 +252,11 @@ resume_mounts(struct daemon *d, struct inheritance *i, struct err *e)
 		try_layer_store(d, i);
 	showings_drop_unclaimed(d->showings);
 	if (mount_server_begin(
-		d->server, find_session(i, "fuse:" AGENT_DATA_ID), e) < 0)
+		d->server, inheritance_find(i, "fuse:" AGENT_DATA_ID), e) < 0)
 		return -1;
+	mounts_remake(d->mounts);
 	catalog_collect(d->catalog);
-	return open_cache(d, e);
+	return open_cache(d, e) < 0 ? -1 : open_audits(d, e);
 }
 
 static int
@@ -383,6 +312,7 @@ daemon_close(struct daemon *d)
 	/* Before views close: that would end a run. */
 	if (d->catalog != NULL)
 		recordings_stop(catalog_recordings(d->catalog));
+	publisher_stop(d->publisher);
 	control_free(d->control);
 	if (d->snapshotter != NULL)
 		snapshotter_cancel(d->snapshotter);
@@ -394,9 +324,13 @@ daemon_close(struct daemon *d)
 	layer_store_free(d->layer_store);
 	mounts_free(d->mounts);
 	showings_free(d->showings);
+	audits_stop(d->audits);
 	pool_free(d->makers);
 	cache_stop(d->cache);
+	if (d->catalog != NULL && catalog_settle(d->catalog, &e) < 0)
+		log_warn("%s", e.msg);
 	catalog_free(d->catalog);
+	publisher_free(d->publisher);
 	fetcher_free(d->fetcher);
 	cache_free(d->cache);
 	secrets_free(d->secrets);
@@ -408,119 +342,6 @@ daemon_close(struct daemon *d)
 	loop_free(d->loop);
 	agent_free(d->agent);
 	config_release(&d->config);
-}
-
-/* ---- running ---- */
-
-static void
-stop(void *ctx)
-{
-	struct daemon *d = ctx;
-
-	loop_stop(d->loop);
-}
-
-static void
-on_signal(void *ctx, uint32_t ready)
-{
-	struct daemon *d = ctx;
-
-	(void)ready;
-	watch_remove(d->signals);
-	if (d->rpc != NULL)
-		rpc_drain(d->rpc, stop, d);
-	else
-		stop(d);
-}
-
-/* The supervisor is gone: nobody could mount, nobody would start the next
- * worker. */
-static void
-on_supervisor_gone(void *ctx, uint32_t ready)
-{
-	struct daemon *d = ctx;
-
-	(void)ready;
-	log_error("the supervisor is gone");
-	loop_stop(d->loop);
-}
-
-static int
-watch_signals(struct daemon *d, int *fd, struct err *e)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	*fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (*fd < 0)
-		return err_sys(e, "signalfd");
-	d->signals = loop_watch(d->loop, *fd, EPOLLIN, on_signal, d, e);
-	return d->signals == NULL ? -1 : 0;
-}
-
-struct syncing {
-	struct task task;
-	struct daemon *daemon;
-};
-
-static void set_sync_timer(struct daemon *d);
-
-static void
-run_sync(struct task *t)
-{
-	struct syncing *s = container_of(t, struct syncing, task);
-	struct err e = ERR_INIT;
-
-	if (store_sync(s->daemon->store, &e) < 0)
-		log_warn("what was fetched lately would not survive a power "
-			 "cut: %s",
-		    e.msg);
-	/* What a burst of fetching leaves behind goes back to the system. */
-	malloc_trim(0);
-	free(s);
-}
-
-static void
-on_sync_time(void *ctx)
-{
-	struct daemon *d = ctx;
-	struct syncing *s = calloc(1, sizeof *s);
-
-	if (s != NULL) {
-		s->task.run = run_sync;
-		s->daemon = d;
-		pool_submit(d->jobs, &s->task, 2);
-	}
-	set_sync_timer(d);
-}
-
-static void
-set_sync_timer(struct daemon *d)
-{
-	struct err e = ERR_INIT;
-
-	if (loop_at(d->loop, clock_now_ns() + SYNC_INTERVAL_S * NS_PER_S,
-		on_sync_time, d, &e) == NULL)
-		log_warn("%s", e.msg);
-}
-
-static int
-serve(struct daemon *d, struct err *e)
-{
-	AUTO_CLOSE int signals = -1;
-
-	if (watch_signals(d, &signals, e) < 0 ||
-	    loop_watch(d->loop, agent_fd(d->agent), EPOLLRDHUP,
-		on_supervisor_gone, d, e) == NULL)
-		return -1;
-	set_sync_timer(d);
-	log_event(LOG_LEVEL_INFO, LOG_EVENT_serving,
-	    LOG_FIELDS({ "root", d->root_path }, { "run", d->run_path }),
-	    "serving %s from %s", d->run_path, d->root_path);
-	return loop_run(d->loop, e);
 }
 
 int
@@ -544,12 +365,21 @@ daemon_set_log(const char *name, const struct config *c, struct err *e)
 }
 
 static int
-check_kernel(const struct config *c, struct err *e)
+check_words(const struct config *c, struct err *e)
 {
-	if (mount_parse_kernel(c->mount_kernel) >= 0)
-		return 0;
-	return err_set(e, EINVAL, "kernel \"%s\" is not auto, off or loop",
-	    c->mount_kernel);
+	const char *mode = c->publish_mode;
+
+	if (mount_parse_kernel(c->mount_kernel) < 0)
+		return err_set(e, EINVAL,
+		    "kernel \"%s\" is not auto, off or loop", c->mount_kernel);
+	if (companions_parse_trust(c->index_trust) < 0)
+		return err_set(e, EINVAL,
+		    "trust \"%s\" is not tag, always or never", c->index_trust);
+	if (strcmp(mode, "ask") != 0 && strcmp(mode, "on") != 0 &&
+	    strcmp(mode, "off") != 0)
+		return err_set(
+		    e, EINVAL, "mode \"%s\" is not ask, on or off", mode);
+	return 0;
 }
 
 static int
@@ -557,7 +387,7 @@ configure(struct daemon *d, const struct inheritance *i,
     const struct daemon_options *o, struct err *e)
 {
 	if (config_read(&d->config, i->config, e) < 0 ||
-	    check_kernel(&d->config, e) < 0)
+	    check_words(&d->config, e) < 0)
 		return -1;
 	return daemon_set_log(o->log_level, &d->config, e);
 }
@@ -597,7 +427,7 @@ daemon_open(struct daemon *d, struct inheritance *i,
     const struct daemon_options *o, struct err *e)
 {
 	d->agent = agent_new(o->agent_fd, e);
-	if (d->agent == NULL || inherit(i, d->agent, e) < 0 ||
+	if (d->agent == NULL || inheritance_take(i, d->agent, e) < 0 ||
 	    configure(d, i, o, e) < 0 || enter_sandbox(d, e) < 0)
 		return -1;
 	metric_add(METRIC_worker_restarts, agent_life(d->agent) - 1);
@@ -614,7 +444,11 @@ daemon_open(struct daemon *d, struct inheritance *i,
 	/* Who waits for an earlier worker's answers is not kept waiting. */
 	d->trial.run = try_mounting;
 	pool_submit(d->jobs, &d->trial, 0);
-	return agent_ready(d->agent, e);
+	if (agent_ready(d->agent, e) < 0)
+		return -1;
+	if (d->rpc != NULL)
+		rpc_take_greeted(d->rpc);
+	return 0;
 }
 
 int
@@ -622,12 +456,12 @@ daemon_run(const struct daemon_options *o, struct err *e)
 {
 	struct daemon d = { .root_path = o->root_path,
 		.run_path = o->run_path };
-	struct inheritance i = { -1, -1, -1, -1, -1, -1, -1, -1, NULL, 0 };
+	struct inheritance i = INHERITANCE_INIT;
 	int rc = daemon_open(&d, &i, o, e);
 
 	if (rc == 0)
-		rc = serve(&d, e);
+		rc = daemon_serve(&d, e);
 	daemon_close(&d);
-	disinherit(&i);
+	inheritance_release(&i);
 	return rc;
 }

@@ -12,9 +12,11 @@
 #define DAEMON_DAEMON_H
 
 #include "daemon/config.h"
+#include "base/limits.h"
 #include "base/pool.h"
 
 struct agent;
+struct audits;
 struct cache;
 struct catalog;
 struct control;
@@ -27,6 +29,7 @@ struct metrics_server;
 struct mount_server;
 struct mounts;
 struct pool;
+struct publisher;
 struct registry;
 struct rpc;
 struct secrets;
@@ -39,6 +42,7 @@ struct daemon {
 	struct config config;
 	const char *root_path; /* borrowed from the command line */
 	const char *run_path;
+	char own_registries[LIMIT_PATH_BYTES]; /* the user's registries.conf */
 
 	struct agent *agent;
 	struct loop *loop;
@@ -49,8 +53,10 @@ struct daemon {
 	struct secrets *secrets;
 	struct fetcher *fetcher;
 	struct pool *makers;
+	struct publisher *publisher; /* NULL: nothing is published by itself */
 	struct catalog *catalog;
 	struct cache *cache;
+	struct audits *audits;
 	struct mount_server *server;
 	struct showings *showings;
 	struct mounts *mounts;

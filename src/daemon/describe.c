@@ -6,6 +6,7 @@
 
 #include "daemon/daemon.h"
 #include "layer/catalog.h"
+#include "layer/distrust.h"
 #include "layer/footprint.h"
 #include "layer/image.h"
 #include "layer/layer.h"
@@ -21,6 +22,20 @@
 
 #include "layerfs/profile.h"
 
+/* Understood from a table beside the image: which, and whether that is known to
+ * lie. */
+static void
+describe_table(struct doc *o, const struct layer *l)
+{
+	char why[DISTRUST_WHY_SIZE];
+
+	doc_set_string(o, "table", DIGEST_TEXT(&l->table));
+	if (distrust_find(l->store, &l->table, why)) {
+		doc_set_string(o, "lie", why);
+		doc_set_string(o, "reason", why);
+	}
+}
+
 void
 describe_layer(struct doc *o, const struct daemon *d, const struct layer *l)
 {
@@ -29,6 +44,8 @@ describe_layer(struct doc *o, const struct daemon *d, const struct layer *l)
 	doc_set_string(o, "reason", l->reason);
 	if (l->reason[0] != 0)
 		doc_set_string(o, "reason_code", REASON_NO_TABLE);
+	if (l->has_table)
+		describe_table(o, l);
 	doc_set_int(o, "size", l->size);
 	doc_set_int(o, "present", store_map_present(d->store, l->map));
 	doc_set_int(o, "files", l->files);
@@ -52,9 +69,14 @@ describe_counted(struct doc *o, const struct blob_usage *u)
 	doc_set_int(o, "waiting", u->waiting);
 	doc_set_int(o, "oldest_wait_ms", u->oldest_wait_ns / NS_PER_MS);
 	doc_set_string(o, "state", state_of(u));
-	if (u->failing_since_s == 0)
+	if (u->waiting > 0)
+		doc_set_int(o, "waiting_since",
+		    clock_wall_s() - u->oldest_wait_ns / NS_PER_S);
+	if (u->failing_since_s != 0)
+		doc_set_int(o, "unreachable_since", u->failing_since_s);
+	if (u->why[0] == 0 || (u->waiting == 0 && u->failing_since_s == 0))
 		return;
-	doc_set_int(o, "unreachable_since", u->failing_since_s);
+	doc_set_string(o, "host", u->host);
 	doc_set_string(o, "why", u->why);
 }
 
@@ -286,4 +308,10 @@ describe_manifest_holders(
 	struct picking p = { manifest, only_holders, NULL, NULL };
 
 	return describe_one(d, &p, e);
+}
+
+uint64_t
+describe_missing_bytes(const struct layer *l)
+{
+	return l->size - store_map_present(l->store, l->map);
 }

@@ -4,6 +4,7 @@
 #define DAEMON_DESCRIBE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct daemon;
 struct digest;
@@ -53,5 +54,8 @@ struct doc *describe_profile_of(
 struct doc *describe_holders(const struct known_image *k);
 struct doc *describe_manifest_holders(
     struct daemon *d, const struct digest *manifest, struct err *e);
+
+/* Bytes of the layer that reads would still have to fetch. */
+uint64_t describe_missing_bytes(const struct layer *l);
 
 #endif

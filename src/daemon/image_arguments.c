@@ -101,15 +101,17 @@ arguments_apply(struct request *r, struct image_request *q, struct err *e)
 
 int
 arguments_find_manifest(struct request *r, const struct reference *ref,
-    struct manifest *out, bool *is_known, struct err *e)
+    struct manifest *out, bool *is_known, int64_t *resolved_s, struct err *e)
 {
 	struct image_request q = { .reference = ref };
 	struct digest manifest;
-	int64_t resolved_s;
 	struct err unknown = ERR_INIT;
 
+	*resolved_s = 0;
 	*is_known = catalog_find_image(r->daemon->catalog, ref->name, &manifest,
-			&resolved_s, &unknown) == 0;
+			resolved_s, &unknown) == 0;
+	if (ref->has_digest)
+		*resolved_s = 0;
 	if (*is_known)
 		q.manifest = &manifest;
 	if (arguments_apply(r, &q, e) < 0)
@@ -118,12 +120,16 @@ arguments_find_manifest(struct request *r, const struct reference *ref,
 }
 
 struct image *
-arguments_open_image(struct request *r, bool is_start, struct err *e)
+arguments_open_image(struct request *r, bool is_start,
+    struct image_resolution *how, struct err *e)
 {
 	AUTO_REFERENCE struct reference ref = { 0 };
 	struct request_watcher w;
 	struct image_request q = {
-		.reference = &ref, .watcher = &w.watcher, .is_start = is_start
+		.reference = &ref,
+		.watcher = &w.watcher,
+		.resolution = how,
+		.is_start = is_start,
 	};
 
 	request_watcher_init(&w, r);

@@ -21,13 +21,15 @@ int arguments_reference(
 int arguments_apply(struct request *r, struct image_request *q, struct err *e);
 
 /* The manifest that the reference means.  *is_known: it was opened here; else
- * its registry is asked. */
+ * its registry is asked.  *resolved_s: when one said so last; 0: never, or it is a
+ * digest. */
 int arguments_find_manifest(struct request *r, const struct reference *ref,
-    struct manifest *out, bool *is_known, struct err *e);
+    struct manifest *out, bool *is_known, int64_t *resolved_s, struct err *e);
 
-/* Opens the image as the arguments say, sending progress events. */
-struct image *arguments_open_image(
-    struct request *r, bool is_start, struct err *e);
+/* Opens the image as the arguments say, sending progress events.  `how`: is told
+ * how the reference was resolved; or NULL. */
+struct image *arguments_open_image(struct request *r, bool is_start,
+    struct image_resolution *how, struct err *e);
 
 /* Turns what an image tells into progress events of the request. */
 struct request_watcher {

@@ -1,9 +1,11 @@
 /* layerfsd: reads its options, then is the supervisor, or with --worker-fd the
  * worker that the supervisor started. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +29,7 @@ enum {
 	OPTION_PRINT_EVENTS,
 	OPTION_CHECK,
 };
-enum { ARENAS = 4 };
+enum { ARENAS = 4, HEAP_SLACK = 1 << 20 };
 
 struct options {
 	const char *root;
@@ -210,12 +212,33 @@ work(const struct options *o, struct err *e)
 		.agent_fd = o->worker_fd,
 	};
 
-	/* By default each of our many threads would keep a heap of its own. */
+	/* By default each of our many threads would keep a heap of its own, and
+	 * each heap twice the largest block that was ever freed: glibc takes
+	 * that for its threshold, and malloc_trim() leaves the end of a
+	 * thread's heap alone. */
 	mallopt(M_ARENA_MAX, ARENAS);
+	mallopt(M_TRIM_THRESHOLD, HEAP_SLACK);
+	mallopt(M_MMAP_THRESHOLD, HEAP_SLACK);
 	/* Started by way of /proc/self/exe, it would be called "exe". */
 	prctl(PR_SET_NAME, "layerfsd-worker");
 	log_set_name("layerfsd[worker]");
 	return daemon_run(&d, e);
+}
+
+/* Where nobody reads the log any more, or where there is none, that is no reason to
+ * wait or to end, nor to write it into whatever has its number. */
+static void
+secure_log(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd < STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+	signal(SIGPIPE, SIG_IGN);
+	log_never_wait();
 }
 
 int
@@ -227,6 +250,7 @@ main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	secure_log();
 	log_set_name("layerfsd");
 	if (o.is_check)
 		status = check(&o, &e);

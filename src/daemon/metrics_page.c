@@ -202,6 +202,14 @@ write_mount_waiting(struct exposition *x, const struct sample *s)
 }
 
 static void
+write_mount_oldest(struct exposition *x, const struct sample *s)
+{
+	for (size_t i = 0; i < s->n_shown; i++)
+		write_of_mount(
+		    x, s, i, (double)s->usages[i].oldest_wait_ns / NS_PER_S);
+}
+
+static void
 write_mount_unreachable(struct exposition *x, const struct sample *s)
 {
 	for (size_t i = 0; i < s->n_shown; i++) {
@@ -337,6 +345,9 @@ static const struct {
 	{ "layerfs_mount_waiting", "gauge",
 	    "reads that wait for bytes of the image's layers, by mount",
 	    write_mount_waiting },
+	{ "layerfs_mount_oldest_wait_seconds", "gauge",
+	    "for how long the first of them has waited, by mount",
+	    write_mount_oldest },
 	{ "layerfs_mount_unreachable_seconds", "gauge",
 	    "for how long nothing could be fetched of the image, by mount; 0: "
 	    "it can",

@@ -9,7 +9,8 @@ struct err;
 struct loop;
 struct mountinfo;
 
-/* on_change is called on the loop, at most five times a second. */
+/* on_change is called on the loop, at most five times a second, and less often
+ * where there are many mounts. */
 struct mountinfo *mountinfo_new(struct loop *l,
     void (*on_change)(void *ctx, const struct mountinfo *now), void *ctx,
     struct err *e);

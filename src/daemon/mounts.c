@@ -10,11 +10,14 @@
 
 #include "daemon/attachment.h"
 #include "daemon/daemon.h"
+#include "daemon/mount_id.h"
 #include "daemon/mountinfo.h"
+#include "daemon/mounts_private.h"
 #include "mount/showing.h"
 #include "layer/catalog.h"
 #include "layer/image.h"
 #include "layer/view.h"
+#include "store/db.h"
 #include "supervisor/agent.h"
 #include "base/clock.h"
 #include "base/doc.h"
@@ -25,18 +28,10 @@
 #include "base/loop.h"
 #include "base/pool.h"
 
-struct mounts {
-	struct daemon *daemon;
-	struct mountinfo *mountinfo;
-
-	struct lock lock;        /* guards what follows */
-	struct list attachments; /* the oldest first */
-};
-
 /* ---- finding, with the lock held ---- */
 
-static struct attachment *
-find_by_id(struct mounts *m, const char *id)
+struct attachment *
+mounts_find(struct mounts *m, const char *id)
 {
 	list_for_each(l, &m->attachments) {
 		struct attachment *a = list_entry(l, struct attachment, link);
@@ -62,23 +57,56 @@ find_by_target(struct mounts *m, const char *target)
 	return found;
 }
 
-static void
-add_attachment(struct mounts *m, struct attachment *a)
+void
+mounts_list_attachment(struct mounts *m, struct attachment *a)
 {
 	LOCK_SCOPE(&m->lock);
 	list_push_back(&m->attachments, &a->link);
+}
+
+/* By its id, or NULL: by its target.  With the lock held; waits for who has it. */
+static struct attachment *
+await(struct mounts *m, const char *id, const char *target)
+{
+	for (;;) {
+		struct attachment *a =
+		    id != NULL ? mounts_find(m, id) : find_by_target(m, target);
+
+		if (a == NULL || !a->is_borrowed)
+			return a;
+		cond_wait(&m->given_back, &m->lock);
+	}
 }
 
 static struct attachment *
 withdraw(struct mounts *m, const char *id, const char *target)
 {
 	LOCK_SCOPE(&m->lock);
-	struct attachment *a =
-	    id != NULL ? find_by_id(m, id) : find_by_target(m, target);
+	struct attachment *a = await(m, id, target);
 
 	if (a != NULL)
 		list_remove(&a->link);
 	return a;
+}
+
+/* What takes time is done without the lock: the loop wants it, too. */
+static struct attachment *
+borrow(struct mounts *m, const char *id)
+{
+	LOCK_SCOPE(&m->lock);
+	struct attachment *a = await(m, id, NULL);
+
+	if (a != NULL)
+		a->is_borrowed = true;
+	return a;
+}
+
+static void
+give_back(struct mounts *m, struct attachment *a)
+{
+	LOCK_SCOPE(&m->lock);
+	a->is_borrowed = false;
+	cond_broadcast(&m->given_back);
 }
 
 /* ---- in state.db ---- */
@@ -93,19 +121,26 @@ holder_name(
 	snprintf(out, sizeof HOLDER + ATTACHMENT_ID_SIZE, HOLDER "%s", a->id);
 }
 
-/* The row is there first and goes last: a mount without a holder is held again
- * at the next start, a holder without a mount would stay for ever. */
-static int
-note(struct mounts *m, const struct attachment *a, struct err *e)
+/* Both or neither, in one transaction: who mounts waits for one sync of it. */
+int
+mounts_note(struct mounts *m, const struct attachment *a, struct err *e)
 {
+	struct db *db = m->daemon->db;
 	char who[sizeof HOLDER + ATTACHMENT_ID_SIZE];
 
 	holder_name(who, a);
-	if (attachment_note(a, m->daemon->db, e) < 0)
+	if (db_begin(db, e) < 0)
 		return -1;
-	return catalog_hold(m->daemon->catalog, &a->image, who, e);
+	if (attachment_note(a, db, e) == 0 &&
+	    catalog_hold(m->daemon->catalog, &a->image, who, e) == 0 &&
+	    db_commit(db, e) == 0)
+		return 0;
+	db_rollback(db);
+	return -1;
 }
 
+/* The holder goes first: a mount without one is held again at the next start, a
+ * holder without a mount would stay for ever. */
 static int
 forget(struct mounts *m, const struct attachment *a, struct err *e)
 {
@@ -120,13 +155,14 @@ forget(struct mounts *m, const struct attachment *a, struct err *e)
 /* ---- making ---- */
 
 static int
-new_id(char id[ATTACHMENT_ID_SIZE], struct err *e)
+new_id(struct mounts *m, char id[ATTACHMENT_ID_SIZE], struct err *e)
 {
-	uint64_t random;
+	uint16_t random;
 
 	if (getrandom(&random, sizeof random, 0) != sizeof random)
 		return err_sys(e, "random bytes");
-	snprintf(id, ATTACHMENT_ID_SIZE, "%016jx", (uintmax_t)random);
+	LOCK_SCOPE(&m->lock);
+	mount_ids_next(&m->ids, clock_wall_ns() / 1000, random, id);
 	return 0;
 }
 
@@ -159,27 +195,41 @@ copy_mount(struct mounts *m, struct attachment *a,
 	return agent_clone_mount(m->daemon->agent, a->id, fd, e);
 }
 
+const char *
+mounts_own_id(
+    const struct attachment *a, bool is_detachable, char id[ATTACHMENT_ID_SIZE])
+{
+	if (!is_detachable)
+		return a->id;
+	if (!a->has_patience)
+		return NULL;
+	mount_id_of_showing(a->id, id);
+	return id;
+}
+
 static int
 make_attachment(struct mounts *m, struct attachment *a,
     const struct mount_request *q, int *fd, struct err *e)
 {
 	bool is_root = agent_is_root(m->daemon->agent);
+	char id[ATTACHMENT_ID_SIZE];
 
 	if (q->is_rw && !is_root)
 		return err_set(e, ENOTSUP,
 		    "a writable mount needs overlayfs, and that needs root: "
 		    "run layerfsd as root, or all of it in `unshare -Urm`");
 	a->showing = showings_take(m->daemon->showings, q->image, q->layer,
-	    is_root ? NULL : a->id, q->target, e);
+	    mounts_own_id(a, is_root, id), is_root ? NULL : q->target, e);
 	if (a->showing == NULL)
 		return -1;
+	if (a->has_patience)
+		showing_set_patience(a->showing, a->patience_ms);
 	*fd = -1;
 	return is_root ? copy_mount(m, a, q, fd, e) : 0;
 }
 
-/* Takes down what the attachment has, then frees it. */
-static void
-end_attachment(struct mounts *m, struct attachment *a)
+void
+mounts_end_attachment(struct mounts *m, struct attachment *a)
 {
 	struct err e = ERR_INIT;
 
@@ -200,27 +250,32 @@ mounts_add(struct mounts *m, const struct mount_request *q,
 
 	if (a == NULL)
 		return -1;
-	if (new_id(a->id, e) < 0 || make_attachment(m, a, q, &out->fd, e) < 0) {
-		end_attachment(m, a);
+	a->has_patience = q->has_patience;
+	a->patience_ms = q->patience_ms;
+	a->resolved_s = q->resolution->resolved_s;
+	a->is_stale = q->resolution->is_stale;
+	if (new_id(m, a->id, e) < 0 ||
+	    make_attachment(m, a, q, &out->fd, e) < 0) {
+		mounts_end_attachment(m, a);
 		return -1;
 	}
 	snprintf(out->id, sizeof out->id, "%s", a->id);
 	out->kind = showing_kind(a->showing);
 	a->is_detachable = out->fd >= 0;
 	a->was_seen = !a->is_detachable;
-	if (!a->is_detachable && note(m, a, e) < 0) {
-		end_attachment(m, a);
+	if (!a->is_detachable && mounts_note(m, a, e) < 0) {
+		mounts_end_attachment(m, a);
 		return -1;
 	}
-	add_attachment(m, a);
+	mounts_list_attachment(m, a);
 	return 0;
 }
 
 int
 mounts_confirm(struct mounts *m, const char *id, struct err *e)
 {
-	LOCK_SCOPE(&m->lock);
-	struct attachment *a = find_by_id(m, id);
+	struct attachment *a = borrow(m, id);
+	int rc;
 
 	if (a == NULL)
 		return err_set(e, ENOENT, "there is no mount %s", id);
@@ -231,10 +286,10 @@ mounts_confirm(struct mounts *m, const char *id, struct err *e)
 	 * Noted: a client whose worker dies before it answers takes the mount
 	 * away again, and the next worker must miss it. */
 	a->was_seen = mountinfo_shows(a->target);
-	if (note(m, a, e) < 0)
-		return -1;
+	rc = mounts_note(m, a, e);
+	give_back(m, a);
 	mountinfo_look(m->mountinfo);
-	return 0;
+	return rc;
 }
 
 /* ---- ending ---- */
@@ -253,7 +308,7 @@ mounts_remove(struct mounts *m, const char *id, const char *target,
 	    "%s is not mounted on %s any more", a->label, a->target);
 	doc_set_string(fields, "id", a->id);
 	doc_set_string(fields, "target", a->target);
-	end_attachment(m, a);
+	mounts_end_attachment(m, a);
 	return 0;
 }
 
@@ -300,6 +355,8 @@ on_mounts_changed(void *ctx, const struct mountinfo *now)
 		struct attachment *a = list_entry(l, struct attachment, link);
 		bool is_there = mountinfo_has(now, a->target);
 
+		if (a->is_borrowed)
+			continue;
 		if (a->was_seen && !is_there)
 			mounts_undo(m, a->id);
 		a->was_seen = is_there;
@@ -362,56 +419,6 @@ mounts_count(struct mounts *m)
 
 /* ---- starting and ending ---- */
 
-static int
-restore_attachment(void *ctx, struct attachment *a)
-{
-	struct mounts *m = ctx;
-	struct err e = ERR_INIT;
-
-	a->showing = showings_resume(m->daemon->showings, &a->image, a->layer,
-	    a->label, a->is_detachable ? NULL : a->id, &e);
-	if (a->showing == NULL) {
-		log_warn(
-		    "%s on %s: not restored: %s", a->label, a->target, e.msg);
-		end_attachment(m, a);
-		return 0;
-	}
-	if (note(m, a, &e) < 0)
-		log_warn("%s: %s", a->target, e.msg);
-	add_attachment(m, a);
-	return 0;
-}
-
-/* An earlier worker died between its making and its being noted: nobody has
- * it. */
-static void
-drop_stray(void *ctx, const char *id)
-{
-	struct mounts *m = ctx;
-	struct err e = ERR_INIT;
-	bool is_known;
-
-	if (*id == 0 || strlen(id) > AGENT_ID_MAX ||
-	    strspn(id, "0123456789abcdef") != strlen(id))
-		return;
-	{
-		LOCK_SCOPE(&m->lock);
-		is_known = find_by_id(m, id) != NULL;
-	}
-	if (!is_known && agent_unmount(m->daemon->agent, id, &e) < 0)
-		log_warn("leftover mount %s: %s", id, e.msg);
-}
-
-int
-mounts_restore(struct mounts *m, struct err *e)
-{
-	if (attachment_each_noted(m->daemon->db, restore_attachment, m, e) < 0)
-		return -1;
-	mountinfo_each_overlay(drop_stray, m);
-	mountinfo_look(m->mountinfo);
-	return 0;
-}
-
 struct mounts *
 mounts_new(struct daemon *d, struct err *e)
 {
@@ -423,6 +430,8 @@ mounts_new(struct daemon *d, struct err *e)
 	}
 	m->daemon = d;
 	lock_init(&m->lock, RANK_DAEMON);
+	cond_init(&m->given_back);
+	list_init(&m->lost);
 	list_init(&m->attachments);
 	m->mountinfo = mountinfo_new(d->loop, on_mounts_changed, m, e);
 	if (m->mountinfo == NULL) {
@@ -432,16 +441,24 @@ mounts_new(struct daemon *d, struct err *e)
 	return m;
 }
 
+static void
+free_attachments(struct list *all)
+{
+	list_for_each_safe(l, all) {
+		list_remove(l);
+		attachment_free(list_entry(l, struct attachment, link));
+	}
+}
+
 void
 mounts_free(struct mounts *m)
 {
 	if (m == NULL)
 		return;
 	mountinfo_free(m->mountinfo);
-	list_for_each_safe(l, &m->attachments) {
-		list_remove(l);
-		attachment_free(list_entry(l, struct attachment, link));
-	}
+	free_attachments(&m->lost);
+	free_attachments(&m->attachments);
+	cond_destroy(&m->given_back);
 	lock_destroy(&m->lock);
 	free(m);
 }

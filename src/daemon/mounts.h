@@ -11,11 +11,14 @@
  *	            -> gone
  *
  * A user's own daemon cannot copy mounts: there each attachment is a showing of
- * its own, mounted on the target at once.
+ * its own, mounted on the target at once.  One that declares what its reads do
+ * while no registry answers is a showing of its own everywhere: who shares a mount
+ * shares its patience.
  *
  * Attachments are noted in state.db; after a restart of the worker the held
- * FUSE descriptors are served again.  A target that was unmounted by hand is
- * noticed in /proc/self/mountinfo.
+ * FUSE descriptors are served again, and after one of the supervisor that
+ * nobody held them for mounts are made again on their targets.  A target that
+ * was unmounted by hand is noticed in /proc/self/mountinfo.
  *
  * Any thread; the calls block on the supervisor.
  */
@@ -31,6 +34,7 @@ struct daemon;
 struct doc;
 struct err;
 struct image;
+struct image_resolution;
 struct mounts;
 
 struct mounts *mounts_new(struct daemon *d, struct err *e);
@@ -40,13 +44,19 @@ void mounts_free(struct mounts *m);
 /* Takes up what an earlier worker left; drops what is not there any more. After
  * showings_add_held(), before showings_drop_unclaimed(). */
 int mounts_restore(struct mounts *m, struct err *e);
+/* Then, once mounts are served: mounts again what died with an earlier supervisor,
+ * on the targets where that had left it.  What cannot be is logged and dropped. */
+void mounts_remake(struct mounts *m);
 
 struct mount_request {
 	struct image *image; /* borrowed */
 	int layer;           /* or IMAGE_MERGED */
 	const char *target;  /* absolute */
 	bool is_rw;
-	int upper, work; /* -1: a temporary upper layer; borrowed */
+	int upper, work;      /* -1: a temporary upper layer; borrowed */
+	bool has_patience;    /* else as the configuration says */
+	uint32_t patience_ms; /* base/patience.h */
+	const struct image_resolution *resolution; /* of the reference */
 };
 
 struct mount_reply {

@@ -13,7 +13,6 @@
 #include "fetch/usage.h"
 #include "registry/manifest.h"
 #include "registry/reference.h"
-#include "store/store.h"
 #include "base/doc.h"
 #include "base/err.h"
 
@@ -22,7 +21,7 @@ static void
 foresee(struct doc *o, const struct descriptor *d)
 {
 	struct err why = ERR_INIT;
-	const char *format = layer_foresee(d, &why);
+	const char *format = layer_foresee(d, NULL, &why);
 
 	if (format != NULL)
 		doc_set_string(o, "format", format);
@@ -33,16 +32,17 @@ foresee(struct doc *o, const struct descriptor *d)
 		    why.code == ENOTSUP ? REASON_NO_TABLE : REASON_UNREADABLE);
 }
 
-/* What is still to be fetched, and what was. */
+/* What is still to be fetched, as it was when the layer was described, and what
+ * was. */
 static void
-describe_cost(struct doc *o, const struct daemon *d, const struct layer *l)
+describe_cost(struct doc *o, const struct layer *l)
 {
 	struct blob_usage u = { 0 };
 
 	blob_add_usage(l->blob, &u);
 	describe_counted(o, &u);
-	doc_set_int(
-	    o, "missing_bytes", l->size - store_map_present(d->store, l->map));
+	doc_set_int(o, "missing_bytes",
+	    l->size - (uint64_t)doc_int(doc_find(o, "present")));
 }
 
 static struct doc *
@@ -59,7 +59,7 @@ explain_layer(struct daemon *d, const struct descriptor *wanted)
 		return o;
 	}
 	describe_layer(o, d, l);
-	describe_cost(o, d, l);
+	describe_cost(o, l);
 	catalog_put_layer(d->catalog, l);
 	return o;
 }
@@ -111,14 +111,17 @@ op_explain(struct request *r, struct doc *result, struct err *e)
 	struct err unknown = ERR_INIT;
 	struct doc *holders;
 	bool is_known;
+	int64_t resolved_s;
 
 	if (arguments_reference(r, &ref, e) < 0 ||
-	    arguments_find_manifest(r, &ref, &m, &is_known, e) < 0)
+	    arguments_find_manifest(r, &ref, &m, &is_known, &resolved_s, e) < 0)
 		return -1;
 	holders = describe_manifest_holders(r->daemon, &m.digest, &unknown);
 	doc_set_string(result, "reference", ref.name);
 	doc_set_string(result, "image", DIGEST_TEXT(&m.digest));
 	doc_set_bool(result, "is_known", is_known);
+	if (resolved_s != 0)
+		doc_set_int(result, "resolved", resolved_s);
 	doc_set(
 	    result, "holders", holders != NULL ? holders : doc_new_object());
 	return explain_layers(r->daemon, &m, result, e);

@@ -35,7 +35,7 @@ op_pin(struct request *r, struct doc *result, struct err *e)
 
 	if (doc_find_bool(r->arguments, "fetch", &is_to_fetch, e) < 0)
 		return -1;
-	i = arguments_open_image(r, false, e);
+	i = arguments_open_image(r, false, NULL, e);
 	if (i == NULL)
 		return -1;
 	rc = catalog_hold(r->daemon->catalog, &i->manifest.digest, DB_PIN, e);

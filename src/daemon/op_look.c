@@ -12,6 +12,7 @@
 #include "layer/catalog.h"
 #include "layer/footprint.h"
 #include "layer/image.h"
+#include "fetch/usage.h"
 #include "registry/reference.h"
 #include "store/store.h"
 #include "base/doc.h"
@@ -112,6 +113,23 @@ describe_cache(struct daemon *d)
 	return o;
 }
 
+static struct doc *
+describe_fetching(struct daemon *d)
+{
+	struct doc *o = doc_new_object();
+	struct fetcher_usage u;
+	uint64_t requests = 0;
+
+	fetcher_get_usage(d->fetcher, &u);
+	for (int p = 0; p < USAGE_PRIORITIES; p++)
+		requests += u.running[p];
+	doc_set_int(o, "requests", requests);
+	doc_set_int(o, "chunks", u.coming);
+	doc_set_int(o, "resting", u.resting);
+	doc_set_int(o, "waiting", u.waiting);
+	return o;
+}
+
 static int
 stat_store(struct request *r, struct doc *result, struct err *e)
 {
@@ -152,6 +170,7 @@ op_stat(struct request *r, struct doc *result, struct err *e)
 	doc_set_string(kind, "why", why);
 	doc_set(result, "kind", kind);
 	doc_set(result, "cache", describe_cache(r->daemon));
+	doc_set(result, "fetching", describe_fetching(r->daemon));
 	doc_set_int(result, "mounts", mounts_count(r->daemon->mounts));
 	return stat_store(r, result, e);
 }
@@ -173,7 +192,7 @@ open_to_inspect(struct request *r, struct err *e)
 	    catalog_find_image(c, ref.name, &manifest, &resolved_s, &unknown) ==
 		0)
 		return catalog_open_known(c, &manifest, ref.name, true, e);
-	return arguments_open_image(r, false, e);
+	return arguments_open_image(r, false, NULL, e);
 }
 
 int

@@ -5,12 +5,16 @@
 
 #include "daemon/control.h"
 #include "daemon/daemon.h"
+#include "daemon/describe.h"
 #include "daemon/image_arguments.h"
 #include "daemon/mounts.h"
 #include "daemon/ops.h"
+#include "layer/catalog.h"
 #include "layer/image.h"
+#include "layer/layer.h"
 #include "base/doc.h"
 #include "base/err.h"
+#include "base/patience.h"
 
 static int
 choose_layer(
@@ -53,10 +57,12 @@ choose_upper(struct request *r, struct mount_request *q, struct err *e)
 }
 
 static int
-fill_mount_request(
-    struct request *r, struct image *i, struct mount_request *q, struct err *e)
+fill_mount_request(struct request *r, struct image *i,
+    const struct image_resolution *how, struct mount_request *q, struct err *e)
 {
-	*q = (struct mount_request){ .image = i };
+	const char *patience = NULL;
+
+	*q = (struct mount_request){ .image = i, .resolution = how };
 	if (doc_get_string(r->arguments, "target", &q->target, e) < 0)
 		return -1;
 	if (q->target[0] != '/')
@@ -64,7 +70,48 @@ fill_mount_request(
 		    e, EINVAL, "target %s is not an absolute path", q->target);
 	if (choose_layer(r, i, &q->layer, e) < 0)
 		return -1;
-	return choose_upper(r, q, e);
+	if (choose_upper(r, q, e) < 0 ||
+	    doc_find_string(r->arguments, "unreachable", &patience, e) < 0)
+		return -1;
+	q->has_patience = patience != NULL;
+	return q->has_patience ? patience_parse(patience, &q->patience_ms, e)
+			       : 0;
+}
+
+/* What reads of it would need a registry for, by layer. */
+static void
+tell_missing(struct doc *result, const struct image *i)
+{
+	struct doc *list = doc_new_array();
+	uint64_t sum = 0;
+
+	for (size_t k = 0; k < i->manifest.n_layers; k++) {
+		const struct layer *l = i->layers[k];
+		uint64_t n = l == NULL ? 0 : describe_missing_bytes(l);
+		struct doc *o;
+
+		if (n == 0)
+			continue;
+		o = doc_new_object();
+		doc_set_string(
+		    o, "layer", DIGEST_TEXT(&i->manifest.layers[k].digest));
+		doc_set_int(o, "missing_bytes", n);
+		doc_append(list, o);
+		sum += n;
+	}
+	doc_set_int(result, "missing_bytes", sum);
+	doc_set(result, "missing_layers", list);
+}
+
+static void
+tell_resolution(struct doc *result, const struct image_resolution *how)
+{
+	if (how->resolved_s != 0)
+		doc_set_int(result, "resolved", how->resolved_s);
+	if (!how->is_stale)
+		return;
+	doc_set_bool(result, "stale", true);
+	doc_set_string(result, "why", how->why);
 }
 
 static void
@@ -78,13 +125,13 @@ tell(struct doc *result, const struct image *i, const struct mount_reply *m)
 }
 
 static int
-mount_image(
-    struct request *r, struct image *i, struct doc *result, struct err *e)
+mount_image(struct request *r, struct image *i,
+    const struct image_resolution *how, struct doc *result, struct err *e)
 {
 	struct mount_request q;
 	struct mount_reply m;
 
-	if (fill_mount_request(r, i, &q, e) < 0)
+	if (fill_mount_request(r, i, how, &q, e) < 0)
 		return -1;
 	/* Before the mount is made: what it shows first is on its way then. */
 	image_start(i);
@@ -94,6 +141,8 @@ mount_image(
 		request_set_pending(r, m.id);
 	r->reply_fd = m.fd;
 	tell(result, i, &m);
+	tell_resolution(result, how);
+	tell_missing(result, i);
 	if (r->daemon->config.background_bytes_per_s > 0)
 		image_fill_idle(i);
 	return 0;
@@ -102,12 +151,13 @@ mount_image(
 int
 op_mount(struct request *r, struct doc *result, struct err *e)
 {
-	struct image *i = arguments_open_image(r, true, e);
+	struct image_resolution how = { 0 };
+	struct image *i = arguments_open_image(r, true, &how, e);
 	int rc;
 
 	if (i == NULL)
 		return -1;
-	rc = mount_image(r, i, result, e);
+	rc = mount_image(r, i, &how, result, e);
 	image_unref(i);
 	return rc;
 }

@@ -26,9 +26,10 @@ find_image(
 {
 	AUTO_REFERENCE struct reference ref = { 0 };
 	bool is_known;
+	int64_t resolved_s;
 
 	if (arguments_reference(r, &ref, e) < 0 ||
-	    arguments_find_manifest(r, &ref, m, &is_known, e) < 0)
+	    arguments_find_manifest(r, &ref, m, &is_known, &resolved_s, e) < 0)
 		return -1;
 	doc_set_string(result, "image", DIGEST_TEXT(&m->digest));
 	return 0;

@@ -3,6 +3,7 @@
 #include "daemon/daemon.h"
 #include "daemon/image_arguments.h"
 #include "daemon/ops.h"
+#include "mount/stale.h"
 #include "layer/catalog.h"
 #include "layer/verify.h"
 #include "registry/reference.h"
@@ -21,6 +22,8 @@ enum { FINDINGS_MAX = 1000 };
 struct telling {
 	struct request *request;
 	struct doc *findings;
+	struct stale stale;
+	struct err failure; /* of noting what is stale */
 	uint64_t tell_at_ns;
 };
 
@@ -38,6 +41,14 @@ on_finding(void *ctx, const struct finding *f)
 	doc_set_string(o, "what", f->what);
 	doc_set_bool(o, "repaired", f->is_repaired);
 	doc_append(t->findings, o);
+}
+
+static void
+on_dropped(void *ctx, uint64_t data_off, uint64_t len)
+{
+	struct telling *t = ctx;
+
+	stale_note(&t->stale, data_off, len, &t->failure);
 }
 
 static void
@@ -75,6 +86,37 @@ find_image(
 	    r->daemon->catalog, ref.name, manifest, &resolved_s, e);
 }
 
+/* What was dropped must not be seen either. */
+static int
+drop_cached(struct telling *t, unsigned *n_kept, struct err *e)
+{
+	if (t->failure.code == 0 &&
+	    stale_drop(&t->stale, t->request->daemon->showings, n_kept,
+		&t->failure) == 0)
+		return 0;
+	*e = t->failure;
+	return err_wrap(e, "what was wrong is dropped, but mounted images may "
+			   "show it still");
+}
+
+static int
+verify(struct telling *t, const struct verify_request *q, struct doc *result,
+    struct err *e)
+{
+	struct verify_totals totals;
+	unsigned n_kept;
+
+	if (catalog_verify(t->request->daemon->catalog, q, &totals, e) < 0 ||
+	    drop_cached(t, &n_kept, e) < 0)
+		return -1;
+	doc_set_int(result, "checked_bytes", totals.checked_bytes);
+	doc_set_int(result, "unchecked_bytes", totals.unchecked_bytes);
+	doc_set_int(result, "wrong", totals.wrong);
+	doc_set_int(result, "repaired", totals.repaired);
+	doc_set_int(result, "mapped_files", n_kept);
+	return 0;
+}
+
 int
 op_verify(struct request *r, struct doc *result, struct err *e)
 {
@@ -83,23 +125,20 @@ op_verify(struct request *r, struct doc *result, struct err *e)
 		.bytes_per_s = BYTES_PER_S,
 		.is_cancelled = request_is_cancelled(r),
 		.on_finding = on_finding,
+		.on_dropped = on_dropped,
 		.on_progress = on_progress,
 		.ctx = &t,
 	};
-	struct verify_totals totals;
 	struct digest manifest;
 	bool has_one;
+	int rc;
 
 	doc_set(result, "findings", t.findings);
 	if (doc_find_bool(r->arguments, "repair", &q.is_repair, e) < 0 ||
 	    find_image(r, &manifest, &has_one, e) < 0)
 		return -1;
 	q.manifest = has_one ? &manifest : NULL;
-	if (catalog_verify(r->daemon->catalog, &q, &totals, e) < 0)
-		return -1;
-	doc_set_int(result, "checked_bytes", totals.checked_bytes);
-	doc_set_int(result, "unchecked_bytes", totals.unchecked_bytes);
-	doc_set_int(result, "wrong", totals.wrong);
-	doc_set_int(result, "repaired", totals.repaired);
-	return 0;
+	rc = verify(&t, &q, result, e);
+	stale_release(&t.stale);
+	return rc;
 }

@@ -90,7 +90,7 @@ op_pull(struct request *r, struct doc *result, struct err *e)
 
 	if (doc_find_bool(r->arguments, "lazy", &lazy, e) < 0)
 		return -1;
-	i = arguments_open_image(r, false, e);
+	i = arguments_open_image(r, false, NULL, e);
 	if (i == NULL)
 		return -1;
 	request_watcher_init(&w, r);
@@ -111,7 +111,7 @@ static const char *const pin_arguments[] = { IMAGE_ARGUMENTS, "fetch", NULL };
 static const char *const prune_arguments[] = { "unused_s", "dry_run", NULL };
 static const char *const verify_arguments[] = { "reference", "repair", NULL };
 static const char *const mount_arguments[] = { IMAGE_ARGUMENTS, "target",
-	"layer", "rw", NULL };
+	"layer", "rw", "unreachable", NULL };
 static const char *const attached_arguments[] = { "id", NULL };
 static const char *const import_arguments[] = { IMAGE_ARGUMENTS, "data", NULL };
 static const char *const unmount_arguments[] = { "id", "target", NULL };
@@ -133,6 +133,8 @@ const struct op ops[] = {
 	{ "profile_import", import_arguments, op_profile_import },
 	{ "profile_record", image_arguments, op_profile_record },
 	{ "profile_rm", image_arguments, op_profile_rm },
+	{ "profile_push", image_arguments, op_profile_push },
+	{ "index", image_arguments, op_index },
 	{ "rm", reference_arguments, op_rm },
 	{ "prune", prune_arguments, op_prune },
 	{ "pin", pin_arguments, op_pin },

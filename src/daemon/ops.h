@@ -36,4 +36,8 @@ int op_profile_import(struct request *r, struct doc *result, struct err *e);
 int op_profile_record(struct request *r, struct doc *result, struct err *e);
 int op_profile_rm(struct request *r, struct doc *result, struct err *e);
 
+/* op_publish.c */
+int op_index(struct request *r, struct doc *result, struct err *e);
+int op_profile_push(struct request *r, struct doc *result, struct err *e);
+
 #endif

@@ -1,6 +1,7 @@
 #include "daemon/rpc.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,17 @@ on_open(void *ctx, uint64_t serial, int fd)
 		log_warn("a connection would not survive a restart: %s", e.msg);
 }
 
+static bool
+greet(void *ctx, uint64_t serial, int fd)
+{
+	struct endpoint *p = ctx;
+	char name[AGENT_NAME_MAX + 1];
+	struct err ignored;
+
+	make_name(name, p, serial);
+	return agent_hold_greeted(p->daemon->agent, name, fd, &ignored) == 0;
+}
+
 static void
 on_close(void *ctx, uint64_t serial)
 {
@@ -83,24 +95,60 @@ is_of(const struct held *h, const char *kind)
 	return strncmp(h->name, kind, strlen(kind)) == 0;
 }
 
+/* Those that were greeted come by themselves, once this worker is ready. */
 bool
 rpc_is_connection(const struct held *h)
 {
-	return is_of(h, "rpc:") || is_of(h, "cri:");
+	return (is_of(h, "rpc:") || is_of(h, "cri:")) && h->payload_len == 0;
+}
+
+static struct endpoint *
+endpoint_of(struct rpc *r, const struct held *h)
+{
+	return is_of(h, r->cri.kind) ? &r->cri : &r->snapshotter;
+}
+
+static void
+let_go(struct endpoint *p, const struct held *h)
+{
+	struct err e = ERR_INIT;
+
+	if (agent_drop(p->daemon->agent, h->name, &e) < 0)
+		log_warn("%s: %s", h->name, e.msg);
 }
 
 void
 rpc_adopt(struct rpc *r, const struct held *h)
 {
-	struct endpoint *p = is_of(h, r->cri.kind) ? &r->cri : &r->snapshotter;
-	struct err e = ERR_INIT;
+	struct endpoint *p = endpoint_of(r, h);
 
 	if (p->server != NULL)
 		grpc_server_adopt(p->server, h->fd);
 	else
 		close(h->fd);
-	if (agent_drop(p->daemon->agent, h->name, &e) < 0)
-		log_warn("%s: %s", h->name, e.msg);
+	let_go(p, h);
+}
+
+static void
+take_greeted(struct endpoint *p, const struct held *h)
+{
+	uint64_t serial = strtoumax(h->name + strlen(p->kind), NULL, 10);
+
+	if (p->server != NULL) {
+		grpc_server_take_greeted(p->server, h->fd, serial);
+		return;
+	}
+	close(h->fd);
+	let_go(p, h);
+}
+
+void
+rpc_take_greeted(struct rpc *r)
+{
+	struct held h;
+
+	while (agent_next_greeted(r->snapshotter.daemon->agent, &h))
+		take_greeted(endpoint_of(r, &h), &h);
 }
 
 /* ---- the two sockets ---- */
@@ -128,6 +176,7 @@ open_snapshotter(struct rpc *r, int *listener, struct err *e)
 		.pool = r->pool,
 		.admit = admit,
 		.on_open = on_open,
+		.greet = greet,
 		.on_close = on_close,
 		.ctx = p,
 	};
@@ -171,6 +220,7 @@ open_cri(struct rpc *r, int *listener, struct err *e)
 		.on_credential = on_credential,
 		.admit = admit,
 		.on_open = on_open,
+		.greet = greet,
 		.on_close = on_close,
 		.ctx = p,
 	};

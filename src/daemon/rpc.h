@@ -7,7 +7,8 @@
  *
  * Listening sockets and connections outlive the worker: the supervisor holds
  * them, connections as "rpc:SERIAL" and "cri:SERIAL".  Calls that are made
- * while no worker runs wait for the next one; calls that were in flight are
+ * while no worker runs wait for the next one, and who connects meanwhile is
+ * greeted (supervisor/greeter.h); calls that were in flight are
  * repeated by the client at the next one, which tells the connections it
  * inherits to close.
  *
@@ -34,6 +35,8 @@ void rpc_free(struct rpc *r);
 bool rpc_is_connection(const struct held *h);
 /* Takes its fd. */
 void rpc_adopt(struct rpc *r, const struct held *h);
+/* Those that connected before this worker was ready; then the loop is to run. */
+void rpc_take_greeted(struct rpc *r);
 
 /* Takes no more calls and lets those that run end, for a moment; then on_done,
  * never before this returns.  Once. */

@@ -6,11 +6,15 @@
 #include "fetch/early.h"
 #include "fetch/fetcher.h"
 #include "registry/source.h"
+#include "base/bytes.h"
 #include "base/limits.h"
 
 /* Reads at a time: each has a connection of its own to a host without HTTP/2,
- * and a new one is slow to start; the tables need some, too. */
-enum { SLOTS = 10 };
+ * and a new one is slow to start.  Of the 16 that a host is given two large
+ * tables take eight and the config one, and who waits for a mount waits for
+ * those: what is read beside them takes less than half, of the link and of the
+ * registry, too.  A table that has come leaves its four. */
+enum { SLOTS = 16, FIRST_SLOTS = 4, TABLE_SLOTS = 4 };
 
 /* Held in memory before the maps are known, at most. */
 #define EARLY_BYTES MIB(32)
@@ -40,7 +44,8 @@ struct ahead {
 	struct list unmet;
 	struct blob *blobs[LIMIT_LAYERS]; /* held; NULL: not met yet */
 	struct slot slots[SLOTS];
-	unsigned refs; /* the owner's, and one for each busy slot */
+	unsigned n_slots; /* that may be used now */
+	unsigned refs;    /* the owner's, and one for each busy slot */
 	bool is_ended;
 };
 
@@ -67,7 +72,7 @@ unref(struct ahead *a)
 static struct slot *
 find_slot(struct ahead *a)
 {
-	for (int i = 0; i < SLOTS; i++)
+	for (unsigned i = 0; i < a->n_slots; i++)
 		if (!a->slots[i].is_busy)
 			return &a->slots[i];
 	return NULL;
@@ -173,6 +178,7 @@ ahead_new(
 	a->ranges = take;
 	a->n = n;
 	a->refs = 1;
+	a->n_slots = FIRST_SLOTS;
 	list_init(&a->unmet);
 	for (int i = 0; i < SLOTS; i++) {
 		a->slots[i].ahead = a;
@@ -211,8 +217,10 @@ ahead_meet(struct ahead *a, unsigned number, struct blob *b)
 	if (a->blobs[number] == NULL) {
 		a->blobs[number] = b;
 		blob_hold(b);
+		a->n_slots = min_u64(a->n_slots + TABLE_SLOTS, SLOTS);
 	}
 	take_unmet(a, &number, &met);
+	fill_slots(a);
 	lock_release(&a->fetcher->lock);
 	while ((l = list_pop_front(&met)) != NULL) {
 		struct unmet *u = list_entry(l, struct unmet, link);

@@ -3,13 +3,18 @@
 #include <string.h>
 
 #include "fetch/demand.h"
+#include "fetch/doubt.h"
 #include "fetch/fetcher.h"
 #include "fetch/inflight.h"
+#include "fetch/plan.h"
 #include "fetch/transfer.h"
 #include "store/map.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/err.h"
+
+/* A mirror whose disk is bad may be mended; a lie costs a chunk's digest. */
+#define AVOID_NS (600 * NS_PER_S)
 
 uint64_t
 backoff_ns(unsigned failures, uint64_t seed)
@@ -23,7 +28,8 @@ backoff_ns(unsigned failures, uint64_t seed)
 }
 
 struct blob *
-blob_new(struct fetcher *f, const struct map *m, struct err *e)
+blob_new(struct fetcher *f, const struct map *m, const struct points *p,
+    struct err *e)
 {
 	struct blob *b = calloc(1, sizeof *b);
 
@@ -35,6 +41,7 @@ blob_new(struct fetcher *f, const struct map *m, struct err *e)
 	b->digest = *map_blob(m, &b->size);
 	b->refs = 1;
 	b->map = m;
+	b->points = p;
 	b->guess.left_bytes = b->size / 100 * f->guess_percent;
 	LOCK_SCOPE(&f->lock);
 	list_push_back(&f->blobs, &b->link);
@@ -55,7 +62,32 @@ blob_stop_guessing(struct blob *b)
 {
 	LOCK_SCOPE(&b->fetcher->lock);
 
-	b->guess.left_bytes = 0;
+	guess_stop(&b->guess);
+}
+
+bool
+blob_guess(struct blob *b, uint64_t data_off)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+
+	return b->map != NULL && guess_file(b, data_off);
+}
+
+void
+blob_note_read(struct blob *b, uint64_t data_off)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+
+	if (b->map != NULL)
+		guess_note_read(b, data_off);
+}
+
+void
+blob_set_kin(struct blob *b, struct kin *take)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+
+	guess_set_kin(&b->guess, take);
 }
 
 bool
@@ -72,6 +104,8 @@ blob_free_if_unused(struct blob *b)
 	if (b->refs > 0 || b->holds > 0)
 		return;
 	hmap_release(&b->inflight);
+	guess_stop(&b->guess);
+	doubt_release(b);
 	free(b);
 }
 
@@ -290,6 +324,17 @@ blob_n_sources(struct blob *b)
 	return b->n_origins;
 }
 
+unsigned
+blob_take_sources(struct blob *b, struct source **out, unsigned room)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+	unsigned n = min_u64(b->n_origins, room);
+
+	for (unsigned i = 0; i < n; i++)
+		out[i] = source_ref(b->origins[i].source);
+	return n;
+}
+
 bool
 blob_has_source(struct blob *b, const char *name)
 {
@@ -346,4 +391,21 @@ blob_origin_answered(
 	o->failures = is_good ? 0 : o->failures + 1;
 	o->rest_until_ns =
 	    is_good ? 0 : now_ns + backoff_ns(o->failures, origin);
+}
+
+void
+blob_avoid(struct blob *b, unsigned origin, uint64_t gave)
+{
+	struct origin *o = &b->origins[origin];
+
+	o->avoid = blob_avoided(b, origin) | gave;
+	o->avoid_until_ns = clock_now_ns() + AVOID_NS;
+}
+
+uint64_t
+blob_avoided(const struct blob *b, unsigned origin)
+{
+	const struct origin *o = &b->origins[origin];
+
+	return clock_now_ns() < o->avoid_until_ns ? o->avoid : 0;
 }

@@ -64,6 +64,7 @@ on_bytes(struct source_read *r, const void *p, size_t n)
 	struct err e = ERR_INIT;
 
 	LOCK_SCOPE(&x->lock);
+	x->run.gave = r->gave;
 	if (x->state == EARLY_MET)
 		return run_take_bytes(&x->run, p, n);
 	if (x->state == EARLY_DROPPED || buf_append(&x->held, p, n, &e) < 0)

@@ -35,11 +35,11 @@ struct fake {
 	struct cond changed;
 	struct list jobs;
 	struct fake_request log[FAKE_LOG];
-	unsigned count, pauses;
+	unsigned count, ended, pauses;
 	struct fake_answer always, next[NEXT_MAX];
 	unsigned n_next;
 	size_t step;
-	bool is_held, is_ending, is_rangeless;
+	bool is_held, is_ending, is_rangeless, gives_parts;
 };
 
 static struct fake *
@@ -62,12 +62,25 @@ finish(struct job *j, int code)
 	free(j);
 }
 
+/* Moves past a gap; bytes up to the next. */
+static uint64_t
+pass_gap(struct source_read *r)
+{
+	for (unsigned i = 0; i < r->n_gaps; i++) {
+		if (r->at == r->gaps[i].off)
+			r->at = r->gaps[i].end;
+		if (r->at < r->gaps[i].off)
+			return r->gaps[i].off - r->at;
+	}
+	return r->off + r->len - r->at;
+}
+
 /* The next bytes of the answer; none: it ends with *code. */
 static size_t
 next_bytes(const struct fake *f, const struct job *j, uint8_t *out, int *code)
 {
-	const struct source_read *r = j->read;
-	uint64_t end = r->len;
+	struct source_read *r = j->read;
+	uint64_t end = f->gives_parts ? source_wanted(r) : r->len;
 
 	if (j->answer.is_short)
 		end /= 2;
@@ -75,8 +88,10 @@ next_bytes(const struct fake *f, const struct job *j, uint8_t *out, int *code)
 		end = min_u64(end, j->answer.bytes);
 	*code = j->answer.code;
 	end = min_u64(f->step, end - j->given);
-	assert(r->off + j->given + end <= f->n);
-	memcpy(out, f->blob + r->off + j->given, end);
+	if (f->gives_parts)
+		end = min_u64(end, pass_gap(r));
+	assert(r->at + end <= f->n);
+	memcpy(out, f->blob + r->at, end);
 	for (size_t i = 0; j->answer.is_wrong && i < end; i++)
 		out[i] ^= 0xff;
 	return end;
@@ -99,8 +114,10 @@ work(struct fake *f, struct job *j)
 		lock_release(&f->lock);
 		v = j->read->on_bytes(j->read, bytes, n);
 		lock_acquire(&f->lock);
-		if (v == SOURCE_CONTINUE)
+		if (v == SOURCE_CONTINUE) {
 			j->given += n;
+			j->read->at += n;
+		}
 		if (v == SOURCE_PAUSE) {
 			f->pauses++;
 			if (j->was_resumed)
@@ -118,6 +135,8 @@ work(struct fake *f, struct job *j)
 	lock_release(&f->lock);
 	finish(j, code);
 	lock_acquire(&f->lock);
+	f->ended++;
+	cond_broadcast(&f->changed);
 }
 
 /* Lock held. */
@@ -162,8 +181,11 @@ note(struct fake *f, struct source_read *r)
 	struct job *j = calloc(1, sizeof *j);
 
 	assert(j != NULL && f->count < FAKE_LOG);
-	f->log[f->count++] =
-	    (struct fake_request){ r->off, r->len, r->priority };
+	f->log[f->count++] = (struct fake_request){ r->off, r->len,
+		source_wanted(r), r->priority };
+	if (r->n_gaps > 0)
+		r->parts =
+		    f->gives_parts ? SOURCE_PARTS_GIVEN : SOURCE_PARTS_REFUSED;
 	j->read = r;
 	j->answer = f->always;
 	if (f->is_rangeless && r->needs_range)
@@ -355,6 +377,15 @@ fake_await(struct fake *f, unsigned count)
 		cond_wait(&f->changed, &f->lock);
 }
 
+void
+fake_await_end(struct fake *f)
+{
+	LOCK_SCOPE(&f->lock);
+
+	while (f->ended < f->count)
+		cond_wait(&f->changed, &f->lock);
+}
+
 unsigned
 fake_pauses(struct fake *f)
 {
@@ -367,6 +398,14 @@ void
 fake_set_far(struct fake *f)
 {
 	f->source.ops = &far_ops;
+}
+
+void
+fake_set_parts(struct fake *f)
+{
+	LOCK_SCOPE(&f->lock);
+
+	f->gives_parts = true;
 }
 
 void

@@ -22,6 +22,7 @@ struct fake_answer {
 
 struct fake_request {
 	uint64_t off, len;
+	uint64_t wanted; /* of len */
 	enum source_priority priority;
 };
 
@@ -47,6 +48,9 @@ void fake_set_far(struct fake *f);
 /* Reads that need a range fail with ENOTSUP. */
 void fake_set_rangeless(struct fake *f);
 
+/* It leaves out gaps; otherwise it says that it cannot. */
+void fake_set_parts(struct fake *f);
+
 /* Requests wait between the two. */
 void fake_hold(struct fake *f);
 void fake_release(struct fake *f);
@@ -56,6 +60,8 @@ unsigned fake_count(struct fake *f);
 struct fake_request fake_request(struct fake *f, unsigned n);
 /* Blocks until so many have come. */
 void fake_await(struct fake *f, unsigned count);
+/* Blocks until all that came have ended. */
+void fake_await_end(struct fake *f);
 unsigned fake_pauses(struct fake *f);
 
 #endif

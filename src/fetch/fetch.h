@@ -29,18 +29,21 @@
 #include <stdint.h>
 
 #include "registry/source.h"
+#include "base/digest.h"
 #include "base/list.h"
 
 struct blob;
 struct descriptor;
 struct err;
 struct fetcher;
+struct kin;
 struct map;
+struct points;
 struct store;
 
 struct fetcher_options {
 	unsigned decode_threads;   /* 0: one a core, 4 at most */
-	unsigned max_requests;     /* range requests in flight; 0: 10 */
+	unsigned max_requests;     /* range requests in flight; 0: 20 */
 	uint64_t idle_bytes_per_s; /* background budget; 0: no background */
 	unsigned guess_percent;    /* of a blob, that may be guessed; 0: none */
 };
@@ -56,10 +59,12 @@ void fetcher_free(struct fetcher *f);
  */
 void fetcher_cancel(struct fetcher *f);
 
-/* The map is borrowed until the last blob_unref() has returned.  That closes
- * the blob: what is wanted of it ends with ECANCELED, nothing more of it is
- * written. It may wait for a write that is under way. */
-struct blob *blob_new(struct fetcher *f, const struct map *m, struct err *e);
+/* The map, and the restart points of its spans (NULL: it has none), are borrowed
+ * until the last blob_unref() has returned.  That closes the blob: what is
+ * wanted of it ends with ECANCELED, nothing more of it is written. It may wait
+ * for a write that is under way. */
+struct blob *blob_new(struct fetcher *f, const struct map *m,
+    const struct points *p, struct err *e);
 struct blob *blob_ref(struct blob *b);
 void blob_unref(struct blob *b);
 
@@ -67,11 +72,24 @@ void blob_unref(struct blob *b);
  * credentials may be newer.  The first added is tried first. */
 int blob_add_source(struct blob *b, struct source *s, struct err *e);
 unsigned blob_n_sources(struct blob *b);
+/* Up to `room` of them, the best first, a reference of the caller's to each; how
+ * many. */
+unsigned blob_take_sources(struct blob *b, struct source **out, unsigned room);
 bool blob_has_source(struct blob *b, const char *name);
 
 /* Somebody knows what will be read of it: nothing is guessed any more. */
 void blob_stop_guessing(struct blob *b);
 bool blob_may_guess(struct blob *b);
+
+/* Asks for the file that begins there, on a guess: the whole, or of a large one
+ * its two ends.  False: it is here or on its way, or nothing may be guessed. */
+bool blob_guess(struct blob *b, uint64_t data_off);
+
+/* Somebody reads a file for the first time that is here: he is where it lies. */
+void blob_note_read(struct blob *b, uint64_t data_off);
+
+/* Which of its files are read together; a second one is dropped.  Takes it. */
+void blob_set_kin(struct blob *b, struct kin *take);
 
 /* Has a source that did not fail when it was asked last: what is dropped can be
  * had again. */
@@ -113,8 +131,32 @@ struct fill {
 };
 void blob_fill(struct blob *b, struct fill *f);
 
+/* ---- what stays wrong ---- */
+
+/* A range of the blob that was asked for until it was given up, came whole, the
+ * same bytes more than once, and is not what the map says of it: either the map
+ * lies, or who gives the bytes does. */
+struct doubt {
+	uint64_t blob_off;
+	uint32_t blob_len;  /* 0: none */
+	struct digest came; /* of the range's bytes */
+};
+
+bool blob_has_doubt(struct blob *b);
+/* The last one since the call before; false: none. */
+bool blob_take_doubt(struct blob *b, struct doubt *out);
+
+/* The map was found to lie.  What is wrong is asked for once from now on, and its
+ * failure says `why`. */
+void blob_condemn(struct blob *b, const char *why);
+
+/* Told of every doubt, with the fetcher's lock held: it may take a leaf's, and no
+ * other.  One at a time; NULL: nobody, and no call is under way on return. */
+void fetcher_watch_doubts(struct fetcher *f, void (*fn)(void *ctx), void *ctx);
+
 /* ---- the first pull of a blob without a table of contents ---- */
 
+struct content_sink;
 struct contents;
 
 struct stream_pull {
@@ -122,7 +164,15 @@ struct stream_pull {
 	struct source *const *sources; /* tried in order, from the start */
 	unsigned n_sources;
 	const struct descriptor *layer;
-	const struct digest *diff_id; /* checked too when not NULL */
+	/* The diff_id that it has to have, asked for when all has come, so that
+	 * it may come later; may block.  What it fails with ends the pull.  NULL:
+	 * any will do. */
+	int (*diff_id)(void *ctx, struct digest *out, struct err *e);
+	/* Who takes the files, on a decode thread; NULL: the store. */
+	struct content_sink *sink;
+	/* The blob's bytes in their order, on the caller's thread; from 0 again
+	 * where it is read once more.  May be NULL. */
+	void (*on_bytes)(void *ctx, uint64_t blob_off, const void *p, size_t n);
 	uint32_t patience_ms;
 	/* Any thread; may be NULL. */
 	void (*on_progress)(void *ctx, uint64_t blob_bytes);
@@ -130,10 +180,10 @@ struct stream_pull {
 };
 
 /* Reads the blob once from its start, its contents straight into the store, and
- * makes tree and placed map.  Blocking: for a maker's thread, which unpacks;
- * the files are cut and stored by the decode threads meanwhile.  Verifies the
- * blob's digest; on failure nothing of it stays.  *format_name: the stream
- * format it turned out to be. */
+ * makes tree and placed map; with a sink of the caller's all but the map.
+ * Blocking: for a maker's thread, which unpacks; the files are cut and stored
+ * by the decode threads meanwhile.  Verifies the blob's digest; on failure
+ * nothing of it stays.  *format_name: the stream format it turned out to be. */
 int fetch_stream(const struct stream_pull *p, struct contents *out,
     const char **format_name, struct err *e);
 

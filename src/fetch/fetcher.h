@@ -32,6 +32,7 @@
 #include "base/lock.h"
 
 struct object;
+struct plan_chunk;
 struct pool;
 struct replaying;
 
@@ -47,7 +48,8 @@ struct fetcher {
 	unsigned max_requests;
 	unsigned guess_percent;
 	uint64_t idle_bytes_per_s;
-	_Atomic uint64_t ahead_bytes; /* of downloads, before their turn */
+	_Atomic uint64_t ahead_bytes;      /* of downloads, before their turn */
+	_Atomic uint64_t downloaded_bytes; /* by downloads, so far */
 	pthread_t thread;
 
 	struct lock lock;  /* guards what follows */
@@ -62,12 +64,15 @@ struct fetcher {
 	struct list fills;
 	struct list blobs;
 	unsigned running[PRIORITIES]; /* transfers */
-	unsigned early; /* reads whose blob is not known yet (early.h) */
+	unsigned early;     /* reads whose blob is not known yet (early.h) */
+	unsigned orderings; /* of what starts read (ordered.h), under way */
 	uint64_t reserved_bytes;     /* buffers of runs and pieces */
 	uint64_t idle_not_before_ns; /* the background budget */
 	uint64_t read_ns;            /* when a reader last missed */
 	uint64_t spots_born;         /* of all guesses */
 	struct links links;
+	void (*on_doubt)(void *ctx); /* or NULL */
+	void *doubt_ctx;
 	bool is_cancelled; /* nothing new is fetched ahead */
 	bool is_closing;
 };
@@ -78,12 +83,16 @@ struct origin {
 	struct link *link;
 	unsigned failures; /* in a row */
 	uint64_t rest_until_ns;
+	uint64_t avoid; /* hosts that gave wrong bytes (source_read), */
+	uint64_t avoid_until_ns; /* until then */
 };
 
 struct blob {
 	struct fetcher *fetcher;
 	struct digest digest;
 	uint64_t size;
+	/* NULL: no spans.  Between blob_begin_write() and blob_end_write(). */
+	const struct points *points;
 
 	/* guarded by fetcher->lock */
 	struct list link;
@@ -100,6 +109,8 @@ struct blob {
 	struct replaying *replay; /* the one at a time, or NULL */
 	struct guess guess;
 	struct blob_usage past; /* without what waits now */
+	struct doubt doubt;     /* the last, not yet taken */
+	char *lie;              /* the map's; or NULL */
 };
 
 /* The fetch thread looks again.  Lock held. */
@@ -124,6 +135,10 @@ int blob_pick_origin(const struct blob *b, uint32_t tried, uint64_t now_ns);
 bool blob_has_untried(const struct blob *b, uint32_t tried);
 void blob_origin_answered(
     struct blob *b, unsigned origin, bool is_good, uint64_t now_ns);
+
+/* Hosts of the origin gave wrong bytes: others are asked first for a while. */
+void blob_avoid(struct blob *b, unsigned origin, uint64_t gave);
+uint64_t blob_avoided(const struct blob *b, unsigned origin);
 
 /* Gate around writes of the blob's chunks: false once the blob is closed, when
  * its places may be somebody else's.  Takes the lock. */

@@ -110,15 +110,19 @@ read_table(struct tool *t, const struct descriptor *d, const struct format *f,
 {
 	AUTO_BUF struct buf toc = BUF_INIT(LIMIT_TOC_COMPRESSED_BYTES);
 	uint64_t n = min_u64(f->tail_bytes, d->size);
+	struct source_part part = { .blob = &d->digest,
+		.blob_size = d->size,
+		.off = d->size - n,
+		.len = n };
 
 	if (is_in_tail &&
-	    (source_read_all(
-		 t->source, &d->digest, d->size, d->size - n, n, &toc, e) < 0 ||
+	    (source_read_all(t->source, &part, &toc, e) < 0 ||
 		f->locate_in_tail(d, toc.data, toc.len, place, e) < 0))
 		return -1;
 	toc.len = 0;
-	if (source_read_all(t->source, &d->digest, d->size, place->blob_off,
-		place->blob_len, &toc, e) < 0)
+	part.off = place->blob_off;
+	part.len = place->blob_len;
+	if (source_read_all(t->source, &part, &toc, e) < 0)
 		return -1;
 	return f->parse(d, place, toc.data, toc.len, out, e);
 }
@@ -245,7 +249,7 @@ static int
 use_layer(
     struct tool *t, const struct descriptor *d, struct map *m, struct err *e)
 {
-	struct blob *b = blob_new(t->fetcher, m, e);
+	struct blob *b = blob_new(t->fetcher, m, NULL, e);
 	uint64_t start = clock_now_ns();
 	uint64_t requests = metric_get(METRIC_http_requests), freed;
 	int rc = -1;
@@ -367,11 +371,13 @@ open_source(struct tool *t, struct err *e)
 {
 	const struct platform p = platform_of_machine();
 	AUTO_CLOSE int layout = open_layout(t, e);
+	const struct registry_question q = {
+		.reference = &t->ref, .layout = layout, .platform = &p
+	};
 
 	if (t->ref.is_layout && layout < 0)
 		return -1;
-	if (registry_resolve(
-		t->registry, &t->ref, layout, &p, &t->manifest, e) < 0)
+	if (registry_resolve(t->registry, &q, &t->manifest, e) < 0)
 		return -1;
 	if (t->ref.is_layout) {
 		t->source = source_new_layout(layout, t->ref.name, e);

@@ -91,10 +91,11 @@ gather(struct lane *lane)
 {
 	struct filling *g = lane->filling;
 	const struct map *m = g->blob->map;
-	uint64_t start = g->blob_at, bytes = 0;
+	uint64_t start = g->blob_at, stream_bytes = 0;
 
 	for (unsigned n = 0;
-	     g->rank < g->end && n < PORTION_CHUNKS && bytes < PORTION_BYTES;
+	     g->rank < g->end && n < PORTION_CHUNKS &&
+	     stream_bytes + (g->blob_at - start) < PORTION_BYTES;
 	     n++, g->rank++) {
 		uint32_t number = map_chunk_in_blob_order(m, g->rank);
 		struct chunk c;
@@ -103,8 +104,9 @@ gather(struct lane *lane)
 		if (!is_in_range(g, &c))
 			continue;
 		ask_for(lane, number);
-		bytes += c.codec == CHUNK_STREAM ? c.len : c.blob_len;
-		if (c.codec != CHUNK_STREAM)
+		if (c.codec == CHUNK_STREAM)
+			stream_bytes += c.len;
+		else
 			g->blob_at =
 			    max_u64(g->blob_at, min_u64(c.blob_off + c.blob_len,
 						    g->fill->blob_end));

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fetch/fetcher.h"
 #include "store/store.h"
 #include "base/digest.h"
 #include "base/fs.h"
@@ -162,19 +163,19 @@ add_chunk(struct fixture *f, struct chunk *c, const uint8_t *p)
 	assert(map_builder_add_chunk(f->builder, c, &e) == 0);
 }
 
-unsigned
-fixture_add(struct fixture *f, uint64_t size, uint32_t chunk_len,
-    enum chunk_codec codec)
+/* Chunks that take turns in their codec. */
+static unsigned
+add_object(struct fixture *f, const struct fixture_file *file,
+    uint32_t chunk_len, const enum chunk_codec codecs[2])
 {
-	struct fixture_file *file = new_file(f, size, codec == CHUNK_ZEROS);
 	struct err e = ERR_INIT;
 
 	begin_object(f, file);
-	for (uint64_t at = 0; at < size; at += chunk_len) {
+	for (uint64_t at = 0; at < file->size; at += chunk_len) {
 		struct chunk c = {
 			.object_off = at,
-			.len = (uint32_t)min_u64(chunk_len, size - at),
-			.codec = codec,
+			.len = (uint32_t)min_u64(chunk_len, file->size - at),
+			.codec = codecs[at / chunk_len % 2],
 		};
 		const uint8_t *p = f->contents.data + file->content + at;
 
@@ -183,6 +184,26 @@ fixture_add(struct fixture *f, uint64_t size, uint32_t chunk_len,
 	}
 	assert(map_builder_end_object(f->builder, &e) == 0);
 	return f->n_files - 1;
+}
+
+unsigned
+fixture_add(struct fixture *f, uint64_t size, uint32_t chunk_len,
+    enum chunk_codec codec)
+{
+	return add_object(f, new_file(f, size, codec == CHUNK_ZEROS), chunk_len,
+	    (enum chunk_codec[]){ codec, codec });
+}
+
+unsigned
+fixture_add_holed(struct fixture *f, uint64_t size, uint32_t chunk_len)
+{
+	struct fixture_file *file = new_file(f, size, false);
+
+	for (uint64_t at = chunk_len; at < size; at += 2 * (uint64_t)chunk_len)
+		memset(f->contents.data + file->content + at, 0,
+		    min_u64(chunk_len, size - at));
+	return add_object(
+	    f, file, chunk_len, (enum chunk_codec[]){ CHUNK_RAW, CHUNK_ZEROS });
 }
 
 void
@@ -242,7 +263,7 @@ fixture_open(
 	write_map(f);
 	f->fetcher = fetcher_new(f->store, o, &e);
 	assert(f->fetcher != NULL);
-	f->blob = blob_new(f->fetcher, f->map, &e);
+	f->blob = blob_new(f->fetcher, f->map, NULL, &e);
 	assert(f->blob != NULL);
 	for (unsigned i = 0; i < n_sources; i++) {
 		f->fakes[i] = fake_new(
@@ -250,6 +271,18 @@ fixture_open(
 		assert(blob_add_source(f->blob, fake_source(f->fakes[i]), &e) ==
 		       0);
 	}
+}
+
+struct fixture *
+fixture_far_files(
+    unsigned n, const struct fetcher_options *o, unsigned n_sources)
+{
+	struct fixture *f = fixture_new();
+
+	for (unsigned i = 0; i < n; i++)
+		fixture_add(f, KIB(200), KIB(200), CHUNK_RAW);
+	fixture_open(f, o, n_sources);
+	return f;
 }
 
 void
@@ -303,6 +336,24 @@ fixture_await(struct fixture *f, unsigned file, uint64_t off)
 {
 	for (int i = 0; i < 10000; i++) {
 		if (store_has(f->store, f->files[file].data_off + off, 1))
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+static bool
+knows_link(struct fixture *f)
+{
+	LOCK_SCOPE(&f->fetcher->lock);
+	return f->blob->origins[0].link->round_trip_ns != 0;
+}
+
+bool
+fixture_await_link(struct fixture *f)
+{
+	for (int i = 0; i < 10000; i++) {
+		if (knows_link(f))
 			return true;
 		usleep(1000);
 	}

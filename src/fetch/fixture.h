@@ -47,8 +47,16 @@ struct fixture *fixture_new(void);
  * contents, which fixture_open() wraps as a gzip blob. */
 unsigned fixture_add(struct fixture *f, uint64_t size, uint32_t chunk_len,
     enum chunk_codec codec);
+/* Every second chunk is zeros, the others are RAW. */
+unsigned fixture_add_holed(
+    struct fixture *f, uint64_t size, uint32_t chunk_len);
 /* n small files that share one compressed range. */
 void fixture_add_shared(struct fixture *f, unsigned n, uint32_t size);
+
+/* n files of 200 KiB, one RAW chunk each: far enough from each other not to be
+ * neighbours; and opened. */
+struct fixture *fixture_far_files(
+    unsigned n, const struct fetcher_options *o, unsigned n_sources);
 
 /* Map, blob and n_sources fakes, with these fetcher options. */
 void fixture_open(
@@ -62,6 +70,9 @@ bool fixture_has(struct fixture *f, unsigned file);
 /* Blocks until the file's block at this offset is there; false: it did not come
  * in ten seconds. */
 bool fixture_await(struct fixture *f, unsigned file, uint64_t off);
+/* Blocks until the way to the first source is known: a request's end tells, which
+ * may come after its bytes have.  False: not in ten seconds. */
+bool fixture_await_link(struct fixture *f);
 
 /* ---- wants that can be waited for ---- */
 

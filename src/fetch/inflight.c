@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "fetch/demand.h"
+#include "fetch/doubt.h"
 #include "fetch/fetcher.h"
 #include "store/store.h"
 #include "base/bytes.h"
@@ -89,6 +90,36 @@ inflight_join(struct inflight *i, enum source_priority priority)
 	return i;
 }
 
+static struct inflight *
+queue_new(struct blob *b, const struct object *o, const struct chunk *c,
+    uint32_t number, enum source_priority priority, struct err *e)
+{
+	struct inflight *i =
+	    is_present(b, o, c) ? NULL : inflight_new(b, o, c, number, e);
+
+	if (i != NULL) {
+		i->priority = priority;
+		to_queue(i, false);
+	}
+	return i;
+}
+
+/* Zeros cost nothing, so they come with what lies beside them: the kernel reads a
+ * little further one day than it did the other, and nothing should wait for that. */
+static void
+queue_zeros(struct blob *b, const struct object *o, uint32_t number)
+{
+	struct err ignored;
+	struct chunk c;
+
+	if (number < o->first_chunk || number >= o->first_chunk + o->n_chunks ||
+	    inflight_find(b, number) != NULL)
+		return;
+	map_chunk(b->map, number, &c);
+	if (c.codec == CHUNK_ZEROS)
+		queue_new(b, o, &c, number, SOURCE_SOON, &ignored);
+}
+
 struct inflight *
 inflight_queue(struct blob *b, uint32_t chunk, enum source_priority priority,
     struct err *e)
@@ -101,12 +132,11 @@ inflight_queue(struct blob *b, uint32_t chunk, enum source_priority priority,
 		return inflight_join(i, priority);
 	map_chunk(b->map, chunk, &c);
 	blob_object_of(b, chunk, &o);
-	if (is_present(b, &o, &c))
-		return NULL;
-	i = inflight_new(b, &o, &c, chunk, e);
-	if (i != NULL) {
-		i->priority = priority;
-		to_queue(i, false);
+	i = queue_new(b, &o, &c, chunk, priority, e);
+	if (i != NULL && c.codec != CHUNK_ZEROS) {
+		queue_zeros(b, &o, chunk + 1);
+		if (chunk > 0)
+			queue_zeros(b, &o, chunk - 1);
 	}
 	return i;
 }
@@ -144,6 +174,8 @@ void
 inflight_say(const struct inflight *i, struct err *out)
 {
 	*out = i->failure;
+	if (i->blob->lie != NULL && i->corrupt > 0)
+		err_wrap(out, "%s", i->blob->lie);
 	err_wrap(out, "layer %s, chunk %s", DIGEST_TEXT(&i->blob->digest),
 	    DIGEST_TEXT(&i->chunk.digest));
 }
@@ -172,7 +204,9 @@ corrupted(struct inflight *i, unsigned origin, struct list *done)
 {
 	metric_add(METRIC_fetch_corrupt, 1);
 	blob_origin_answered(i->blob, origin, false, clock_now_ns());
-	if (++i->corrupt >= CORRUPT_TRIES) {
+	blob_avoid(i->blob, origin, i->gave);
+	if (++i->corrupt >= CORRUPT_TRIES || i->blob->lie != NULL) {
+		doubt_note(i);
 		inflight_fail(i, done);
 		return;
 	}

@@ -48,6 +48,10 @@ struct inflight {
 	/* Written by who decodes it, while RUNNING; read at its settling. */
 	bool is_stored;
 	bool is_corrupt;
+	uint64_t gave; /* whose bytes they were, as in source_read */
+	struct digest
+	    came;      /* of its range's bytes, when they were wrong last */
+	unsigned same; /* how often running they have been those */
 };
 
 struct inflight *inflight_find(const struct blob *b, uint32_t chunk);
@@ -55,8 +59,9 @@ struct inflight *inflight_find(const struct blob *b, uint32_t chunk);
 /* Not on its way and not present: fetching it would bring something. */
 bool inflight_is_absent(struct blob *b, uint32_t chunk);
 
-/* Queues the chunk unless it is present or on its way; moves it up when it is
- * queued less urgently.  NULL: it is present; or no memory, *e. */
+/* Queues the chunk, and zeros beside it in its object, unless it is present or
+ * on its way; moves it up when it is queued less urgently.  NULL: it is
+ * present; or no memory, *e. */
 struct inflight *inflight_queue(struct blob *b, uint32_t chunk,
     enum source_priority priority, struct err *e);
 

@@ -10,6 +10,9 @@
  * faster than the link. */
 #define MEASURE_NS (100 * NS_PER_MS)
 
+/* As registry/origins.c has it for the host itself. */
+#define REFUSED_NS (600 * NS_PER_S)
+
 /* Each measurement that is worse takes a part of the difference: what was best
  * is forgotten after some dozens. */
 #define FORGET 16
@@ -52,6 +55,23 @@ links_find(struct links *l, const char *source_name)
 	*found = (struct link){ .flying_bytes = found->flying_bytes };
 	memcpy(found->peer, source_name, n);
 	return found;
+}
+
+void
+link_note_parts(struct link *l, enum source_parts shown, uint64_t now_ns)
+{
+	if (shown == SOURCE_PARTS_UNKNOWN)
+		return;
+	l->parts = shown;
+	l->parts_until_ns = now_ns + REFUSED_NS;
+}
+
+enum source_parts
+link_parts(const struct link *l, uint64_t now_ns)
+{
+	return l->parts == SOURCE_PARTS_REFUSED && l->parts_until_ns <= now_ns
+		   ? SOURCE_PARTS_UNKNOWN
+		   : l->parts;
 }
 
 /* The shortest of the last SAMPLES to 2 * SAMPLES: a busy machine's own delays

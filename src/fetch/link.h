@@ -10,7 +10,10 @@
 #ifndef FETCH_LINK_H
 #define FETCH_LINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "registry/source.h"
 
 enum { LINK_PEER_BYTES = 128, LINKS_MAX = 16 };
 
@@ -20,6 +23,10 @@ struct link {
 	uint64_t bytes_per_s;       /* the highest lately; 0: unknown */
 	uint64_t flying_bytes;      /* asked for and not there */
 	uint64_t credit_bytes;      /* that may be asked for on a guess */
+
+	enum source_parts parts; /* whether it sends several ranges at once, */
+	uint64_t parts_until_ns; /* if refused: until then */
+	bool is_tried;           /* a request is under way that shows it */
 
 	/* what is being measured: the shortest of these samples, and of those
 	 * before them; bytes that came since then */
@@ -43,6 +50,10 @@ struct link_times {
 	uint64_t bytes;
 };
 void link_learn(struct link *l, const struct link_times *t);
+
+/* A read has shown it; what was refused is tried again after ten minutes. */
+void link_note_parts(struct link *l, enum source_parts shown, uint64_t now_ns);
+enum source_parts link_parts(const struct link *l, uint64_t now_ns);
 
 /* What it carries in a round trip; at least 64 KiB, at most 8 MiB. */
 uint64_t link_bubble(const struct link *l);

@@ -6,6 +6,7 @@
 #include "fetch/demand.h"
 #include "fetch/fetcher.h"
 #include "fetch/inflight.h"
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/limits.h"
 
@@ -28,7 +29,7 @@ struct ordering {
 	/* guarded by fetcher->lock */
 	size_t at;         /* the range that is next */
 	uint32_t chunk;    /* and how many of its chunks were asked for */
-	uint64_t on_way;   /* bytes of the blobs */
+	uint64_t on_way;   /* bytes of the blobs: bytes_of() */
 	unsigned portions; /* on their way, and one while more are made */
 	struct err failure;
 	bool is_stopped;
@@ -51,6 +52,14 @@ note_failure(struct ordering *g, const struct err *failure)
 
 /* ---- a portion ---- */
 
+/* A range that several chunks share, as a span is, is none of theirs alone: each
+ * would count for all of it, and a few files for more than may be on its way. */
+static uint64_t
+bytes_of(const struct chunk *c)
+{
+	return min_u64(c->blob_len, c->len);
+}
+
 /* The next chunk of the blob that is missing is asked for.  Lock held. */
 static void
 ask_for(struct portion *p, uint32_t number)
@@ -64,7 +73,7 @@ ask_for(struct portion *p, uint32_t number)
 	if (i == NULL)
 		return;
 	demand_wait_for(&p->demand, i);
-	p->bytes += i->chunk.blob_len;
+	p->bytes += bytes_of(&i->chunk);
 }
 
 static bool
@@ -198,8 +207,10 @@ go_on(struct ordering *g)
 	ask(g);
 	is_last = --g->portions == 0;
 	failure = g->failure;
-	if (is_last)
+	if (is_last) {
 		drop_blobs(o);
+		f->orderings--;
+	}
 	lock_release(&f->lock);
 	if (!is_last)
 		return;
@@ -235,6 +246,7 @@ fetch_ordered(struct fetcher *f, struct ordered *o)
 	g->portions = 1;
 	lock_acquire(&f->lock);
 	g->is_stopped = f->is_cancelled;
+	f->orderings++;
 	hold_blobs(o);
 	go_on(g);
 }

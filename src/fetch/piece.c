@@ -8,6 +8,7 @@
 #include "fetch/fetcher.h"
 #include "fetch/inflight.h"
 #include "codec/decode.h"
+#include "codec/points.h"
 #include "store/store.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
@@ -112,32 +113,71 @@ part_of(const struct piece *p)
 }
 
 static int
-decompress(
-    const struct piece *p, const struct part *part, uint8_t *out, struct err *e)
+decompress(const struct piece *p, const struct part *part,
+    const struct restart_point *restart, uint8_t *out, struct err *e)
 {
 	struct spares *spares = &p->blob->fetcher->spares;
-	struct decoder *d = spares_take(spares, p->codec, e);
+	enum chunk_codec codec = p->codec == CHUNK_SPAN ? CHUNK_GZIP : p->codec;
+	struct decoder *d = spares_take(spares, codec, e);
 	struct decode_part what = {
 		.in = p->bytes,
 		.in_len = p->blob_len,
 		.skip = part->from,
 		.out = out,
 		.out_len = part->to - part->from,
+		.restart = restart,
 	};
-
 	int rc;
 
 	if (d == NULL)
 		return -1;
 	rc = decoder_read_part(d, &what, e);
-	spares_give(spares, p->codec, d, part->to <= KEEP_BYTES);
+	spares_give(spares, codec, d, part->to <= KEEP_BYTES);
 	return rc;
+}
+
+static int
+check_vouched(struct piece *p, const struct restart_point *point, struct err *e)
+{
+	struct digest d;
+
+	if (!point->has_digest)
+		return 0;
+	digest_of(&d, p->bytes, p->blob_len);
+	if (!digest_equal(&d, &point->digest))
+		return err_set(e, EBADMSG, "wrong bytes in its span");
+	p->is_vouched = true;
+	return 0;
+}
+
+static int
+decode_span(
+    struct piece *p, const struct part *part, uint8_t *out, struct err *e)
+{
+	const struct points *points = p->blob->points;
+	AUTO_FREE uint8_t *window = malloc(RESTART_WINDOW_BYTES);
+	struct restart_point point;
+	uint32_t i;
+
+	if (window == NULL)
+		return err_set(e, ENOMEM, "decoding a chunk");
+	if (points == NULL || !points_find(points, p->blob_off, &i))
+		return err_set(e, EBADMSG, "no restart point");
+	if (points_window(points, i, window, &point, e) < 0 ||
+	    check_vouched(p, &point, e) < 0)
+		return -1;
+	if (!point.is_stored)
+		return decompress(p, part, &point, out, e);
+	if (part->to > p->blob_len)
+		return err_set(e, EBADMSG, "ends past its span");
+	memcpy(out, p->bytes + part->from, part->to - part->from);
+	return 0;
 }
 
 /* The part's bytes in *out; *made is what was allocated for them. */
 static int
-piece_decode(const struct piece *p, const struct part *part,
-    const uint8_t **out, uint8_t **made, struct err *e)
+piece_decode(struct piece *p, const struct part *part, const uint8_t **out,
+    uint8_t **made, struct err *e)
 {
 	switch (p->codec) {
 	case CHUNK_ZEROS:
@@ -149,6 +189,7 @@ piece_decode(const struct piece *p, const struct part *part,
 		return 0;
 	case CHUNK_ZSTD:
 	case CHUNK_GZIP:
+	case CHUNK_SPAN:
 		break;
 	default:
 		return err_set(e, EBADMSG, "no range of the blob");
@@ -158,7 +199,8 @@ piece_decode(const struct piece *p, const struct part *part,
 	if ((*made = malloc(part->to - part->from)) == NULL)
 		return err_set(e, ENOMEM, "decoding a chunk");
 	*out = *made;
-	return decompress(p, part, *made, e);
+	return p->codec == CHUNK_SPAN ? decode_span(p, part, *made, e)
+				      : decompress(p, part, NULL, *made, e);
 }
 
 static int
@@ -173,24 +215,24 @@ chunk_write(struct inflight *i, const uint8_t *p, struct err *e)
 }
 
 static bool
-is_right(const struct inflight *i, const uint8_t *p)
+is_right(const struct inflight *i, const uint8_t *p, bool is_vouched)
 {
 	struct digest d;
 
 	if (i->chunk.codec == CHUNK_ZEROS)
 		return true;
 	if (!i->chunk.has_digest)
-		return false;
+		return is_vouched;
 	digest_of(&d, p, i->chunk.len);
 	return digest_equal(&d, &i->chunk.digest);
 }
 
 void
-chunk_store(struct inflight *i, const uint8_t *p)
+chunk_store(struct inflight *i, const uint8_t *p, bool is_vouched)
 {
 	struct err e = ERR_INIT;
 
-	if (!is_right(i, p)) {
+	if (!is_right(i, p, is_vouched)) {
 		err_set(&i->failure, EBADMSG, "wrong bytes");
 		i->is_corrupt = true;
 		return;
@@ -199,6 +241,28 @@ chunk_store(struct inflight *i, const uint8_t *p)
 		i->failure = e;
 	else
 		i->is_stored = true;
+}
+
+/* Which bytes they were: of what is wrong the same may come again. */
+static void
+note_wrong(const struct piece *p)
+{
+	struct digest came;
+	bool is_known = false;
+
+	list_for_each(l, &p->chunks) {
+		struct inflight *i = list_entry(l, struct inflight, link);
+
+		if (!i->is_corrupt)
+			continue;
+		if (!is_known)
+			digest_of(&came, p->bytes, p->blob_len);
+		is_known = true;
+		i->same = i->same > 0 && digest_equal(&came, &i->came)
+			      ? i->same + 1
+			      : 1;
+		i->came = came;
+	}
 }
 
 static void
@@ -213,14 +277,16 @@ piece_store(struct piece *p)
 	list_for_each(l, &p->chunks) {
 		struct inflight *i = list_entry(l, struct inflight, link);
 
+		i->gave = p->gave;
 		if (rc < 0) {
 			i->failure = e;
-			i->is_corrupt = e.code == EBADMSG;
+			/* A wrong byte may look like what is not supported. */
+			i->is_corrupt = e.code != ENOMEM;
 		} else if (p->codec == CHUNK_ZEROS) {
-			chunk_store(i, NULL);
+			chunk_store(i, NULL, false);
 		} else {
-			chunk_store(
-			    i, bytes + (i->chunk.inner_off - part.from));
+			chunk_store(i, bytes + (i->chunk.inner_off - part.from),
+			    p->is_vouched);
 		}
 	}
 }
@@ -234,8 +300,10 @@ piece_run(struct task *t)
 	struct list done, *l;
 
 	list_init(&done);
-	if (may_write)
+	if (may_write) {
 		piece_store(p);
+		note_wrong(p);
+	}
 	lock_acquire(&f->lock);
 	if (may_write)
 		blob_end_write(p->blob);

@@ -25,8 +25,10 @@ struct piece {
 	enum chunk_codec codec;
 	uint64_t blob_off;
 	uint32_t blob_len;
+	uint64_t gave; /* as in source_read, once it is whole */
 	uint32_t have;
-	uint8_t *bytes; /* blob_len, from the first byte on */
+	uint8_t *bytes;  /* blob_len, from the first byte on */
+	bool is_vouched; /* they have the digest that its restart point names */
 };
 
 /* Lock held.  Takes the queued record as its first chunk; NULL: no memory. */
@@ -46,8 +48,9 @@ void piece_submit(struct piece *p);
 void piece_missed(
     struct piece *p, const struct err *failure, struct list *done);
 
-/* The chunk's decoded bytes: digest checked, then written.  Sets is_stored,
- * is_corrupt, failure.  Between blob_begin_write() and blob_end_write(). */
-void chunk_store(struct inflight *i, const uint8_t *p);
+/* The chunk's decoded bytes: digest checked, then written; one that has no
+ * digest counts on is_vouched.  Sets is_stored, is_corrupt, failure.  Between
+ * blob_begin_write() and blob_end_write(). */
+void chunk_store(struct inflight *i, const uint8_t *p, bool is_vouched);
 
 #endif

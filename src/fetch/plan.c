@@ -1,12 +1,8 @@
 #include "fetch/plan.h"
 
+#include "registry/source.h"
 #include "base/bytes.h"
 #include "base/limits.h"
-
-/* Bytes between two wanted chunks that are cheaper to read than to ask twice
- * for: at 100 Mbit/s, 64 KiB take 5 ms, less than any round trip that matters.
- */
-#define GAP_BYTES KIB(64)
 
 /* What a miss brings along grows with what was wanted of the place before:
  * files are read as folders lie, and a package that had three misses will have
@@ -22,9 +18,6 @@
 /* A large file beside a small one is not wanted because the small one is:
  * libraries and archives lie among sources. */
 #define SMALL_OBJECT_BYTES KIB(128)
-
-/* Where the link is idle otherwise, the limit is higher: shared libraries. */
-#define GUESSED_OBJECT_BYTES MIB(1)
 
 /* The window of a sequential reader doubles up to this, as the kernel's does.
  */
@@ -66,7 +59,7 @@ extend_forwards(const struct plan_view *v, uint32_t seed, uint64_t bytes,
 		if (c.blob_len == 0)
 			continue;
 		if (!shares_range(&tip, &c) &&
-		    (c.blob_off > *end + GAP_BYTES ||
+		    (c.blob_off > *end + SOURCE_SMALL_GAP ||
 			max_u64(*end, end_of(&c)) - start > bytes))
 			break;
 		if (is_wanted(&c) || shares_range(&tip, &c)) {
@@ -93,7 +86,7 @@ extend_backwards(
 		if (c.blob_len == 0)
 			continue;
 		if (!shares_range(&tip, &c) &&
-		    (end_of(&c) + GAP_BYTES < tip.blob_off ||
+		    (end_of(&c) + SOURCE_SMALL_GAP < tip.blob_off ||
 			end - c.blob_off > bytes))
 			break;
 		if (c.state == PLAN_URGENT || shares_range(&tip, &c)) {
@@ -189,58 +182,6 @@ bool
 plan_is_small(uint64_t object_size)
 {
 	return object_size < SMALL_OBJECT_BYTES;
-}
-
-bool
-plan_brings(const struct plan_spot *spot, const struct plan_chunk *c)
-{
-	return c->state == PLAN_ABSENT && c->blob_len > 0 &&
-	       (c->object == spot->object ||
-		   c->object_size < GUESSED_OBJECT_BYTES);
-}
-
-static uint64_t
-grow_forwards(const struct plan_view *v, struct plan_spot *spot, uint64_t bytes)
-{
-	struct plan_chunk c;
-	uint64_t sum = 0;
-
-	for (unsigned n = 0;
-	     n < LOOK_RANKS && sum < bytes && spot->span.last + 1 < v->n; n++) {
-		v->look(v->ctx, ++spot->span.last, &c);
-		if (plan_brings(spot, &c))
-			sum += c.blob_len;
-	}
-	return sum;
-}
-
-static uint64_t
-grow_backwards(
-    const struct plan_view *v, struct plan_spot *spot, uint64_t bytes)
-{
-	struct plan_chunk c;
-	uint64_t sum = 0;
-
-	for (unsigned n = 0;
-	     n < LOOK_RANKS && sum < bytes && spot->span.first > 0; n++) {
-		v->look(v->ctx, --spot->span.first, &c);
-		if (plan_brings(spot, &c))
-			sum += c.blob_len;
-	}
-	return sum;
-}
-
-void
-plan_grow(const struct plan_view *v, struct plan_spot *spot, uint64_t bytes)
-{
-	spot->grown_bytes += grow_forwards(v, spot, bytes / 4 * 3) +
-			     grow_backwards(v, spot, bytes / 4);
-}
-
-bool
-plan_is_grown(const struct plan_spot *spot, uint32_t n)
-{
-	return spot->span.first == 0 && spot->span.last + 1 >= n;
 }
 
 uint64_t

@@ -47,21 +47,6 @@ struct plan_span plan_window(const struct plan_view *v, uint32_t seed);
 /* A large file beside a missed one is not wanted because that is. */
 bool plan_is_small(uint64_t object_size);
 
-/* A place that a reader missed, and how far around it was asked for since. */
-struct plan_spot {
-	struct plan_span span;
-	uint32_t object; /* that was missed: it comes whole, however large */
-	uint64_t grown_bytes;
-};
-
-/* Grows it by about so many bytes of what it brings, three quarters of them
- * behind it. */
-void plan_grow(
-    const struct plan_view *v, struct plan_spot *spot, uint64_t bytes);
-bool plan_brings(const struct plan_spot *spot, const struct plan_chunk *c);
-/* Over the whole blob. */
-bool plan_is_grown(const struct plan_spot *spot, uint32_t n);
-
 /* A reader missed [from, to) of a large object, of which the `before` bytes up
  * to `from` were read already: how many bytes after `to` to fetch too. */
 uint64_t plan_readahead(uint64_t before);

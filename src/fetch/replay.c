@@ -21,6 +21,7 @@ struct replaying {
 	struct transfer transfer;
 	struct intake intake;
 	struct task task;
+	_Atomic uint64_t gave; /* as in source_read, so far */
 
 	/* guarded by fetcher->lock */
 	struct list ahead;  /* inflight.link: will pass */
@@ -71,6 +72,22 @@ replay_join(struct inflight *i)
 	return true;
 }
 
+/* Lock held.  Who was asked for and has had no turn yet, because slots were
+ * taken or the fetch thread was busy: without them it would end too early, and
+ * the next would read the blob from its start again. */
+static void
+join_queued(struct replaying *r)
+{
+	hmap_for_each(&r->transfer.blob->inflight, n) {
+		struct inflight *i = container_of(n, struct inflight, node);
+
+		if (i->state == INFLIGHT_QUEUED &&
+		    i->chunk.codec == CHUNK_STREAM &&
+		    i->priority != SOURCE_IDLE)
+			add_record(r, i);
+	}
+}
+
 /* ---- cutting the stream into chunks ---- */
 
 /* Lock held.  The record of the next chunk in the blob's order that starts at
@@ -82,6 +99,8 @@ next_record(struct replaying *r, uint64_t stream_off)
 	uint32_t n = b->map != NULL ? map_n_chunks(b->map) : 0;
 	struct err e = ERR_INIT;
 
+	if (list_is_empty(&r->ahead))
+		join_queued(r);
 	if (list_is_empty(&r->ahead) && b->fills == 0)
 		r->rank = UINT32_MAX; /* who comes now is too late */
 	while (r->rank < n) {
@@ -129,8 +148,9 @@ end_chunk(struct replaying *r)
 	bool may_write = blob_begin_write(i->blob);
 
 	list_init(&done);
+	i->gave = r->gave;
 	if (may_write)
-		chunk_store(i, bytes);
+		chunk_store(i, bytes, false);
 	lock_acquire(&f->lock);
 	if (may_write)
 		blob_end_write(i->blob);
@@ -192,6 +212,7 @@ settle(struct replaying *r, struct inflight *i, struct list *done)
 		return;
 	}
 	i->failure = r->failure;
+	i->gave = r->gave;
 	i->is_corrupt = true;
 	inflight_settle(i, r->transfer.origin, done);
 }
@@ -346,8 +367,10 @@ on_bytes(struct source_read *sr, const void *p, size_t n)
 {
 	struct replaying *r = replaying_of(sr);
 	bool is_first;
-	enum source_verdict v = intake_put(&r->intake, p, n, &is_first);
+	enum source_verdict v;
 
+	r->gave = sr->gave;
+	v = intake_put(&r->intake, p, n, &is_first);
 	if (v == SOURCE_CONTINUE)
 		transfer_note_bytes(&r->transfer, n);
 	if (is_first)

@@ -5,7 +5,7 @@
  *	source callback -> intake -> decode thread: decompress, cut, verify,
  *	                             store
  *
- * It ends as soon as nothing that lies ahead is waited for, unless a fill runs;
+ * It ends as soon as nothing that lies ahead is asked for, unless a fill runs;
  * what was asked for after it had passed waits for the next.
  */
 #ifndef FETCH_REPLAY_H

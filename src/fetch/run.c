@@ -4,22 +4,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "fetch/demand.h"
 #include "fetch/fetcher.h"
+#include "fetch/gather.h"
 #include "fetch/inflight.h"
 #include "fetch/piece.h"
 #include "fetch/plan.h"
 #include "fetch/transfer.h"
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/limits.h"
 
-/* Larger requests gain nothing (one round trip against 0.3 s of 100 Mbit/s),
- * and hold memory and a slot while others wait. */
-#define RUN_BYTES MIB(4)
-
-/* For so long after a miss the next one is expected. */
-#define READING_NS (2 * NS_PER_S)
+/* A gap that is left out to see whether it can be: it costs a part's head. */
+#define TRIAL_GAP_BYTES KIB(1)
 
 static struct run *
 run_of(struct source_read *r)
@@ -28,60 +25,19 @@ run_of(struct source_read *r)
 	    container_of(r, struct transfer, read), struct run, transfer);
 }
 
-/* Of what a start reads many requests share the link: with larger ones the last
- * is still on its way, alone and slowly, when all others have ended. */
-#define ORDERED_RUN_BYTES MIB(1)
-
-/* ---- which chunks ---- */
-
-struct view {
-	struct blob *blob;
-	const struct inflight *seed;
-	unsigned origin;
-};
-
-static bool
-by_range(const struct chunk *c)
-{
-	return c->codec == CHUNK_RAW || c->codec == CHUNK_ZSTD ||
-	       c->codec == CHUNK_GZIP;
-}
-
-/* Background work rides on nobody else's request: it has a budget. */
-static enum plan_state
-record_state(const struct view *v, const struct inflight *i)
-{
-	if (i->state != INFLIGHT_QUEUED || (i->tried & 1u << v->origin) != 0 ||
-	    (i->priority == SOURCE_IDLE && v->seed->priority != SOURCE_IDLE))
-		return PLAN_THERE;
-	return i->priority <= v->seed->priority ? PLAN_URGENT : PLAN_QUEUED;
-}
-
-static void
-look(void *ctx, uint32_t rank, struct plan_chunk *out)
-{
-	const struct view *v = ctx;
-	const struct map *m = v->blob->map;
-	uint32_t number = map_chunk_in_blob_order(m, rank);
-	const struct inflight *i = inflight_find(v->blob, number);
-	struct chunk c;
-
-	map_chunk(m, number, &c);
-	*out = (struct plan_chunk){
-		.blob_off = c.blob_off,
-		.blob_len = by_range(&c) ? c.blob_len : 0,
-		.state = PLAN_THERE,
-	};
-	if (i != NULL)
-		out->state = record_state(v, i);
-	else if (out->blob_len > 0 && inflight_is_absent(v->blob, number))
-		out->state = PLAN_ABSENT;
-}
-
 /* ---- making one ---- */
 
+/* It begins with the byte that the piece ends with. */
+static bool
+shares_byte(const struct piece *p, const struct chunk *c)
+{
+	return p->codec == CHUNK_SPAN && c->codec == CHUNK_SPAN &&
+	       c->blob_len > 1 && c->blob_off + 1 == p->blob_off + p->blob_len;
+}
+
 /* Its chunk joins the last piece, starts a new one, or is left for another run:
- * ranges that overlap come only from a table that lies, or a strange one. */
+ * ranges that overlap by more than a span's byte come only from a table that
+ * lies, or a strange one. */
 int
 run_add(struct run *r, struct inflight *i, unsigned origin)
 {
@@ -93,7 +49,9 @@ run_add(struct run *r, struct inflight *i, unsigned origin)
 		piece_add(last, i);
 		return 0;
 	}
-	if (last != NULL && i->chunk.blob_off < last->blob_off + last->blob_len)
+	if (last != NULL &&
+	    i->chunk.blob_off < last->blob_off + last->blob_len &&
+	    !shares_byte(last, &i->chunk))
 		return 0;
 	if ((last = piece_new(i, origin)) == NULL)
 		return -1;
@@ -101,45 +59,80 @@ run_add(struct run *r, struct inflight *i, unsigned origin)
 	return 0;
 }
 
-/* While somebody reads, a large file comes on several connections at once: one
- * alone is as slow as TCP's slow start. */
-static uint64_t
-run_bytes(const struct inflight *seed, unsigned origin)
+static int
+run_add_span(struct run *r, const struct gathered *g, const struct plan_span *s)
 {
-	const struct blob *b = seed->blob;
-	uint64_t bubble = link_bubble(b->origins[origin].link);
+	enum source_priority priority = max_u64(g->seed->priority, SOURCE_SOON);
+	struct err e = ERR_INIT;
 
-	if (b->ordered > 0)
-		return ORDERED_RUN_BYTES;
-	if (b->guess.left_bytes == 0 ||
-	    clock_now_ns() - b->fetcher->read_ns >= READING_NS)
-		return RUN_BYTES;
-	return min_u64(max_u64(bubble / 2, KIB(256)), RUN_BYTES);
+	for (uint32_t rank = s->first; rank <= s->last; rank++) {
+		struct inflight *i;
+
+		if (!gather_wants(g, rank))
+			continue;
+		i = inflight_queue(g->blob,
+		    map_chunk_in_blob_order(g->blob->map, rank), priority, &e);
+		if (i == NULL || run_add(r, i, g->origin) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Out of memory it brings less. */
+static void
+run_gather(struct run *r, const struct gathered *g)
+{
+	for (unsigned n = 0; n < g->n; n++)
+		if (run_add_span(r, g, &g->spans[n]) < 0)
+			return;
+}
+
+/* ---- what is left out ---- */
+
+static void
+run_leave_gaps(struct run *r, uint64_t least)
+{
+	struct source_read *read = &r->transfer.read;
+	uint64_t end = read->off;
+
+	list_for_each(l, &r->pieces) {
+		const struct piece *p = list_entry(l, struct piece, link);
+
+		if (p->blob_off > end + least &&
+		    read->n_gaps < GATHER_SPANS - 1)
+			r->gaps[read->n_gaps++] =
+			    (struct source_gap){ end, p->blob_off };
+		end = p->blob_off + p->blob_len;
+	}
+	read->gaps = r->gaps;
 }
 
 static void
-run_gather(struct run *r, struct inflight *seed, unsigned origin)
+run_choose_gaps(struct run *r, const struct gathered *g)
 {
-	struct view v = { seed->blob, seed, origin };
-	const struct map *m = seed->blob->map;
-	struct plan_view pv = { map_n_chunks(m), look, &v };
-	struct plan_span span = plan_run(
-	    &pv, map_blob_rank(m, seed->number), run_bytes(seed, origin));
-	enum source_priority priority = seed->priority;
-	struct err e = ERR_INIT;
-	struct plan_chunk c;
+	struct transfer *t = &r->transfer;
 
-	for (uint32_t rank = span.first; rank <= span.last; rank++) {
-		struct inflight *i;
+	if (g->n > 1)
+		run_leave_gaps(r, SOURCE_SMALL_GAP);
+	else if (g->is_trial)
+		run_leave_gaps(r, TRIAL_GAP_BYTES);
+	t->is_trial = g->is_trial && t->read.n_gaps > 0;
+	if (t->is_trial)
+		g->blob->origins[g->origin].link->is_tried = true;
+}
 
-		look(&v, rank, &c);
-		if (c.blob_len == 0 || c.state == PLAN_THERE)
-			continue;
-		i = inflight_queue(seed->blob, map_chunk_in_blob_order(m, rank),
-		    priority == SOURCE_NOW ? SOURCE_SOON : priority, &e);
-		if (i == NULL || run_add(r, i, origin) < 0)
-			return;
+/* Nobody who waits for it wants more than one try at each source. */
+static bool
+is_hasty(const struct inflight *seed)
+{
+	list_for_each(l, &seed->waiters) {
+		const struct waiter *w = list_entry(l, struct waiter, of_chunk);
+
+		if (w->demand->until_ns != UNTIL_ONE_ROUND ||
+		    w->demand->outlives_failure)
+			return false;
 	}
+	return !list_is_empty(&seed->waiters);
 }
 
 static enum source_verdict on_bytes(
@@ -152,11 +145,13 @@ run_new(struct inflight *seed, unsigned origin)
 {
 	struct run *r = calloc(1, sizeof *r);
 	const struct piece *first, *last;
+	struct gathered g;
 
 	if (r == NULL)
 		return NULL;
 	list_init(&r->pieces);
-	run_gather(r, seed, origin);
+	gather(&g, seed, origin);
+	run_gather(r, &g);
 	if (list_is_empty(&r->pieces)) {
 		free(r);
 		return NULL;
@@ -168,9 +163,11 @@ run_new(struct inflight *seed, unsigned origin)
 	r->transfer.read = (struct source_read){
 		.off = first->blob_off,
 		.len = last->blob_off + last->blob_len - first->blob_off,
+		.is_hasty = is_hasty(seed),
 		.on_bytes = on_bytes,
 		.on_done = on_done,
 	};
+	run_choose_gaps(r, &g);
 	transfer_init(&r->transfer, seed->blob, origin, seed->priority);
 	return &r->transfer;
 }
@@ -192,9 +189,13 @@ run_take(struct run *r, struct piece *p, const uint8_t *bytes, size_t n)
 {
 	if (r->at < p->blob_off)
 		return min_u64(n, p->blob_off - r->at);
+	if (r->at > p->blob_off && p->have == 0 &&
+	    piece_fill(p, &r->last, 1) == 0)
+		return 0;
 	n = piece_fill(p, bytes, n);
 	if (p->have == p->blob_len) {
 		list_remove(&p->link);
+		p->gave = r->gave;
 		piece_submit(p);
 	}
 	return n;
@@ -215,6 +216,7 @@ run_take_bytes(struct run *r, const void *p, size_t n)
 			return SOURCE_ABORT;
 		}
 		r->at += took;
+		r->last = bytes[took - 1];
 		bytes += took;
 		n -= took;
 	}
@@ -224,7 +226,11 @@ run_take_bytes(struct run *r, const void *p, size_t n)
 static enum source_verdict
 on_bytes(struct source_read *sr, const void *p, size_t n)
 {
-	return run_take_bytes(run_of(sr), p, n);
+	struct run *r = run_of(sr);
+
+	r->gave = sr->gave;
+	r->at = sr->at;
+	return run_take_bytes(r, p, n);
 }
 
 void

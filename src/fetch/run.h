@@ -1,5 +1,5 @@
-/* A run: one range request that brings several chunks.  Each piece goes to the
- * decode threads as soon as its bytes are complete.
+/* A run: one request, of one range or several, that brings several chunks.  Each
+ * piece goes to the decode threads as soon as its bytes are complete.
  */
 #ifndef FETCH_RUN_H
 #define FETCH_RUN_H
@@ -17,6 +17,9 @@ struct run {
 	struct list pieces; /* piece.link, by blob_off; the source's callbacks
 			       alone take from it */
 	uint64_t at;        /* position of the next byte */
+	struct source_gap gaps[SOURCE_MAX_GAPS]; /* the read's */
+	uint8_t last;                            /* the byte before it */
+	uint64_t gave; /* as in source_read, up to there */
 	bool is_out_of_memory;
 };
 

@@ -182,14 +182,14 @@ copy_missing(struct sink *s, uint64_t to, struct err *e)
 
 /* The store has it, or it stays in the batch. */
 static int
-place_small(struct sink *s, const struct digest *digest, uint32_t ordinal,
-    struct err *e)
+place_small(struct sink *s, const struct object *o, const struct chunk *chunks,
+    uint32_t ordinal, struct err *e)
 {
 	struct object *objects;
 	uint64_t off;
 	uint32_t n;
 
-	if (!store_find_object(s->store, digest, s->size, &off)) {
+	if (!store_find_content(s->store, o, chunks, &off)) {
 		metric_add(METRIC_objects_new, 1);
 		s->batch[s->n_batched++] =
 		    (struct batched){ ordinal, (uint32_t)s->start };
@@ -206,8 +206,8 @@ place_small(struct sink *s, const struct digest *digest, uint32_t ordinal,
 }
 
 static int
-place_large(struct sink *s, const struct digest *digest, uint32_t ordinal,
-    struct err *e)
+place_large(struct sink *s, const struct object *o, const struct chunk *chunks,
+    uint32_t ordinal, struct err *e)
 {
 	struct object *objects;
 	uint64_t off = s->data_off;
@@ -216,7 +216,7 @@ place_large(struct sink *s, const struct digest *digest, uint32_t ordinal,
 
 	if (flush(s, e) < 0)
 		return -1;
-	is_shared = store_find_object(s->store, digest, s->size, &off);
+	is_shared = store_find_content(s->store, o, chunks, &off);
 	metric_add(is_shared ? METRIC_objects_shared : METRIC_objects_new, 1);
 	objects = map_builder_objects(s->map, &n);
 	objects[ordinal].data_off = off;
@@ -232,13 +232,18 @@ add_object(struct sink *s, const struct digest *digest,
     const struct chunk *chunks, uint32_t n_chunks, uint32_t ordinal,
     struct err *e)
 {
+	struct object o = {
+		.digest = *digest, .size = s->size, .n_chunks = n_chunks
+	};
+
 	for (uint32_t i = 0; i < n_chunks; i++)
 		if (map_builder_add_chunk(s->map, &chunks[i], e) < 0)
 			return -1;
 	if (map_builder_end_object(s->map, e) < 0)
 		return -1;
-	return s->data_off == MAP_NOWHERE ? place_small(s, digest, ordinal, e)
-					  : place_large(s, digest, ordinal, e);
+	return s->data_off == MAP_NOWHERE
+		   ? place_small(s, &o, chunks, ordinal, e)
+		   : place_large(s, &o, chunks, ordinal, e);
 }
 
 /* It is in the layer twice. */

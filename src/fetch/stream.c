@@ -6,7 +6,7 @@
  *
  * A read that breaks goes on where it broke, at the next source: what the blob
  * is in the end is decided by its digest.  When that is wrong it starts again
- * with the next source first, until each was.
+ * with the source's next host, then with the next source first, until each was.
  */
 #include <errno.h>
 #include <string.h>
@@ -23,6 +23,13 @@
 #include "base/descriptor.h"
 #include "base/err.h"
 
+/* Whose bytes came (registry/source.h). */
+struct givers {
+	uint64_t avoid, gave;
+	bool has_others;
+	bool is_over; /* nobody's bytes would help */
+};
+
 struct pull {
 	const struct stream_pull *order;
 	struct head head;
@@ -32,6 +39,8 @@ struct pull {
 	uint64_t progress_ns;  /* when the last came */
 	unsigned failures;     /* of sources, since then */
 	bool is_unsalvageable; /* our side failed, not a source */
+	unsigned first;        /* the source that is read first, */
+	struct givers *givers; /* and its */
 
 	/* the belt's task's, until that has finished */
 	struct belt belt;
@@ -59,6 +68,8 @@ consume(struct pull *pull, const struct parcel *p, struct err *e)
 	const struct stream_pull *o = pull->order;
 
 	hasher_update(pull->hasher, p->bytes, p->len);
+	if (o->on_bytes != NULL)
+		o->on_bytes(o->ctx, pull->blob_at, p->bytes, p->len);
 	pull->blob_at += p->len;
 	pull->progress_ns = clock_now_ns();
 	pull->failures = 0;
@@ -77,11 +88,17 @@ read_on(struct pull *pull, struct source *s, struct err *e)
 	int rc = 0, got = 1;
 
 	download_init(&d, o->fetcher, s, o->layer, pull->blob_at);
+	if (s == o->sources[pull->first])
+		d.avoid = pull->givers->avoid;
 	while (rc == 0 && (got = download_next(&d, &p, e)) > 0) {
 		rc = consume(pull, p, e);
 		free(p);
 	}
 	download_release(&d);
+	if (s == o->sources[pull->first]) {
+		pull->givers->gave |= d.gave;
+		pull->givers->has_others = d.has_others;
+	}
 	pull->is_unsalvageable = rc < 0;
 	return rc < 0 ? rc : got;
 }
@@ -121,10 +138,10 @@ may_go_on(const struct pull *pull)
 }
 
 static int
-read_blob(struct pull *pull, unsigned first, struct err *e)
+read_blob(struct pull *pull, struct err *e)
 {
 	const struct stream_pull *o = pull->order;
-	unsigned next = first;
+	unsigned next = pull->first;
 
 	while (pull->blob_at < o->layer->size) {
 		struct source *s = o->sources[next++ % o->n_sources];
@@ -141,6 +158,24 @@ read_blob(struct pull *pull, unsigned first, struct err *e)
 }
 
 static int
+check_diff_id(struct pull *pull, struct err *e)
+{
+	const struct stream_pull *o = pull->order;
+	struct digest want, is;
+
+	if (o->diff_id == NULL)
+		return 0;
+	if (o->diff_id(o->ctx, &want, e) < 0) {
+		pull->givers->is_over = true;
+		return -1;
+	}
+	unpacker_diff_id(pull->unpacker, &is);
+	return digest_equal(&is, &want)
+		   ? 0
+		   : err_set(e, EBADMSG, "its diff_id is %s", DIGEST_TEXT(&is));
+}
+
+static int
 check(struct pull *pull, struct err *e)
 {
 	const struct stream_pull *o = pull->order;
@@ -149,13 +184,7 @@ check(struct pull *pull, struct err *e)
 	hasher_end(pull->hasher, &d);
 	if (!digest_equal(&d, &o->layer->digest))
 		return err_set(e, EBADMSG, "its digest is %s", DIGEST_TEXT(&d));
-	if (o->diff_id == NULL)
-		return 0;
-	unpacker_diff_id(pull->unpacker, &d);
-	if (!digest_equal(&d, o->diff_id))
-		return err_set(
-		    e, EBADMSG, "its diff_id is %s", DIGEST_TEXT(&d));
-	return 0;
+	return check_diff_id(pull, e);
 }
 
 /* On a decode thread. */
@@ -164,44 +193,48 @@ store_stretch(void *ctx, const struct stretch *x, struct err *e)
 {
 	struct pull *pull = ctx;
 
-	return stream_take(pull->stream, x, &pull->sink.content, e);
+	struct content_sink *sink = pull->order->sink;
+
+	return stream_take(
+	    pull->stream, x, sink != NULL ? sink : &pull->sink.content, e);
 }
 
 static int
-pull_blob(
-    struct pull *pull, unsigned first, struct contents *out, struct err *e)
+pull_blob(struct pull *pull, struct contents *out, struct err *e)
 {
 	struct contents got = { 0 };
 
 	if (sink_init(&pull->sink, pull->order->fetcher->store, e) < 0 ||
-	    (pull->stream = stream_new(e)) == NULL ||
-	    read_blob(pull, first, e) < 0 || belt_finish(&pull->belt, e) < 0 ||
+	    (pull->stream = stream_new(e)) == NULL || read_blob(pull, e) < 0 ||
+	    belt_finish(&pull->belt, e) < 0 ||
 	    sink_finish(&pull->sink, e) < 0 ||
-	    stream_end(pull->stream, &got.tree, e) < 0)
+	    stream_end(pull->stream, &got, e) < 0)
 		return -1;
 	if (check(pull, e) < 0) {
 		contents_release(&got);
 		return -1;
 	}
-	got.map = sink_keep(&pull->sink);
-	got.dropped_xattrs = stream_dropped_xattrs(pull->stream);
+	if (pull->order->sink == NULL)
+		got.map = sink_keep(&pull->sink);
 	*out = got;
 	return 0;
 }
 
 static int
-pull_once(const struct stream_pull *o, unsigned first, struct contents *out,
-    const char **format_name, struct err *e)
+pull_once(const struct stream_pull *o, unsigned first, struct givers *givers,
+    struct contents *out, const char **format_name, struct err *e)
 {
 	struct pull pull = {
 		.order = o,
+		.first = first,
+		.givers = givers,
 		.hasher = hasher_new(),
 		.progress_ns = clock_now_ns(),
 	};
 	int rc;
 
 	belt_init(&pull.belt, o->fetcher->decoders, store_stretch, &pull);
-	rc = pull_blob(&pull, first, out, e);
+	rc = pull_blob(&pull, out, e);
 	if (rc == 0)
 		*format_name = pull.head.format->name;
 	belt_release(&pull.belt);
@@ -217,14 +250,20 @@ fetch_stream(const struct stream_pull *p, struct contents *out,
     const char **format_name, struct err *e)
 {
 	struct err why = ERR_INIT;
+	struct givers g = { 0 };
 
 	err_set(&why, ENOENT, "no source");
-	for (unsigned first = 0; first < p->n_sources; first++) {
-		if (pull_once(p, first, out, format_name, &why) == 0)
+	for (unsigned first = 0; first < p->n_sources;) {
+		if (pull_once(p, first, &g, out, format_name, &why) == 0)
 			return 0;
 		/* Wrong bytes may look like no format at all. */
-		if (why.code != EBADMSG && why.code != ENOTSUP)
+		if (g.is_over || (why.code != EBADMSG && why.code != ENOTSUP))
 			break;
+		g.avoid |= g.gave;
+		if (!g.has_others) {
+			g = (struct givers){ 0 };
+			first++;
+		}
 	}
 	*e = why;
 	return -1;

@@ -132,6 +132,30 @@ more_ranges_than_are_read_at_a_time_all_come(void **s)
 }
 
 static void
+tables_have_room_until_they_have_come(void **s)
+{
+	struct fixture *f = make_files();
+	unsigned files[FILES / 2];
+	struct ahead *a;
+
+	(void)s;
+	for (unsigned i = 0; i < FILES / 2; i++)
+		files[i] = 2 * i;
+	fake_hold(f->fakes[0]);
+	a = begin(f, files, FILES / 2, 0);
+	fake_await(f->fakes[0], 4);
+	assert_int_equal(fake_count(f->fakes[0]), 4);
+	ahead_meet(a, 0, f->blob);
+	fake_await(f->fakes[0], 8);
+	assert_int_equal(fake_count(f->fakes[0]), 8);
+	fake_release(f->fakes[0]);
+	for (unsigned i = 0; i < FILES / 2; i++)
+		await(f, files[i]);
+	ahead_end(a);
+	fixture_close(f);
+}
+
+static void
 what_nobody_met_is_dropped(void **s)
 {
 	static const unsigned files[] = { 7, 3 };
@@ -180,6 +204,7 @@ main(void)
 		cmocka_unit_test(the_map_may_come_while_the_bytes_do),
 		cmocka_unit_test(chunks_that_lie_there_in_part_are_left),
 		cmocka_unit_test(more_ranges_than_are_read_at_a_time_all_come),
+		cmocka_unit_test(tables_have_room_until_they_have_come),
 		cmocka_unit_test(what_nobody_met_is_dropped),
 		cmocka_unit_test(what_failed_or_was_wrong_is_asked_for_again),
 	};

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -24,7 +25,7 @@ struct downloading {
 	struct err e;
 };
 
-/* Any first request is a slow one. */
+/* Parts are tried at once, and pay. */
 static void
 begin(struct downloading *d)
 {
@@ -38,7 +39,8 @@ begin(struct downloading *d)
 	d->layer.size = BLOB_BYTES;
 	buf_init(&d->got, BLOB_BYTES);
 	download_init(&d->download, &d->fetcher, d->source, &d->layer, 0);
-	d->download.rule = (struct download_rule){ 0, 0, SIZE_MAX };
+	d->download.rule =
+	    (struct download_rule){ 0, 0, SIZE_MAX, .growth = 1e30, .gain = 0 };
 }
 
 static int
@@ -76,25 +78,84 @@ end(struct downloading *d)
 }
 
 static void
-a_slow_request_is_followed_by_parts_at_once(void **state)
+read_until_trial(struct downloading *d)
 {
+	while (d->download.way == DOWNLOAD_ALONE)
+		assert_int_equal(read_some(d), 1);
+	assert_int_equal(d->download.way, DOWNLOAD_TRIAL);
+	fake_await(d->fake, 2);
+}
+
+/* Reads until parts behind the first request were asked for; returns where they
+ * begin. */
+static uint64_t
+read_until_parts(struct downloading *d)
+{
+	read_until_trial(d);
+	/* Or the first request is at its end before. */
+	assert_true(intake_has_bytes(&d->download.tail.intake));
+	while (d->download.way != DOWNLOAD_IN_PARTS)
+		assert_int_equal(read_some(d), 1);
+	return d->got.len + MIB(4);
+}
+
+static void
+assert_asked(struct downloading *d, int i, uint64_t off, uint64_t len)
+{
+	assert_int_equal(fake_request(d->fake, i).off, off);
+	assert_int_equal(fake_request(d->fake, i).len, len);
+}
+
+static void
+a_tail_that_pays_is_followed_by_parts_at_once(void **state)
+{
+	const uint64_t tail = BLOB_BYTES - MIB(4);
 	struct downloading d;
 	uint64_t at;
+	int n;
 
 	(void)state;
 	begin(&d);
-	assert_int_equal(read_some(&d), 1);
-	at = d.got.len + MIB(4);
-	fake_await(d.fake, 4);
-	for (int i = 1; i < 4; i++) {
-		assert_int_equal(fake_request(d.fake, i).off, at);
-		assert_int_equal(fake_request(d.fake, i).len, MIB(4));
-		at += MIB(4);
-	}
+	at = read_until_parts(&d);
 	assert_int_equal(read_all(&d), 0);
 	assert_int_equal(d.got.len, BLOB_BYTES);
-	assert_int_equal(fake_request(d.fake, 0).len, BLOB_BYTES);
-	assert_int_equal(fake_count(d.fake), 1 + 7);
+	assert_asked(&d, 0, 0, BLOB_BYTES);
+	assert_asked(&d, 1, tail, MIB(4));
+	for (n = 2; at + MIB(4) < tail; n++, at += MIB(4))
+		assert_asked(&d, n, at, MIB(4));
+	assert_asked(&d, n, at, tail - at);
+	assert_int_equal(fake_count(d.fake), n + 1);
+	end(&d);
+}
+
+static void
+a_tail_that_does_not_pay_is_not_asked_for_again(void **state)
+{
+	struct downloading d;
+
+	(void)state;
+	begin(&d);
+	read_until_trial(&d);
+	d.download.rule.gain = 1e30;
+	d.download.alone.best = 1;
+	assert_int_equal(read_all(&d), 0);
+	assert_int_equal(d.got.len, BLOB_BYTES);
+	assert_asked(&d, 1, BLOB_BYTES - MIB(4), MIB(4));
+	assert_int_equal(fake_count(d.fake), 2);
+	end(&d);
+}
+
+static void
+while_a_request_gets_faster_no_tail_is_tried(void **state)
+{
+	struct downloading d;
+
+	(void)state;
+	begin(&d);
+	d.download.rule.growth = NAN; /* no rate is within it */
+	assert_int_equal(read_all(&d), 0);
+	assert_int_equal(d.got.len, BLOB_BYTES);
+	assert_int_equal(fake_count(d.fake), 1);
 	end(&d);
 }
 
@@ -105,7 +166,7 @@ a_fast_request_goes_on_alone(void **state)
 
 	(void)state;
 	begin(&d);
-	d.download.rule.after_ns = UINT64_MAX;
+	d.download.rule.left_ns = UINT64_MAX;
 	assert_int_equal(read_all(&d), 0);
 	assert_int_equal(d.got.len, BLOB_BYTES);
 	assert_int_equal(fake_count(d.fake), 1);
@@ -122,7 +183,7 @@ where_there_are_no_parts_the_first_request_goes_on(void **state)
 	fake_set_rangeless(d.fake);
 	assert_int_equal(read_all(&d), 0);
 	assert_int_equal(d.got.len, BLOB_BYTES);
-	assert_int_equal(fake_count(d.fake), 1 + 3);
+	assert_int_equal(fake_count(d.fake), 1 + 1);
 	end(&d);
 }
 
@@ -153,8 +214,7 @@ a_part_that_fails_ends_the_download_in_its_turn(void **state)
 	fake_answer_next(d.fake, (struct fake_answer){ 0 });
 	fake_answer_next(
 	    d.fake, (struct fake_answer){ .code = ETIMEDOUT, .bytes = MIB(1) });
-	assert_int_equal(read_some(&d), 1);
-	at = d.got.len + MIB(4 + 4 + 1);
+	at = read_until_parts(&d) + MIB(1);
 	assert_fails(read_all(&d), d.e, ETIMEDOUT);
 	assert_int_equal(d.got.len, at);
 	end(&d);
@@ -176,7 +236,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_slow_request_is_followed_by_parts_at_once),
+		cmocka_unit_test(a_tail_that_pays_is_followed_by_parts_at_once),
+		cmocka_unit_test(
+		    a_tail_that_does_not_pay_is_not_asked_for_again),
+		cmocka_unit_test(while_a_request_gets_faster_no_tail_is_tried),
 		cmocka_unit_test(a_fast_request_goes_on_alone),
 		cmocka_unit_test(
 		    where_there_are_no_parts_the_first_request_goes_on),

@@ -1,18 +1,10 @@
 #include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "fetch/fetch.h"
 #include "fetch/fixture.h"
 #include "store/store.h"
-#include "base/clock.h"
-#include "base/digest.h"
 #include "base/hmap.h"
 #include "base/limits.h"
-#include "base/metrics.h"
 #include "base/test.h"
 #include "base/thread.h"
 
@@ -21,19 +13,6 @@ static const struct fetcher_options one_request = {
 	.decode_threads = 1,
 	.max_requests = 1,
 };
-
-/* A layer of n files of `size`, one RAW chunk each, far enough from each other
- * not to be neighbours. */
-static struct fixture *
-far_files(unsigned n, const struct fetcher_options *o, unsigned n_sources)
-{
-	struct fixture *f = fixture_new();
-
-	for (unsigned i = 0; i < n; i++)
-		fixture_add(f, KIB(200), KIB(200), CHUNK_RAW);
-	fixture_open(f, o, n_sources);
-	return f;
-}
 
 /* ---- what comes ---- */
 
@@ -70,6 +49,27 @@ zeros_need_no_source(void **s)
 }
 
 static void
+zeros_come_with_what_lies_beside_them(void **s)
+{
+	struct fixture *f = fixture_new();
+	unsigned file = fixture_add_holed(f, KIB(560), KIB(80));
+	struct waited w;
+
+	(void)s;
+	fixture_open(f, &usual, 1);
+	waited_start(&w, f, file, KIB(160), KIB(240), SOURCE_SOON, 0);
+	assert_int_equal(waited_end(&w), 0);
+	assert_true(fixture_await(f, file, KIB(80)));
+	assert_true(fixture_await(f, file, KIB(240)));
+	assert_true(fixture_is_right(f, file, KIB(80), KIB(320)));
+	assert_false(store_has(f->store, f->files[file].data_off, 1));
+	assert_false(
+	    store_has(f->store, f->files[file].data_off + KIB(320), 1));
+	assert_int_equal(fake_count(f->fakes[0]), 1);
+	fixture_close(f);
+}
+
+static void
 a_want_brings_whole_blocks_and_no_more_than_their_chunks(void **s)
 {
 	struct fixture *f = fixture_new();
@@ -91,7 +91,7 @@ a_want_brings_whole_blocks_and_no_more_than_their_chunks(void **s)
 static void
 what_is_present_is_not_fetched(void **s)
 {
-	struct fixture *f = far_files(1, &usual, 1);
+	struct fixture *f = fixture_far_files(1, &usual, 1);
 
 	(void)s;
 	assert_int_equal(fixture_want(f, 0), 0);
@@ -103,7 +103,7 @@ what_is_present_is_not_fetched(void **s)
 static void
 a_position_of_no_file_is_refused(void **s)
 {
-	struct fixture *f = far_files(1, &usual, 1);
+	struct fixture *f = fixture_far_files(1, &usual, 1);
 	struct waited w;
 
 	(void)s;
@@ -117,7 +117,7 @@ a_position_of_no_file_is_refused(void **s)
 static void
 a_hundred_wants_of_one_chunk_are_one_request(void **s)
 {
-	struct fixture *f = far_files(1, &usual, 1);
+	struct fixture *f = fixture_far_files(1, &usual, 1);
 	struct waited w[100];
 
 	(void)s;
@@ -152,7 +152,7 @@ chunks_of_one_compressed_range_come_with_one_request(void **s)
 static void
 neighbours_that_wait_become_one_request(void **s)
 {
-	struct fixture *f = far_files(8, &one_request, 1);
+	struct fixture *f = fixture_far_files(8, &one_request, 1);
 	struct waited first, w[5];
 
 	(void)s;
@@ -221,7 +221,7 @@ a_sequential_reader_is_read_ahead_of(void **s)
 static void
 a_reader_goes_before_what_is_queued(void **s)
 {
-	struct fixture *f = far_files(9, &one_request, 1);
+	struct fixture *f = fixture_far_files(9, &one_request, 1);
 	struct waited first, soon, now;
 
 	(void)s;
@@ -244,7 +244,7 @@ a_reader_goes_before_what_is_queued(void **s)
 static void
 a_queued_chunk_moves_up_when_a_reader_wants_it(void **s)
 {
-	struct fixture *f = far_files(9, &one_request, 1);
+	struct fixture *f = fixture_far_files(9, &one_request, 1);
 	struct waited first, soon[2], now;
 
 	(void)s;
@@ -268,7 +268,7 @@ static void
 patient_requests_leave_slots_for_readers(void **s)
 {
 	const struct fetcher_options six = { .max_requests = 6 };
-	struct fixture *f = far_files(20, &six, 1);
+	struct fixture *f = fixture_far_files(20, &six, 1);
 	struct waited soon[4], now;
 
 	(void)s;
@@ -287,240 +287,12 @@ patient_requests_leave_slots_for_readers(void **s)
 	fixture_close(f);
 }
 
-/* ---- failure ---- */
-
-static void
-wrong_bytes_are_fetched_from_the_next_source(void **s)
-{
-	struct fixture *f = far_files(1, &usual, 2);
-	uint64_t before = metric_get(METRIC_fetch_corrupt);
-
-	(void)s;
-	fake_answer(f->fakes[0], (struct fake_answer){ .is_wrong = true });
-	assert_int_equal(fixture_want(f, 0), 0);
-	assert_true(fixture_is_right(f, 0, 0, KIB(200)));
-	assert_int_equal(metric_get(METRIC_fetch_corrupt), before + 1);
-	assert_int_equal(fake_count(f->fakes[1]), 1);
-	fixture_close(f);
-}
-
-static void
-wrong_bytes_once_are_fetched_again_from_the_only_source(void **s)
-{
-	struct fixture *f = fixture_new();
-
-	(void)s;
-	fixture_add(f, KIB(200), KIB(200), CHUNK_ZSTD);
-	fixture_open(f, &usual, 1);
-	fake_answer_next(f->fakes[0], (struct fake_answer){ .is_wrong = true });
-	assert_int_equal(fixture_want(f, 0), 0);
-	assert_true(fixture_is_right(f, 0, 0, KIB(200)));
-	fixture_close(f);
-}
-
-static void
-bytes_that_stay_wrong_are_never_served(void **s)
-{
-	struct fixture *f = far_files(2, &usual, 1);
-	struct digest chunk;
-	struct waited w;
-
-	(void)s;
-	fake_answer(f->fakes[0], (struct fake_answer){ .is_wrong = true });
-	waited_start(&w, f, 0, 0, 1, SOURCE_NOW, WANT_FOREVER);
-	assert_int_equal(waited_end(&w), EBADMSG);
-	assert_int_equal(fake_count(f->fakes[0]), 3);
-	assert_false(fixture_has(f, 0));
-	digest_of(&chunk, f->contents.data, KIB(200));
-	assert_non_null(strstr(w.failure.msg, DIGEST_TEXT(&chunk)));
-	assert_non_null(strstr(
-	    w.failure.msg, DIGEST_TEXT(map_blob(f->map, &(uint64_t){ 0 }))));
-	fixture_close(f);
-}
-
-static void
-a_corrupt_chunk_costs_its_neighbours_nothing(void **s)
-{
-	struct fixture *f = fixture_new();
-
-	(void)s;
-	for (unsigned i = 0; i < 3; i++)
-		fixture_add(f, KIB(16), KIB(16), CHUNK_RAW);
-	fixture_open(f, &usual, 1);
-	f->bytes.data[KIB(16)] ^= 1;
-	assert_int_equal(fixture_want(f, 0), 0);
-	assert_int_equal(fixture_want(f, 1), EBADMSG);
-	assert_int_equal(fixture_want(f, 2), 0);
-	fixture_close(f);
-}
-
-static void
-a_source_that_fails_is_followed_by_the_next(void **s)
-{
-	struct fixture *f = far_files(2, &usual, 2);
-	uint64_t start = clock_now_ns();
-
-	(void)s;
-	fake_answer(f->fakes[0],
-	    (struct fake_answer){ .code = ETIMEDOUT, .bytes = KIB(100) });
-	assert_int_equal(fixture_want(f, 0), 0);
-	assert_true(fixture_is_right(f, 0, 0, KIB(200)));
-	assert_int_equal(fake_count(f->fakes[0]), 1);
-	assert_int_equal(fake_count(f->fakes[1]), 1);
-	assert_int_equal(fixture_want(f, 1), 0);
-	assert_int_equal(fake_count(f->fakes[0]) + fake_count(f->fakes[1]), 3);
-	/* It rests for 75 ms at least: until then the other is asked first.
-	 * Under memcheck they may be over. */
-	if (clock_now_ns() - start < 75 * NS_PER_MS)
-		assert_int_equal(fake_count(f->fakes[1]), 2);
-	fixture_close(f);
-}
-
-static void
-chunks_before_the_failure_are_kept(void **s)
-{
-	struct fixture *f = fixture_new();
-	struct waited w;
-
-	(void)s;
-	fixture_add(f, KIB(200), KIB(50), CHUNK_RAW);
-	fixture_open(f, &usual, 1);
-	fake_answer(f->fakes[0],
-	    (struct fake_answer){ .code = EAGAIN, .bytes = KIB(110) });
-	waited_start(&w, f, 0, 0, KIB(200), SOURCE_NOW, 0);
-	assert_int_equal(waited_end(&w), EAGAIN);
-	waited_start(&w, f, 0, 0, KIB(96), SOURCE_NOW, 0);
-	assert_int_equal(waited_end(&w), 0);
-	assert_int_equal(fake_count(f->fakes[0]), 1);
-	fixture_close(f);
-}
-
-static void
-without_patience_every_source_is_tried_once(void **s)
-{
-	struct fixture *f = far_files(1, &usual, 2);
-
-	(void)s;
-	fake_answer(f->fakes[0], (struct fake_answer){ .code = EACCES });
-	fake_answer(f->fakes[1], (struct fake_answer){ .code = ENOENT });
-	assert_int_equal(fixture_want(f, 0), ENOENT);
-	assert_int_equal(fake_count(f->fakes[0]), 1);
-	assert_int_equal(fake_count(f->fakes[1]), 1);
-	fixture_close(f);
-}
-
-static void
-without_a_source_the_want_fails(void **s)
-{
-	struct fixture *f = far_files(1, &usual, 0);
-
-	(void)s;
-	assert_int_equal(fixture_want(f, 0), ENOENT);
-	fixture_close(f);
-}
-
-static void
-patience_outlasts_a_few_failures(void **s)
-{
-	struct fixture *f = far_files(1, &usual, 1);
-	struct waited w;
-
-	(void)s;
-	for (int i = 0; i < 3; i++)
-		fake_answer_next(
-		    f->fakes[0], (struct fake_answer){ .code = EAGAIN });
-	waited_start(&w, f, 0, 0, 1, SOURCE_NOW, WANT_FOREVER);
-	assert_int_equal(waited_end(&w), 0);
-	assert_int_equal(fake_count(f->fakes[0]), 4);
-	fixture_close(f);
-}
-
-static void
-a_new_source_ends_the_waiting(void **s)
-{
-	struct fixture *f = far_files(1, &usual, 0);
-	struct err e = ERR_INIT;
-	struct waited w;
-
-	(void)s;
-	waited_start(&w, f, 0, 0, 1, SOURCE_NOW, WANT_FOREVER);
-	f->fakes[0] = fake_new("late", f->bytes.data, f->bytes.len);
-	assert_int_equal(
-	    blob_add_source(f->blob, fake_source(f->fakes[0]), &e), 0);
-	assert_int_equal(waited_end(&w), 0);
-	assert_int_equal(blob_n_sources(f->blob), 1);
-	fixture_close(f);
-}
-
-static void
-patience_ends_while_a_source_stalls(void **s)
-{
-	struct fixture *f = far_files(1, &usual, 1);
-	struct waited w, forever;
-
-	(void)s;
-	fake_hold(f->fakes[0]);
-	waited_start(&forever, f, 0, 0, 1, SOURCE_NOW, WANT_FOREVER);
-	waited_start(&w, f, 0, 0, 1, SOURCE_NOW, 20);
-	assert_int_equal(waited_end(&w), ETIMEDOUT);
-	assert_false(forever.is_done);
-	fake_release(f->fakes[0]);
-	assert_int_equal(waited_end(&forever), 0);
-	fixture_close(f);
-}
-
-static void
-patience_ends_with_what_the_source_said(void **s)
-{
-	struct fixture *f = far_files(1, &usual, 1);
-	struct waited w;
-
-	(void)s;
-	fake_answer(f->fakes[0], (struct fake_answer){ .code = EACCES });
-	waited_start(&w, f, 0, 0, 1, SOURCE_NOW, 50);
-	assert_int_equal(waited_end(&w), EACCES);
-	fixture_close(f);
-}
-
-static void
-a_source_that_claims_to_be_done_is_not_believed(void **s)
-{
-	struct fixture *f = far_files(1, &usual, 1);
-
-	(void)s;
-	fake_answer_next(f->fakes[0], (struct fake_answer){ .is_short = true });
-	assert_int_equal(fixture_want(f, 0), EPROTO);
-	assert_int_equal(fixture_want(f, 0), 0);
-	fixture_close(f);
-}
-
-/* Where the disk refuses a write: a file size limit does so without a disk of
- * our own. */
-static void
-a_store_that_cannot_write_fails_the_want_at_once(void **s)
-{
-	struct fixture *f = far_files(3, &usual, 1);
-	struct rlimit old, low;
-	struct waited w;
-
-	(void)s;
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &old);
-	low = old;
-	low.rlim_cur = KIB(100);
-	setrlimit(RLIMIT_FSIZE, &low);
-	waited_start(&w, f, 2, 0, 1, SOURCE_NOW, WANT_FOREVER);
-	assert_int_equal(waited_end(&w), EFBIG);
-	setrlimit(RLIMIT_FSIZE, &old);
-	assert_int_equal(fake_count(f->fakes[0]), 1);
-	assert_int_equal(fixture_want(f, 2), 0);
-	fixture_close(f);
-}
+/* ---- its end ---- */
 
 static void
 closing_the_blob_ends_its_wants(void **s)
 {
-	struct fixture *f = far_files(9, &one_request, 1);
+	struct fixture *f = fixture_far_files(9, &one_request, 1);
 	struct waited on_its_way, queued;
 
 	(void)s;
@@ -532,103 +304,6 @@ closing_the_blob_ends_its_wants(void **s)
 	f->blob = NULL;
 	assert_int_equal(waited_end(&on_its_way), ECANCELED);
 	assert_int_equal(waited_end(&queued), ECANCELED);
-	fixture_close(f);
-}
-
-/* ---- fills ---- */
-
-static void
-a_fill_brings_the_whole_blob(void **s)
-{
-	struct fixture *f = fixture_new();
-	struct waited w;
-
-	(void)s;
-	for (unsigned i = 0; i < 100; i++)
-		fixture_add(f, 1000 * i + 1, 30000, CHUNK_ZSTD);
-	fixture_open(f, &usual, 1);
-	waited_fill(&w, f, 0, f->bytes.len, SOURCE_SOON);
-	assert_int_equal(waited_end(&w), 0);
-	for (unsigned i = 0; i < 100; i++)
-		assert_true(fixture_is_right(f, i, 0, 1000 * i + 1));
-	assert_int_equal(w.fill.done_bytes, f->bytes.len);
-	assert_true(fake_count(f->fakes[0]) <= 4);
-	/* Again: nothing to do. */
-	waited_fill(&w, f, 0, f->bytes.len, SOURCE_SOON);
-	assert_int_equal(waited_end(&w), 0);
-	assert_true(fake_count(f->fakes[0]) <= 4);
-	fixture_close(f);
-}
-
-static void
-a_fill_of_a_part_brings_that_part(void **s)
-{
-	struct fixture *f = far_files(10, &usual, 1);
-	struct waited w;
-
-	(void)s;
-	waited_fill(&w, f, KIB(400), KIB(800), SOURCE_SOON);
-	assert_int_equal(waited_end(&w), 0);
-	for (unsigned i = 0; i < 10; i++)
-		assert_int_equal(fixture_has(f, i), i == 2 || i == 3);
-	assert_int_equal(w.fill.done_bytes, KIB(400));
-	fixture_close(f);
-}
-
-static void
-a_fill_goes_on_past_a_failure_and_tells_it(void **s)
-{
-	struct fixture *f = far_files(10, &usual, 1);
-	struct waited w;
-
-	(void)s;
-	f->bytes.data[KIB(500)] ^= 1;
-	waited_fill(&w, f, 0, f->bytes.len, SOURCE_SOON);
-	assert_int_equal(waited_end(&w), EBADMSG);
-	for (unsigned i = 0; i < 10; i++)
-		assert_int_equal(fixture_has(f, i), i != 2);
-	fixture_close(f);
-}
-
-static void
-a_cancelled_fill_ends_soon(void **s)
-{
-	struct fixture *f = far_files(10, &usual, 1);
-	struct waited w;
-
-	(void)s;
-	fake_hold(f->fakes[0]);
-	waited_fill(&w, f, 0, f->bytes.len, SOURCE_SOON);
-	w.fill.is_cancelled = true;
-	assert_int_equal(waited_end(&w), ECANCELED);
-	fixture_close(f);
-}
-
-static void
-the_background_needs_a_budget(void **s)
-{
-	struct fixture *f = far_files(2, &usual, 1);
-	struct waited w;
-
-	(void)s;
-	waited_fill(&w, f, 0, f->bytes.len, SOURCE_IDLE);
-	assert_int_equal(waited_end(&w), ENOTSUP);
-	waited_start(&w, f, 0, 0, 1, SOURCE_IDLE, 0);
-	assert_int_equal(waited_end(&w), ENOTSUP);
-	fixture_close(f);
-}
-
-static void
-the_background_fills_within_its_budget(void **s)
-{
-	const struct fetcher_options o = { .idle_bytes_per_s = MIB(64) };
-	struct fixture *f = far_files(30, &o, 1);
-	struct waited w;
-
-	(void)s;
-	waited_fill(&w, f, 0, f->bytes.len, SOURCE_IDLE);
-	assert_int_equal(waited_end(&w), 0);
-	assert_true(fixture_is_right(f, 29, 0, KIB(200)));
 	fixture_close(f);
 }
 
@@ -722,6 +397,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_codec_gives_the_right_bytes),
 		cmocka_unit_test(zeros_need_no_source),
+		cmocka_unit_test(zeros_come_with_what_lies_beside_them),
 		cmocka_unit_test(
 		    a_want_brings_whole_blocks_and_no_more_than_their_chunks),
 		cmocka_unit_test(what_is_present_is_not_fetched),
@@ -736,30 +412,7 @@ main(void)
 		cmocka_unit_test(
 		    a_queued_chunk_moves_up_when_a_reader_wants_it),
 		cmocka_unit_test(patient_requests_leave_slots_for_readers),
-		cmocka_unit_test(wrong_bytes_are_fetched_from_the_next_source),
-		cmocka_unit_test(
-		    wrong_bytes_once_are_fetched_again_from_the_only_source),
-		cmocka_unit_test(bytes_that_stay_wrong_are_never_served),
-		cmocka_unit_test(a_corrupt_chunk_costs_its_neighbours_nothing),
-		cmocka_unit_test(a_source_that_fails_is_followed_by_the_next),
-		cmocka_unit_test(chunks_before_the_failure_are_kept),
-		cmocka_unit_test(without_patience_every_source_is_tried_once),
-		cmocka_unit_test(without_a_source_the_want_fails),
-		cmocka_unit_test(patience_outlasts_a_few_failures),
-		cmocka_unit_test(a_new_source_ends_the_waiting),
-		cmocka_unit_test(patience_ends_while_a_source_stalls),
-		cmocka_unit_test(patience_ends_with_what_the_source_said),
-		cmocka_unit_test(
-		    a_source_that_claims_to_be_done_is_not_believed),
-		cmocka_unit_test(
-		    a_store_that_cannot_write_fails_the_want_at_once),
 		cmocka_unit_test(closing_the_blob_ends_its_wants),
-		cmocka_unit_test(a_fill_brings_the_whole_blob),
-		cmocka_unit_test(a_fill_of_a_part_brings_that_part),
-		cmocka_unit_test(a_fill_goes_on_past_a_failure_and_tells_it),
-		cmocka_unit_test(a_cancelled_fill_ends_soon),
-		cmocka_unit_test(the_background_needs_a_budget),
-		cmocka_unit_test(the_background_fills_within_its_budget),
 		cmocka_unit_test(
 		    many_readers_of_bad_sources_all_get_the_right_bytes),
 	};

@@ -2,6 +2,8 @@
 
 #include "fetch/fetch.h"
 #include "fetch/fixture.h"
+#include "fetch/kin.h"
+#include "store/store.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/metrics.h"
@@ -12,6 +14,24 @@ static const struct fetcher_options guessing = {
 	.guess_percent = 50,
 };
 
+/* Thirty folders of 20 files each, of the same name. */
+static struct kin *
+thirty_folders(void)
+{
+	struct err e = ERR_INIT;
+	struct kin *k = kin_new(600, &e);
+
+	assert_non_null(k);
+	for (uint32_t i = 0; i < 600; i++) {
+		struct kin_keys keys = { 1, 100 + i / 20, 200 + i / 20 };
+
+		if (i % 20 == 0)
+			assert_int_equal(kin_begin_family(k, &keys, &e), 0);
+		kin_add_object(k, i);
+	}
+	return k;
+}
+
 /* 600 small files, 9.4 MiB; the first is read, so that the link is known. */
 static struct fixture *
 small_files(const struct fetcher_options *o)
@@ -21,13 +41,14 @@ small_files(const struct fetcher_options *o)
 	for (unsigned i = 0; i < 600; i++)
 		fixture_add(f, KIB(16), KIB(16), CHUNK_RAW);
 	fixture_open(f, o, 1);
+	blob_set_kin(f->blob, thirty_folders());
 	assert_int_equal(fixture_want(f, 0), 0);
+	assert_true(fixture_await_link(f));
 	return f;
 }
 
-/* A file's read, and an answer that takes long enough to allow a guess. */
 static void
-read_slowly(struct fixture *f, unsigned file)
+read_after(struct fixture *f, unsigned file, unsigned ms)
 {
 	unsigned before = fake_count(f->fakes[0]);
 	struct waited w;
@@ -35,22 +56,133 @@ read_slowly(struct fixture *f, unsigned file)
 	fake_hold(f->fakes[0]);
 	waited_start(&w, f, file, 0, 1, SOURCE_NOW, 0);
 	fake_await(f->fakes[0], before + 1);
-	nanosleep(&(struct timespec){ .tv_nsec = 50 * NS_PER_MS }, NULL);
+	nanosleep(&(struct timespec){ .tv_nsec = ms * NS_PER_MS }, NULL);
 	fake_release(f->fakes[0]);
 	assert_int_equal(waited_end(&w), 0);
 }
 
+/* A file's read, and an answer that takes long enough to allow a guess. */
 static void
-what_lies_beyond_the_window_comes_while_a_reader_waits(void **s)
+read_slowly(struct fixture *f, unsigned file)
+{
+	read_after(f, file, 50);
+}
+
+/* The same behind a long way, that allows several portions a miss. */
+static struct fixture *
+far_files(void)
+{
+	struct fixture *f = fixture_new();
+
+	for (unsigned i = 0; i < 600; i++)
+		fixture_add(f, KIB(16), KIB(16), CHUNK_RAW);
+	fixture_open(f, &guessing, 1);
+	read_slowly(f, 0);
+	blob_set_kin(f->blob, thirty_folders());
+	return f;
+}
+
+/* 256 KiB of it, after what was missed and then before. */
+static void
+the_family_comes_with_what_was_missed(void **s)
+{
+	struct fixture *f = small_files(&guessing);
+
+	(void)s;
+	assert_int_equal(fixture_want(f, 395), 0);
+	assert_true(fixture_await(f, 399, 0));
+	assert_true(fixture_await(f, 385, 0));
+	assert_true(fixture_is_right(f, 385, 0, KIB(16)));
+	fixture_close(f);
+}
+
+static void
+cousins_come_while_a_reader_waits(void **s)
 {
 	struct fixture *f = small_files(&guessing);
 
 	(void)s;
 	read_slowly(f, 100);
-	/* The window is 12 files from the miss on. */
-	assert_int_equal(fixture_want(f, 300), 0);
-	assert_true(fixture_await(f, 315, 0));
-	assert_true(fixture_is_right(f, 315, 0, KIB(16)));
+	assert_true(fixture_await(f, 119, 0));
+	assert_true(fixture_await(f, 120, 0));
+	fixture_close(f);
+}
+
+/* As a program that found what was guessed, and reads on there. */
+static void
+a_file_that_was_found_here_brings_its_family(void **s)
+{
+	struct fixture *f = far_files();
+
+	(void)s;
+	blob_note_read(f->blob, f->files[505].data_off);
+	for (unsigned i = 0; i < 8 && !fixture_has(f, 506); i++)
+		read_slowly(f, 100 + 40 * i);
+	assert_true(fixture_await(f, 506, 0));
+	fixture_close(f);
+}
+
+static void
+what_is_asked_for_on_a_guess_comes_once(void **s)
+{
+	struct fixture *f = small_files(&guessing);
+
+	(void)s;
+	assert_true(blob_guess(f->blob, f->files[300].data_off));
+	assert_true(fixture_await(f, 300, 0));
+	assert_false(blob_guess(f->blob, f->files[300].data_off));
+	assert_false(fixture_has(f, 301));
+	fixture_close(f);
+}
+
+static void
+of_a_large_file_the_two_ends_come(void **s)
+{
+	struct fixture *f = fixture_new();
+
+	(void)s;
+	fixture_add(f, KIB(16), KIB(16), CHUNK_RAW);
+	fixture_add(f, MIB(12), KIB(64), CHUNK_RAW);
+	fixture_open(f, &guessing, 1);
+	assert_int_equal(fixture_want(f, 0), 0);
+	assert_true(blob_guess(f->blob, f->files[1].data_off));
+	assert_true(fixture_await(f, 1, 0));
+	assert_true(fixture_await(f, 1, MIB(12) - 1));
+	assert_false(fixture_has(f, 1));
+	fixture_close(f);
+}
+
+/* However much the way allows. */
+static void
+of_a_larger_file_the_two_ends_come_over_a_long_way(void **s)
+{
+	struct fixture *f = fixture_new();
+
+	(void)s;
+	for (unsigned i = 0; i < 10; i++)
+		fixture_add(f, MIB(2), MIB(1), CHUNK_RAW);
+	fixture_add(f, MIB(48), KIB(256), CHUNK_RAW);
+	fixture_open(f, &guessing, 1);
+	for (unsigned i = 0; i < 10; i++)
+		read_after(f, i, 300);
+	assert_true(blob_guess(f->blob, f->files[10].data_off));
+	assert_true(fixture_await(f, 10, MIB(48) - 1));
+	assert_false(store_has(f->store, f->files[10].data_off + MIB(24), 1));
+	fixture_close(f);
+}
+
+static void
+where_no_folders_are_known_neighbours_come(void **s)
+{
+	struct fixture *f = fixture_new();
+
+	(void)s;
+	for (unsigned i = 0; i < 100; i++)
+		fixture_add(f, KIB(16), KIB(16), CHUNK_RAW);
+	fixture_open(f, &guessing, 1);
+	assert_int_equal(fixture_want(f, 50), 0);
+	assert_true(fixture_await(f, 55, 0));
+	assert_false(fixture_has(f, 99));
 	fixture_close(f);
 }
 
@@ -77,6 +209,7 @@ nothing_is_guessed_of_what_somebody_knows(void **s)
 
 	(void)s;
 	blob_stop_guessing(f->blob);
+	assert_false(blob_guess(f->blob, f->files[400].data_off));
 	before = metric_get(METRIC_fetch_guessed_bytes);
 	read_slowly(f, 300);
 	read_slowly(f, 500);
@@ -163,8 +296,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_family_comes_with_what_was_missed),
+		cmocka_unit_test(cousins_come_while_a_reader_waits),
+		cmocka_unit_test(a_file_that_was_found_here_brings_its_family),
+		cmocka_unit_test(what_is_asked_for_on_a_guess_comes_once),
+		cmocka_unit_test(of_a_large_file_the_two_ends_come),
 		cmocka_unit_test(
-		    what_lies_beyond_the_window_comes_while_a_reader_waits),
+		    of_a_larger_file_the_two_ends_come_over_a_long_way),
+		cmocka_unit_test(where_no_folders_are_known_neighbours_come),
 		cmocka_unit_test(nothing_is_guessed_without_leave),
 		cmocka_unit_test(nothing_is_guessed_of_what_somebody_knows),
 		cmocka_unit_test(guesses_stay_within_their_share),

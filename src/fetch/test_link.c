@@ -54,6 +54,23 @@ names_of_any_length_find_a_link(void **state)
 }
 
 static void
+what_a_host_refused_is_tried_again_after_ten_minutes(void **state)
+{
+	const uint64_t now = NS_PER_S, minute = 60 * NS_PER_S;
+	struct link l = { 0 };
+
+	assert_int_equal(link_parts(&l, now), SOURCE_PARTS_UNKNOWN);
+	link_note_parts(&l, SOURCE_PARTS_REFUSED, now);
+	link_note_parts(&l, SOURCE_PARTS_UNKNOWN, now);
+	assert_int_equal(link_parts(&l, now + minute), SOURCE_PARTS_REFUSED);
+	assert_int_equal(
+	    link_parts(&l, now + 10 * minute), SOURCE_PARTS_UNKNOWN);
+	link_note_parts(&l, SOURCE_PARTS_GIVEN, now);
+	assert_int_equal(link_parts(&l, now + 20 * minute), SOURCE_PARTS_GIVEN);
+	(void)state;
+}
+
+static void
 more_hosts_than_places_take_the_oldest_ones(void **state)
 {
 	struct links links = { 0 };
@@ -193,6 +210,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_host_has_one_link_whatever_the_repository),
 		cmocka_unit_test(names_of_any_length_find_a_link),
+		cmocka_unit_test(
+		    what_a_host_refused_is_tried_again_after_ten_minutes),
 		cmocka_unit_test(more_hosts_than_places_take_the_oldest_ones),
 		cmocka_unit_test(the_round_trip_is_the_shortest_of_late),
 		cmocka_unit_test(requests_side_by_side_add_up_to_the_rate),

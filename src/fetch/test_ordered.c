@@ -84,6 +84,32 @@ make_files(unsigned n, uint64_t size)
 	return f;
 }
 
+/* Together they would be more than is asked for at a time. */
+static void
+files_of_one_range_count_as_what_they_hold(void **s)
+{
+	static const struct fetcher_options usual = { .decode_threads = 1 };
+	struct fixture *f = fixture_new();
+	unsigned all[128];
+	struct asked *a;
+
+	(void)s;
+	fixture_add_shared(f, 64, KIB(32));
+	fixture_add_shared(f, 64, KIB(32));
+	fixture_open(f, &usual, 1);
+	for (unsigned i = 0; i < 128; i++)
+		all[i] = i;
+	fake_hold(f->fakes[0]);
+	a = ask(f, all, 128);
+	fake_await(f->fakes[0], 2);
+	fake_release(f->fakes[0]);
+	assert_int_equal(end(a), 0);
+	assert_int_equal(fake_count(f->fakes[0]), 2);
+	assert_true(fixture_has(f, 0));
+	assert_true(fixture_has(f, 127));
+	fixture_close(f);
+}
+
 static void
 what_is_read_first_comes_first(void **s)
 {
@@ -109,14 +135,37 @@ static void
 neighbours_come_together_wherever_they_stand(void **s)
 {
 	static const unsigned order[] = { 5, 0, 6, 1, 7 };
-	struct fixture *f = make_files(10, KIB(200));
+	struct fixture *f = make_files(10, KIB(80));
 
 	(void)s;
 	assert_int_equal(end(ask(f, order, 5)), 0);
 	assert_int_equal(fake_count(f->fakes[0]), 2);
-	assert_int_equal(fake_request(f->fakes[0], 0).off, 5 * KIB(200));
-	assert_int_equal(fake_request(f->fakes[0], 0).len, 3 * KIB(200));
-	assert_int_equal(fake_request(f->fakes[0], 1).len, 2 * KIB(200));
+	assert_int_equal(fake_request(f->fakes[0], 0).off, 5 * KIB(80));
+	assert_int_equal(fake_request(f->fakes[0], 0).len, 3 * KIB(80));
+	assert_int_equal(fake_request(f->fakes[0], 1).len, 2 * KIB(80));
+	fixture_close(f);
+}
+
+/* Small and many: as many connections as there are share the link. */
+static void
+it_leaves_no_slot_unused_but_the_readers(void **s)
+{
+	static const struct fetcher_options twelve = { .max_requests = 12 };
+	struct fixture *f = fixture_new();
+	unsigned order[20];
+	struct asked *a;
+
+	(void)s;
+	for (unsigned i = 0; i < 40; i++)
+		fixture_add(f, KIB(100), KIB(100), CHUNK_RAW);
+	fixture_open(f, &twelve, 1);
+	for (unsigned i = 0; i < 20; i++)
+		order[i] = 2 * i;
+	fake_hold(f->fakes[0]);
+	a = ask(f, order, 20);
+	fake_await(f->fakes[0], 8);
+	fake_release(f->fakes[0]);
+	assert_int_equal(end(a), 0);
 	fixture_close(f);
 }
 
@@ -219,8 +268,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(files_of_one_range_count_as_what_they_hold),
 		cmocka_unit_test(what_is_read_first_comes_first),
 		cmocka_unit_test(neighbours_come_together_wherever_they_stand),
+		cmocka_unit_test(it_leaves_no_slot_unused_but_the_readers),
 		cmocka_unit_test(a_reader_goes_first_and_widens_nothing),
 		cmocka_unit_test(much_comes_a_window_at_a_time),
 		cmocka_unit_test(a_failure_does_not_keep_the_rest),

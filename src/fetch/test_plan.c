@@ -245,54 +245,6 @@ a_request_ends_where_its_caller_says(void **state)
 }
 
 static void
-a_spot_grows_three_quarters_behind_it_and_one_before(void **state)
-{
-	static const struct row rows[] = {
-		{ 0, 64, 64, PLAN_ABSENT },
-		{ 0, 64, 64, PLAN_ABSENT },
-		{ 0, 64, 64, PLAN_THERE },
-		{ 0, 96, 96, PLAN_ABSENT },
-		{ 0, 8, 8, PLAN_THERE },
-		{ 0, 96, 96, PLAN_ABSENT },
-		{ 0, 96, 96, PLAN_ABSENT },
-	};
-	struct plan_view v = VIEW(rows);
-	struct plan_spot spot = { .span = { 2, 2 }, .object = 2 };
-
-	plan_grow(&v, &spot, KIB(256));
-	assert_int_equal(spot.span.first, 1);
-	assert_int_equal(spot.span.last, 5);
-	assert_int_equal(spot.grown_bytes, KIB(64 + 96 + 96));
-	assert_false(plan_is_grown(&spot, v.n));
-	plan_grow(&v, &spot, KIB(256));
-	assert_true(plan_is_grown(&spot, v.n));
-	plan_grow(&v, &spot, KIB(256));
-	assert_int_equal(spot.grown_bytes, KIB(64 + 64 + 3 * 96));
-	(void)state;
-}
-
-static void
-a_spot_brings_its_own_object_and_no_other_large_one(void **state)
-{
-	static const struct row rows[] = {
-		{ 0, 300, 5000, PLAN_ABSENT },
-		{ 0, 300, 5000, PLAN_ABSENT },
-		{ 0, 300, 900, PLAN_ABSENT },
-		{ 0, 300, 900, PLAN_THERE },
-	};
-	struct plan_view v = VIEW(rows);
-	struct plan_spot spot = { .object = 0 };
-	struct plan_chunk c;
-	static const bool brings[] = { true, false, true, false };
-
-	for (uint32_t rank = 0; rank < 4; rank++) {
-		v.look(v.ctx, rank, &c);
-		assert_int_equal(plan_brings(&spot, &c), brings[rank]);
-	}
-	(void)state;
-}
-
-static void
 the_readahead_window_doubles_up_to_4_mib(void **state)
 {
 	assert_int_equal(plan_readahead(0), 0);
@@ -318,10 +270,6 @@ main(void)
 		cmocka_unit_test(a_place_that_was_wanted_before_gives_more),
 		cmocka_unit_test(a_window_ends_at_2_mib),
 		cmocka_unit_test(a_request_ends_where_its_caller_says),
-		cmocka_unit_test(
-		    a_spot_grows_three_quarters_behind_it_and_one_before),
-		cmocka_unit_test(
-		    a_spot_brings_its_own_object_and_no_other_large_one),
 		cmocka_unit_test(the_readahead_window_doubles_up_to_4_mib),
 	};
 

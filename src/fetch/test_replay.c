@@ -64,9 +64,25 @@ a_replay_ends_when_nothing_ahead_is_wanted(void **s)
 	(void)s;
 	assert_int_equal(fixture_want(f, 0), 0);
 	assert_true(fixture_is_right(f, 0, 0, FILE_BYTES));
+	fake_await_end(f->fakes[0]);
 	assert_false(fixture_has(f, FILES - 1));
 	assert_int_equal(fixture_want(f, FILES - 1), 0);
 	assert_int_equal(fake_count(f->fakes[0]), 2);
+	fixture_close(f);
+}
+
+/* One request at a time: what it has no slot for need not wait for the next. */
+static void
+a_replay_goes_on_for_who_has_no_slot(void **s)
+{
+	static const struct fetcher_options one = { .max_requests = 1,
+		.decode_threads = 2 };
+	struct fixture *f = streamed(&one, 1);
+
+	(void)s;
+	assert_int_equal(fixture_want(f, 0), 0);
+	assert_true(fixture_is_right(f, 0, 0, FILE_BYTES));
+	assert_int_equal(fake_count(f->fakes[0]), 1);
 	fixture_close(f);
 }
 
@@ -175,6 +191,7 @@ main(void)
 		cmocka_unit_test(one_replay_serves_all_who_join),
 		cmocka_unit_test(what_passes_on_the_way_is_kept),
 		cmocka_unit_test(a_replay_ends_when_nothing_ahead_is_wanted),
+		cmocka_unit_test(a_replay_goes_on_for_who_has_no_slot),
 		cmocka_unit_test(a_fill_needs_one_replay),
 		cmocka_unit_test(a_synchronous_source_is_paused_and_goes_on),
 		cmocka_unit_test(

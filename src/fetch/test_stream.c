@@ -77,6 +77,25 @@ struct pulling {
 	uint64_t progress;
 };
 
+/* It comes when all has come. */
+static int
+give_diff_id(void *ctx, struct digest *out, struct err *e)
+{
+	struct pulling *p = ctx;
+
+	if (p->progress != p->layer.size)
+		return err_set(e, EPROTO, "it is asked for too early");
+	*out = p->diff_id;
+	return 0;
+}
+
+static int
+fail_diff_id(void *ctx, struct digest *out, struct err *e)
+{
+	(void)ctx, (void)out;
+	return err_set(e, EBADMSG, "there is no config");
+}
+
 static void
 on_progress(void *ctx, uint64_t blob_bytes)
 {
@@ -112,7 +131,7 @@ end_tar(struct pulling *p, wrap *as)
 		.sources = p->sources,
 		.n_sources = 1,
 		.layer = &p->layer,
-		.diff_id = &p->diff_id,
+		.diff_id = give_diff_id,
 		.on_progress = on_progress,
 		.ctx = p,
 	};
@@ -379,6 +398,22 @@ a_wrong_diff_id_leaves_nothing(void **s)
 }
 
 static void
+without_a_diff_id_nothing_stays_and_nobody_else_is_asked(void **s)
+{
+	struct pulling p;
+
+	(void)s;
+	begin(&p, wrap_gzip);
+	p.order.n_sources = 2;
+	p.order.diff_id = fail_diff_id;
+	assert_fails(pull(&p), p.e, EBADMSG);
+	assert_non_null(strstr(p.e.msg, "there is no config"));
+	assert_int_equal(present_bytes(&p), 0);
+	assert_int_equal(fake_count(p.fakes[1]), 0);
+	end(&p);
+}
+
+static void
 a_source_of_wrong_bytes_is_followed_by_the_next(void **s)
 {
 	struct pulling p;
@@ -423,6 +458,8 @@ main(void)
 		cmocka_unit_test(patience_outlasts_a_failure),
 		cmocka_unit_test(a_wrong_digest_leaves_nothing),
 		cmocka_unit_test(a_wrong_diff_id_leaves_nothing),
+		cmocka_unit_test(
+		    without_a_diff_id_nothing_stays_and_nobody_else_is_asked),
 		cmocka_unit_test(
 		    a_source_of_wrong_bytes_is_followed_by_the_next),
 		cmocka_unit_test(what_is_no_layer_is_refused),

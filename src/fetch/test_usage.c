@@ -76,9 +76,15 @@ who_waits_is_counted_and_for_how_long(void **state)
 	fetcher_get_usage(f->fetcher, &all);
 	assert_int_equal(all.waiting, 1);
 	assert_int_equal(all.running[SOURCE_NOW], 1);
+	assert_true(all.coming > 0);
 	fake_release(f->fakes[0]);
 	assert_int_equal(waited_end(&w), 0);
 	assert_int_equal(usage_of(f).waiting, 0);
+	do {
+		usleep(1000);
+		fetcher_get_usage(f->fetcher, &all);
+	} while (all.coming > 0);
+	assert_true(fixture_has(f, 0));
 	fixture_close(f);
 }
 

@@ -7,6 +7,16 @@
 #include "base/clock.h"
 #include "base/err.h"
 
+/* It goes on, but who looks shall see why it takes so long. */
+static void
+on_trouble(struct source_read *r, const struct err *why)
+{
+	struct transfer *t = container_of(r, struct transfer, read);
+
+	LOCK_SCOPE(&t->blob->fetcher->lock);
+	usage_note_trouble(t->blob, t->origin, why);
+}
+
 void
 transfer_init(struct transfer *t, struct blob *b, unsigned origin,
     enum source_priority priority)
@@ -14,6 +24,8 @@ transfer_init(struct transfer *t, struct blob *b, unsigned origin,
 	t->read.blob = b->digest;
 	t->read.blob_size = b->size;
 	t->read.priority = priority;
+	t->read.avoid = blob_avoided(b, origin);
+	t->read.on_trouble = on_trouble;
 	t->source = source_ref(b->origins[origin].source);
 	guard_init(&t->guard);
 	transfer_adopt(t, b, origin);
@@ -27,7 +39,7 @@ transfer_adopt(struct transfer *t, struct blob *b, unsigned origin)
 	t->blob = b;
 	t->origin = origin;
 	t->peer = b->origins[origin].link;
-	t->peer->flying_bytes += t->read.len;
+	t->peer->flying_bytes += source_wanted(&t->read);
 	/* Of one that runs already bytes were held back: it shows no rate. */
 	t->times.asked_ns = UINT64_MAX;
 	t->holds = 1;
@@ -96,12 +108,15 @@ transfer_end(struct transfer *t, const struct err *failure)
 	if (b->map != NULL && (failure == NULL || failure->code != ECANCELED)) {
 		blob_origin_answered(
 		    b, t->origin, failure == NULL, clock_now_ns());
-		usage_note_answer(b, failure);
+		usage_note_answer(b, t->origin, failure);
 	}
 	t->times.end_ns = clock_now_ns();
 	t->times.bytes = t->got;
 	link_learn(t->peer, &t->times);
-	t->peer->flying_bytes -= t->read.len;
+	t->peer->flying_bytes -= source_wanted(&t->read);
+	link_note_parts(t->peer, t->read.parts, t->times.end_ns);
+	if (t->is_trial)
+		t->peer->is_tried = false;
 	f->running[t->read.priority]--;
 	list_remove(&t->link);
 	transfer_drop(t);

@@ -27,7 +27,8 @@ struct transfer {
 	struct blob *blob;
 	struct source *source;
 	unsigned origin;
-	uint64_t got; /* bytes; transfer_note_bytes() counts */
+	bool is_trial; /* it finds out whether its host sends several ranges */
+	uint64_t got;  /* bytes; transfer_note_bytes() counts */
 	struct link *peer;
 	struct link_times times; /* the source's callbacks' until its end */
 	void (*free)(struct transfer *t);

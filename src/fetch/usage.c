@@ -17,7 +17,21 @@ is_read(const struct demand *d)
 }
 
 void
-usage_note_answer(struct blob *b, const struct err *failure)
+usage_note_trouble(struct blob *b, unsigned origin, const struct err *why)
+{
+	struct blob_usage *past = &b->past;
+
+	past->failed_ns = clock_now_ns();
+	snprintf(
+	    past->why, sizeof past->why, "%.*s", USAGE_WHY_SIZE - 1, why->msg);
+	/* One that was just closed has none any more. */
+	if (origin < b->n_origins)
+		snprintf(past->host, sizeof past->host, "%s",
+		    b->origins[origin].link->peer);
+}
+
+void
+usage_note_answer(struct blob *b, unsigned origin, const struct err *failure)
 {
 	struct blob_usage *past = &b->past;
 
@@ -26,11 +40,9 @@ usage_note_answer(struct blob *b, const struct err *failure)
 		past->failing_since_s = 0;
 		return;
 	}
-	past->failed_ns = clock_now_ns();
 	if (past->failing_since_s == 0)
 		past->failing_since_s = clock_wall_s();
-	snprintf(past->why, sizeof past->why, "%.*s", USAGE_WHY_SIZE - 1,
-	    failure->msg);
+	usage_note_trouble(b, origin, failure);
 }
 
 void
@@ -81,13 +93,15 @@ add_failure(const struct blob *b, struct blob_usage *sum)
 	if (is_failing(b) && (sum->failing_since_s == 0 ||
 				 past->failing_since_s < sum->failing_since_s))
 		sum->failing_since_s = past->failing_since_s;
-	if (is_failing(b) && past->failed_ns >= sum->failed_ns)
+	if (past->failed_ns >= sum->failed_ns) {
 		memcpy(sum->why, past->why, sizeof sum->why);
+		memcpy(sum->host, past->host, sizeof sum->host);
+	}
 	sum->failed_ns = max_u64(sum->failed_ns, past->failed_ns);
 	sum->answered_ns = max_u64(sum->answered_ns, past->answered_ns);
 	if (sum->answered_ns > sum->failed_ns) {
 		sum->failing_since_s = 0;
-		sum->why[0] = 0;
+		sum->why[0] = sum->host[0] = 0;
 	}
 }
 
@@ -116,5 +130,8 @@ fetcher_get_usage(struct fetcher *f, struct fetcher_usage *out)
 	}
 	list_for_each(l, &f->resting)
 		out->resting++;
+	list_for_each(l, &f->blobs)
+		out->coming += list_entry(l, struct blob, link)->inflight.count;
+	out->coming -= out->resting;
 	add_waiting(f, NULL, &out->waiting, &out->oldest_wait_ns);
 }

@@ -25,6 +25,7 @@ struct wait {
  * both. */
 struct extent {
 	struct object object;
+	uint32_t number; /* the object's */
 	uint64_t from, to;
 	uint32_t first, last; /* chunks */
 };
@@ -46,6 +47,7 @@ extent_of(
 	if (!map_find_object(m, w->data_off, &n))
 		return err_set(e, EINVAL, "position %llu is not of this layer",
 		    (unsigned long long)w->data_off);
+	x->number = n;
 	map_object(m, n, &x->object);
 	x->from = align_down(w->data_off, STORE_BLOCK) - x->object.data_off;
 	x->to = min_u64(end - x->object.data_off, x->object.size);
@@ -93,19 +95,11 @@ bytes_before(struct blob *b, const struct extent *x)
 static uint64_t
 whole_bytes(const struct blob *b, const struct extent *x)
 {
-	struct chunk c;
-	uint64_t size = 0, most;
+	uint64_t most = guess_most(b);
 
-	if (b->guess.left_bytes == 0 || b->n_origins == 0)
-		return 0;
-	most = max_u64(2 * link_allowance(b->origins[0].link), KIB(256));
-	for (uint32_t n = 0; n < x->object.n_chunks; n++) {
-		map_chunk(b->map, x->object.first_chunk + n, &c);
-		size += c.blob_len;
-		if (size > most)
-			return 0;
-	}
-	return x->object.size;
+	return map_object_blob_bytes(b->map, &x->object, most) <= most
+		   ? x->object.size
+		   : 0;
 }
 
 static void
@@ -113,8 +107,7 @@ read_ahead(struct blob *b, const struct extent *x)
 {
 	uint64_t ahead =
 	    max_u64(plan_readahead(bytes_before(b, x)), whole_bytes(b, x));
-	uint32_t end = x->object.first_chunk + x->object.n_chunks, rank;
-	struct plan_spot spot;
+	uint32_t end = x->object.first_chunk + x->object.n_chunks;
 	struct err e = ERR_INIT;
 	struct chunk c;
 
@@ -124,12 +117,6 @@ read_ahead(struct blob *b, const struct extent *x)
 			break;
 		inflight_queue(b, n, SOURCE_SOON, &e);
 	}
-	rank = map_blob_rank(b->map, x->last);
-	spot = (struct plan_spot){
-		.span = { rank, rank },
-		.object = x->object.first_chunk,
-	};
-	guess_note(b, &spot);
 }
 
 static void
@@ -137,7 +124,6 @@ fetch_around(struct blob *b, const struct extent *x)
 {
 	struct plan_view v = { map_n_chunks(b->map), blob_look, b };
 	struct plan_span s = plan_window(&v, map_blob_rank(b->map, x->first));
-	struct plan_spot spot = { .span = s, .object = x->object.first_chunk };
 	struct err e = ERR_INIT;
 
 	for (uint32_t rank = s.first; rank <= s.last; rank++) {
@@ -149,7 +135,19 @@ fetch_around(struct blob *b, const struct extent *x)
 		    plan_is_small(c.object_size))
 			inflight_queue(b, number, SOURCE_SOON, &e);
 	}
-	guess_note(b, &spot);
+}
+
+/* What a reader will ask for next: first what is nearest to what he reads. */
+static void
+fetch_more(struct blob *b, const struct extent *x)
+{
+	bool is_small = plan_is_small(x->object.size);
+
+	if (!is_small)
+		read_ahead(b, x);
+	if (!guess_family(b, x->number) && is_small)
+		fetch_around(b, x);
+	guess_note(b, x->number, x->last);
 }
 
 /* ---- the want ---- */
@@ -204,10 +202,7 @@ want_chunks(struct demand *d, const struct want *w)
 	if (d->missing == 1 || w->priority != SOURCE_NOW || b->ordered > 0)
 		return;
 	note_reader(b);
-	if (plan_is_small(x.object.size))
-		fetch_around(b, &x);
-	else
-		read_ahead(b, &x);
+	fetch_more(b, &x);
 }
 
 /* True: it is all here, and was told. */

@@ -153,6 +153,13 @@ close_chunk(struct cutter *c, struct err *e)
 	return rc;
 }
 
+/* Bytes of a range that is decoded from its start. */
+static bool
+is_decoded(enum chunk_codec codec)
+{
+	return chunk_codec_has_range(codec) && codec != CHUNK_RAW;
+}
+
 /* A stretch of a range holds what it holds; positions of the stream go on from
  * one to the next. */
 static bool
@@ -160,14 +167,13 @@ goes_on(const struct chunk *o, const struct stretch *x)
 {
 	if (o->codec != x->codec)
 		return false;
-	return x->codec == CHUNK_RAW || x->codec == CHUNK_STREAM ||
-	       o->blob_off == x->blob_off;
+	return !is_decoded(x->codec) || o->blob_off == x->blob_off;
 }
 
 static void
 open_chunk(struct cutter *c, const struct stretch *x, const uint8_t *p)
 {
-	bool is_range = x->codec != CHUNK_RAW && x->codec != CHUNK_STREAM;
+	bool is_range = is_decoded(x->codec);
 	uint64_t stream_off = x->stream_off + (p - x->bytes);
 
 	c->open = (struct chunk){
@@ -203,10 +209,8 @@ hash(struct cutter *c, const uint8_t *p, size_t n)
 static uint32_t
 open_max(const struct cutter *c)
 {
-	bool is_range =
-	    c->open.codec != CHUNK_RAW && c->open.codec != CHUNK_STREAM;
-
-	return is_range && !c->is_zeros ? LIMIT_CHUNK_BYTES : PIECE_BYTES;
+	return is_decoded(c->open.codec) && !c->is_zeros ? LIMIT_CHUNK_BYTES
+							 : PIECE_BYTES;
 }
 
 int

@@ -56,6 +56,31 @@ meaning_of(const struct parts *p)
 	return begins(p, AUFS) ? IGNORED : HIDES;
 }
 
+int
+entry_type_of_name(enum tar_type *out, const char *name, struct err *e)
+{
+	static const struct {
+		const char *name;
+		enum tar_type type;
+	} types[] = {
+		{ "dir", TAR_DIR },
+		{ "reg", TAR_FILE },
+		{ "symlink", TAR_SYMLINK },
+		{ "hardlink", TAR_HARDLINK },
+		{ "char", TAR_CHAR },
+		{ "block", TAR_BLOCK_DEVICE },
+		{ "fifo", TAR_FIFO },
+	};
+
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		if (strcmp(name, types[i].name) == 0) {
+			*out = types[i].type;
+			return 0;
+		}
+	}
+	return err_set(e, EBADMSG, "unknown entry type");
+}
+
 bool
 entry_has_contents(const struct tar_entry *x)
 {
@@ -100,6 +125,19 @@ add_whiteout(struct tree *t, const struct tar_entry *x, const struct parts *p,
 	return tree_add_whiteout(t, path, p->dir_len + n, e);
 }
 
+static bool
+is_root(const struct tar_entry *x)
+{
+	for (size_t i = 0; i < x->path_len; i++) {
+		bool begins = i == 0 || x->path[i - 1] == '/';
+		bool ends = i + 1 == x->path_len || x->path[i + 1] == '/';
+
+		if (x->path[i] != '/' && !(x->path[i] == '.' && begins && ends))
+			return false;
+	}
+	return true;
+}
+
 static mode_t
 type_bits(enum tar_type type)
 {
@@ -119,6 +157,19 @@ type_bits(enum tar_type type)
 		return S_IFIFO;
 	}
 	return 0;
+}
+
+/* What containerd and podman can say to a file system, which has no time before
+ * 1970 or after 2262: they make 1970 of both. */
+#define TIME_MAX_S (INT64_MAX / 1000000000)
+
+static void
+set_time(struct node_attr *a, const struct tar_entry *x)
+{
+	if (x->mtime_s < 0 || x->mtime_s >= TIME_MAX_S)
+		return;
+	a->mtime_s = x->mtime_s;
+	a->mtime_ns = x->mtime_ns;
 }
 
 static int
@@ -143,26 +194,44 @@ set_xattrs(struct tree *t, struct node *n, const struct tar_entry *x,
 	return 0;
 }
 
+/* What a link's own entry says is said of the file, as unpacking does it; in a table
+ * it may say nothing. */
+static int
+add_hardlink(struct tree *t, const struct tar_entry *x,
+    const struct node_attr *a, uint64_t *dropped, struct err *e)
+{
+	struct node *n;
+
+	if (tree_add_hardlink(
+		t, x->path, x->path_len, x->link, x->link_len, e) < 0)
+		return -1;
+	n = x->mode == 0 ? NULL : tree_find_linked(t, x->path, x->path_len);
+	if (n == NULL)
+		return 0;
+	tree_change(n, a);
+	return set_xattrs(t, n, x, dropped, e);
+}
+
 static int
 add_node(struct tree *t, const struct tar_entry *x, uint64_t content,
     uint64_t *dropped, struct err *e)
 {
 	bool is_device = x->type == TAR_CHAR || x->type == TAR_BLOCK_DEVICE;
 	struct node_attr a = {
-		.mode = type_bits(x->type) | x->mode,
+		/* Nobody can change a symbolic link's. */
+		.mode = type_bits(x->type) |
+			(x->type == TAR_SYMLINK ? 0777 : x->mode),
 		.uid = x->uid,
 		.gid = x->gid,
-		.mtime_s = x->mtime_s,
-		.mtime_ns = x->mtime_ns,
 		.rdev = is_device ? makedev(x->major, x->minor) : 0,
 		.size = x->type == TAR_FILE ? x->size : 0,
 		.content = content,
 	};
 	struct node *n;
 
+	set_time(&a, x);
 	if (x->type == TAR_HARDLINK)
-		return tree_add_hardlink(
-		    t, x->path, x->path_len, x->link, x->link_len, e);
+		return add_hardlink(t, x, &a, dropped, e);
 	n = tree_add(t, x->path, x->path_len, &a, e);
 	if (n == NULL)
 		return -1;
@@ -178,6 +247,9 @@ entry_add(struct tree *t, const struct tar_entry *x, uint64_t content,
 {
 	struct parts p = split(x->path, x->path_len);
 
+	/* The root is the runtime's: what a layer says of it nobody unpacks. */
+	if (x->type == TAR_DIR && is_root(x))
+		return 0;
 	switch (meaning_of(&p)) {
 	case PLAIN:
 		return add_node(t, x, content, dropped, e);

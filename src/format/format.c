@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "format/formats.h"
+#include "codec/points.h"
 #include "codec/tar.h"
 #include "index/tree.h"
 #include "store/map.h"
@@ -25,6 +26,7 @@ contents_release(struct contents *c)
 {
 	tree_free(c->tree);
 	map_builder_free(c->map);
+	points_builder_free(c->points);
 	*c = (struct contents){ 0 };
 }
 

@@ -10,6 +10,11 @@
  * good as a lazy one, except that evicted parts of CHUNK_STREAM need the stream
  * again.
  *
+ * A lazy format's table may also lie in another blob than the layer's, beside
+ * the image.  Nothing in the manifest names it then: who found it says which
+ * format it is and what vouches for it (layer/layer.h), and parse() is given it
+ * whole.
+ *
  * Pure: bytes in, values out.  One thread at a time for one object.
  */
 #ifndef FORMAT_FORMAT_H
@@ -27,6 +32,7 @@ struct err;
 struct chunk;
 struct decoder;
 struct map_builder;
+struct points_builder;
 struct stream;
 struct stretch;
 struct tree;
@@ -37,6 +43,7 @@ struct unpacker;
 struct contents {
 	struct tree *tree;
 	struct map_builder *map;
+	struct points_builder *points; /* of its spans; NULL: it has none */
 	uint64_t dropped_xattrs; /* attributes that an index cannot hold */
 };
 
@@ -65,7 +72,8 @@ struct format {
 
 	/* ---- lazy formats; NULL in stream formats ---- */
 
-	/* From the manifest's annotations alone. */
+	/* From the manifest's annotations alone.  NULL, as the next two, where
+	 * the table lies in a blob of its own. */
 	enum locate_result (*locate)(const struct descriptor *layer,
 	    struct toc_place *out, struct err *e);
 	/* The blob's last bytes, all of a shorter blob: enough for the footer,
@@ -76,7 +84,9 @@ struct format {
 	int (*locate_in_tail)(const struct descriptor *layer,
 	    const uint8_t *tail, size_t n, struct toc_place *out,
 	    struct err *e);
-	/* Verifies the digest first, then parses.  EBADMSG for everything that
+	/* Verifies the digest first, then parses.  place is what locate() or
+	 * locate_in_tail() gave, or the whole of the table's own blob.
+	 *  EBADMSG for everything that
 	 * is wrong with it, naming the entry; ENOTSUP for what is right but
 	 * cannot be read lazily (a chunk over LIMIT_CHUNK_BYTES): stream it. */
 	int (*parse)(const struct descriptor *layer,
@@ -159,14 +169,10 @@ struct stream *stream_new(struct err *e);
 /* The next stretch, which stays the caller's. */
 int stream_take(struct stream *s, const struct stretch *x,
     struct content_sink *sink, struct err *e);
-/* The last one was taken: EBADMSG when the tar may not end here.  Gives the
- * tree. */
-int stream_end(struct stream *s, struct tree **tree, struct err *e);
+/* The last one was taken: EBADMSG when the tar may not end here.  Gives all of
+ * the contents but the map, which who took them has. */
+int stream_end(struct stream *s, struct contents *out, struct err *e);
 void stream_free(struct stream *s);
-
-/* Extended attributes that the tree does not have because an index cannot hold
- * them. */
-uint64_t stream_dropped_xattrs(const struct stream *s);
 
 /* ---- reading parts of a streamed blob again (CHUNK_STREAM) ---- */
 

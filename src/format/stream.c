@@ -5,7 +5,10 @@
 #include "format/entry.h"
 #include "format/format.h"
 #include "format/stretch.h"
+#include "codec/gzip.h"
+#include "codec/points.h"
 #include "codec/tar.h"
+#include "codec/window.h"
 #include "index/tree.h"
 #include "base/err.h"
 #include "base/limits.h"
@@ -15,6 +18,8 @@ struct stream {
 	struct tar *tar;
 	struct tar_sink events;
 	struct tree *tree;
+	struct points_builder *points; /* NULL until there is one, both */
+	struct window *window;
 	uint64_t dropped_xattrs;
 	uint64_t holes;
 
@@ -119,30 +124,57 @@ stream_free(struct stream *s)
 		return;
 	tar_free(s->tar);
 	tree_free(s->tree);
+	points_builder_free(s->points);
+	window_free(s->window);
 	cutter_release(&s->cutter);
 	free(s);
+}
+
+static int
+make_points(struct stream *s, struct err *e)
+{
+	if (s->points == NULL)
+		s->points = points_builder_new(e);
+	if (s->points != NULL && s->window == NULL)
+		s->window = window_new(gzip_decoder_new, e);
+	return s->window == NULL ? -1 : 0;
+}
+
+static int
+keep_point(struct stream *s, const struct stretch *x, struct err *e)
+{
+	struct restart_point p = {
+		.blob_off = x->blob_off,
+		.stream_off = x->range_off,
+		.bits = x->bits,
+		.window = x->window,
+		.window_len = x->window_len,
+	};
+
+	if (make_points(s, e) < 0)
+		return -1;
+	p.window = window_thin(s->window, &p, &x->sequel);
+	return points_add(s->points, &p, e);
 }
 
 int
 stream_take(struct stream *s, const struct stretch *x,
     struct content_sink *sink, struct err *e)
 {
+	if (x->has_point && keep_point(s, x, e) < 0)
+		return -1;
 	s->sink = sink;
 	s->stretch = x;
 	return tar_feed(s->tar, x->bytes, x->len, &s->events, e);
 }
 
 int
-stream_end(struct stream *s, struct tree **tree, struct err *e)
+stream_end(struct stream *s, struct contents *out, struct err *e)
 {
 	if (tar_end(s->tar, e) < 0 || tree_finish(s->tree, e) < 0)
 		return -1;
-	*tree = take_ptr(&s->tree);
+	out->tree = take_ptr(&s->tree);
+	out->points = take_ptr(&s->points);
+	out->dropped_xattrs = s->dropped_xattrs;
 	return 0;
-}
-
-uint64_t
-stream_dropped_xattrs(const struct stream *s)
-{
-	return s->dropped_xattrs;
 }

@@ -8,9 +8,12 @@
 #ifndef FORMAT_STRETCH_H
 #define FORMAT_STRETCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "codec/restart.h"
+#include "codec/window.h"
 #include "store/map.h"
 #include "base/list.h"
 
@@ -27,8 +30,15 @@ struct stretch {
 	uint32_t blob_len;
 	uint64_t range_off; /* where the stream has the range's first byte */
 
+	/* The first of a span: where that restarts. */
+	bool has_point;
+	uint8_t bits;
+	uint32_t window_len;
+
 	size_t len;
 	uint8_t bytes[STRETCH_BYTES];
+	uint8_t window[RESTART_WINDOW_BYTES];
+	struct sequel sequel; /* which says what of the window is needed */
 };
 
 #endif

@@ -1,5 +1,5 @@
-/* tar.gz.  Usually one member, which only its start gives again; tools that
- * write many (eStargz, pigz -i, bgzip) make ranges of them. */
+/* tar.gz.  Usually one member, of which the stream makes spans; of tools that
+ * write many (eStargz, pigz -i, bgzip) those are ranges. */
 #include "format/format.h"
 #include "format/formats.h"
 #include "format/unpacker.h"

@@ -190,7 +190,7 @@ entries_become_what_they_say(void **state)
 		 "/d/e user.a=00ff\n"
 		 "/d/e user.b=\n"
 		 "/d/gone 20000 0:0 0 links 0 @0.0 dev 0\n"
-		 "/d/s 120000 0:0 0 links 0 @0.0 dev 0 -> ../t\n"
+		 "/d/s 120777 0:0 0 links 0 @0.0 dev 0 -> ../t\n"
 		 "/h 100644 0:0 0 links 2 @0.0 dev 0\n"
 		 "/h user.a=00ff\n"
 		 "/h user.b=\n"
@@ -233,120 +233,115 @@ an_empty_table_is_an_empty_layer(void **state)
 #define ONE(rest) ENTRIES(FILE_OF("10", rest))
 #define GOOD ",\"offset\":100,\"endOffset\":200,\"digest\":\"" D1 "\""
 
+static const struct {
+	const char *json;
+	int code;
+	const char *why;
+} hostile_tables[] = {
+	{ "", EBADMSG, "" },
+	{ "[]", EBADMSG, "no object" },
+	{ "{\"version\":2,\"entries\":[]}", ENOTSUP, "version" },
+	{ "{\"entries\":[]}", ENOTSUP, "version" },
+	{ "{\"version\":1,\"entries\":{}}", EBADMSG, "no array" },
+	{ "{\"version\":1,\"entries\":[1]}", EBADMSG, "no object" },
+	{ "{\"version\":1,\"entries\":[]} x", EBADMSG, "" },
+	{ ENTRIES("{\"name\":\"f\"}"), EBADMSG, "without a type" },
+	{ ENTRIES("{\"type\":\"sock\",\"name\":\"f\"}"), EBADMSG,
+	    "unknown entry type" },
+	/* names */
+	{ ENTRIES("{\"type\":\"dir\",\"name\":\"a/../b\"}"), EBADMSG,
+	    "entry a/../b" },
+	{ ENTRIES("{\"type\":\"dir\",\"name\":\"../b\"}"), EBADMSG,
+	    "entry ../b" },
+	{ ENTRIES("{\"type\":\"reg\",\"name\":\"d/.wh.\"}"), EBADMSG,
+	    "whiteout" },
+	{ ENTRIES("{\"type\":\"reg\",\"name\":\"d/.wh...\"}"), EBADMSG,
+	    "whiteout" },
+	{ ENTRIES("{\"type\":\"reg\",\"name\":\"\"}"), EBADMSG, "" },
+	{ ENTRIES("{\"type\":\"symlink\",\"name\":\"s\"}"), EBADMSG,
+	    "entry s" },
+	{ ENTRIES("{\"type\":\"hardlink\",\"name\":\"h\","
+		  "\"linkName\":\"nowhere\"}"),
+	    EBADMSG, "nowhere" },
+	/* numbers */
+	{ ONE(",\"offset\":-1"), EBADMSG, "offset" },
+	{ ONE(",\"offset\":1.5"), EBADMSG, "offset" },
+	{ ONE(",\"offset\":\"1\""), EBADMSG, "offset" },
+	{ ONE(",\"offset\":99999999999999999999"), EBADMSG, "offset" },
+	{ ONE(",\"uid\":4294967296"), EBADMSG, "uid" },
+	{ ONE(",\"modtime\":\"yesterday\""), EBADMSG, "modtime" },
+	{ ONE(",\"digest\":\"md5:0\""), EBADMSG, "digest" },
+	{ ONE(",\"xattrs\":[]"), EBADMSG, "xattrs" },
+	{ ONE(",\"xattrs\":{\"user.a\":\"A\"}"), EBADMSG, "base 64" },
+	{ ONE(",\"xattrs\":{\"user.a\":\"A*==\"}"), EBADMSG, "base 64" },
+	{ ENTRIES(FILE_OF("9223372036854775807", GOOD)), EBADMSG,
+	    "entry f: size" },
+	/* ranges */
+	{ ONE(",\"offset\":100,\"endOffset\":200"), EBADMSG,
+	    "entry f: chunk without a digest" },
+	{ ONE(",\"offset\":1000,\"digest\":\"" D1 "\""), EBADMSG,
+	    "entry f: offset 1000 lies past" },
+	{ ONE(",\"offset\":100,\"endOffset\":1001,\"digest\":\"" D1 "\""),
+	    EBADMSG, "entry f: endOffset" },
+	{ ONE(",\"offset\":100,\"endOffset\":100,\"digest\":\"" D1 "\""),
+	    EBADMSG, "entry f: chunk without bytes" },
+	{ ENTRIES(FILE_OF("10", GOOD) "," FILE_OF("10",
+	      ",\"offset\":150,\"endOffset\":300,"
+	      "\"digest\":\"" D2 "\"")),
+	    EBADMSG, "lies before" },
+	{ ENTRIES(FILE_OF("10",
+	      ",\"offset\":300,\"digest\":\"" D1
+	      "\"") "," FILE_OF("10", ",\"offset\":100,\"digest\":\"" D2 "\"")),
+	    EBADMSG, "lies before" },
+	{ ONE(",\"offset\":100,\"innerOffset\":67108860,"
+	      "\"digest\":\"" D1 "\""),
+	    ENOTSUP, "too large" },
+	{ ENTRIES(FILE_OF("67108865", GOOD)), ENOTSUP, "too large" },
+	/* chunks */
+	{ ENTRIES(CHUNK("")), EBADMSG, "chunk without its file" },
+	{ ENTRIES(FILE_OF("10", GOOD) ","
+				      "{\"type\":\"chunk\",\"name\":\"g\"}"),
+	    EBADMSG, "chunk without its file" },
+	{ ONE(GOOD ",\"chunkSize\":4,\"chunkDigest\":\"" D2 "\""), EBADMSG,
+	    "entry f: chunks do not cover" },
+	{ ONE(GOOD ",\"chunkSize\":11"), EBADMSG, "past the file" },
+	{ ONE(GOOD ",\"chunkOffset\":1"), EBADMSG, "chunks do not cover" },
+	{ ONE(GOOD ",\"chunkDigest\":\"" D2 "\""), EBADMSG, "two digests" },
+	{ ONE(GOOD ",\"chunkType\":\"ones\""), EBADMSG, "unknown chunk type" },
+	{ ENTRIES(FILE_OF("10",
+	      GOOD ",\"chunkSize\":4,"
+		   "\"chunkDigest\":\"" D2
+		   "\"") "," CHUNK(",\"offset\":120,\"chunkOffset\":5,"
+				   "\"chunkDigest\":\"" D2 "\"")),
+	    EBADMSG, "chunks do not cover" },
+	{ ENTRIES(FILE_OF("10",
+	      GOOD ",\"chunkSize\":4,"
+		   "\"chunkDigest\":\"" D2
+		   "\"") "," CHUNK(",\"offset\":120,\"chunkOffset\":4")),
+	    EBADMSG, "chunk without a digest" },
+	{ ENTRIES(FILE_OF("10",
+	      GOOD ",\"chunkSize\":4,"
+		   "\"chunkDigest\":\"" D2
+		   "\"") "," CHUNK(",\"offset\":90,\"chunkOffset\":4,"
+				   "\"chunkDigest\":\"" D2 "\"")),
+	    EBADMSG, "lies before" },
+};
+
 static void
 hostile_tables_are_refused(void **state)
 {
-	static const struct {
-		const char *json;
-		int code;
-		const char *why;
-	} cases[] = {
-		{ "", EBADMSG, "" },
-		{ "[]", EBADMSG, "no object" },
-		{ "{\"version\":2,\"entries\":[]}", ENOTSUP, "version" },
-		{ "{\"entries\":[]}", ENOTSUP, "version" },
-		{ "{\"version\":1,\"entries\":{}}", EBADMSG, "no array" },
-		{ "{\"version\":1,\"entries\":[1]}", EBADMSG, "no object" },
-		{ "{\"version\":1,\"entries\":[]} x", EBADMSG, "" },
-		{ ENTRIES("{\"name\":\"f\"}"), EBADMSG, "without a type" },
-		{ ENTRIES("{\"type\":\"sock\",\"name\":\"f\"}"), EBADMSG,
-		    "unknown entry type" },
-		/* names */
-		{ ENTRIES("{\"type\":\"dir\",\"name\":\"a/../b\"}"), EBADMSG,
-		    "entry a/../b" },
-		{ ENTRIES("{\"type\":\"dir\",\"name\":\"../b\"}"), EBADMSG,
-		    "entry ../b" },
-		{ ENTRIES("{\"type\":\"reg\",\"name\":\"d/.wh.\"}"), EBADMSG,
-		    "whiteout" },
-		{ ENTRIES("{\"type\":\"reg\",\"name\":\"d/.wh...\"}"), EBADMSG,
-		    "whiteout" },
-		{ ENTRIES("{\"type\":\"reg\",\"name\":\"\"}"), EBADMSG, "" },
-		{ ENTRIES("{\"type\":\"symlink\",\"name\":\"s\"}"), EBADMSG,
-		    "entry s" },
-		{ ENTRIES("{\"type\":\"hardlink\",\"name\":\"h\","
-			  "\"linkName\":\"nowhere\"}"),
-		    EBADMSG, "nowhere" },
-		/* numbers */
-		{ ONE(",\"offset\":-1"), EBADMSG, "offset" },
-		{ ONE(",\"offset\":1.5"), EBADMSG, "offset" },
-		{ ONE(",\"offset\":\"1\""), EBADMSG, "offset" },
-		{ ONE(",\"offset\":99999999999999999999"), EBADMSG, "offset" },
-		{ ONE(",\"uid\":4294967296"), EBADMSG, "uid" },
-		{ ONE(",\"modtime\":\"yesterday\""), EBADMSG, "modtime" },
-		{ ONE(",\"digest\":\"md5:0\""), EBADMSG, "digest" },
-		{ ONE(",\"xattrs\":[]"), EBADMSG, "xattrs" },
-		{ ONE(",\"xattrs\":{\"user.a\":\"A\"}"), EBADMSG, "base 64" },
-		{ ONE(",\"xattrs\":{\"user.a\":\"A*==\"}"), EBADMSG,
-		    "base 64" },
-		{ ENTRIES(FILE_OF("9223372036854775807", GOOD)), EBADMSG,
-		    "entry f: size" },
-		/* ranges */
-		{ ONE(",\"offset\":100,\"endOffset\":200"), EBADMSG,
-		    "entry f: chunk without a digest" },
-		{ ONE(",\"offset\":1000,\"digest\":\"" D1 "\""), EBADMSG,
-		    "entry f: offset 1000 lies past" },
-		{ ONE(",\"offset\":100,\"endOffset\":1001,\"digest\":\"" D1
-		      "\""),
-		    EBADMSG, "entry f: endOffset" },
-		{ ONE(",\"offset\":100,\"endOffset\":100,\"digest\":\"" D1
-		      "\""),
-		    EBADMSG, "entry f: chunk without bytes" },
-		{ ENTRIES(FILE_OF("10", GOOD) "," FILE_OF("10",
-		      ",\"offset\":150,\"endOffset\":300,"
-		      "\"digest\":\"" D2 "\"")),
-		    EBADMSG, "lies before" },
-		{ ENTRIES(FILE_OF("10",
-		      ",\"offset\":300,\"digest\":\"" D1 "\"") "," FILE_OF("10",
-		      ",\"offset\":100,\"digest\":\"" D2 "\"")),
-		    EBADMSG, "lies before" },
-		{ ONE(",\"offset\":100,\"innerOffset\":67108860,"
-		      "\"digest\":\"" D1 "\""),
-		    ENOTSUP, "too large" },
-		{ ENTRIES(FILE_OF("67108865", GOOD)), ENOTSUP, "too large" },
-		/* chunks */
-		{ ENTRIES(CHUNK("")), EBADMSG, "chunk without its file" },
-		{ ENTRIES(FILE_OF(
-		      "10", GOOD) ","
-				  "{\"type\":\"chunk\",\"name\":\"g\"}"),
-		    EBADMSG, "chunk without its file" },
-		{ ONE(GOOD ",\"chunkSize\":4,\"chunkDigest\":\"" D2 "\""),
-		    EBADMSG, "entry f: chunks do not cover" },
-		{ ONE(GOOD ",\"chunkSize\":11"), EBADMSG, "past the file" },
-		{ ONE(GOOD ",\"chunkOffset\":1"), EBADMSG,
-		    "chunks do not cover" },
-		{ ONE(GOOD ",\"chunkDigest\":\"" D2 "\""), EBADMSG,
-		    "two digests" },
-		{ ONE(GOOD ",\"chunkType\":\"ones\""), EBADMSG,
-		    "unknown chunk type" },
-		{ ENTRIES(FILE_OF("10",
-		      GOOD ",\"chunkSize\":4,"
-			   "\"chunkDigest\":\"" D2
-			   "\"") "," CHUNK(",\"offset\":120,\"chunkOffset\":5,"
-					   "\"chunkDigest\":\"" D2 "\"")),
-		    EBADMSG, "chunks do not cover" },
-		{ ENTRIES(FILE_OF("10", GOOD
-		      ",\"chunkSize\":4,"
-		      "\"chunkDigest\":\"" D2
-		      "\"") "," CHUNK(",\"offset\":120,\"chunkOffset\":4")),
-		    EBADMSG, "chunk without a digest" },
-		{ ENTRIES(FILE_OF("10",
-		      GOOD ",\"chunkSize\":4,"
-			   "\"chunkDigest\":\"" D2
-			   "\"") "," CHUNK(",\"offset\":90,\"chunkOffset\":4,"
-					   "\"chunkDigest\":\"" D2 "\"")),
-		    EBADMSG, "lies before" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+	for (size_t i = 0; i < sizeof hostile_tables / sizeof *hostile_tables;
+	     i++) {
 		AUTO_CONTENTS struct contents c = { 0 };
 		struct err e = ERR_INIT;
 
-		if (parse(cases[i].json, true, &c, &e) == 0)
-			fail_msg("accepted: %s", cases[i].json);
-		if (e.code != cases[i].code ||
-		    strstr(e.msg, cases[i].why) == NULL)
-			fail_msg("%s: %d %s", cases[i].json, e.code, e.msg);
+		if (parse(hostile_tables[i].json, true, &c, &e) == 0)
+			fail_msg("accepted: %s", hostile_tables[i].json);
+		if (e.code != hostile_tables[i].code ||
+		    strstr(e.msg, hostile_tables[i].why) == NULL)
+			fail_msg(
+			    "%s: %d %s", hostile_tables[i].json, e.code, e.msg);
 	}
 }
 

@@ -33,7 +33,7 @@ int streamer_init(struct streamer *s, const struct format *f,
     uint64_t blob_size, struct content_sink *sink, struct err *e);
 void streamer_release(struct streamer *s);
 int streamer_feed(struct streamer *s, const void *p, size_t n, struct err *e);
-int streamer_end(struct streamer *s, struct tree **tree, struct err *e);
+int streamer_end(struct streamer *s, struct contents *out, struct err *e);
 
 /* Streams the bytes `step` at a time; out gets tree and map. */
 int stream_bytes(const void *p, size_t n, size_t step, struct contents *out,
@@ -45,12 +45,19 @@ char *contents_to_text(struct contents *c);
  * line. */
 char *chunks_to_text(const struct contents *c);
 
+/* As they would be on disk; NULL: there are none. */
+struct points;
+struct points *contents_points(const struct contents *c);
+
 /* Decodes every chunk from the blob and compares it with its digest. */
 void check_chunks(const struct contents *c, const struct format *f,
     const uint8_t *blob, size_t n);
 
 /* The landmark's, through a written map. */
 uint64_t prefetch_of(struct contents *c);
+
+/* A file of testdata/. */
+void testdata_load(const char *name, const char *suffix, struct buf *out);
 
 struct sample {
 	const char *name;
@@ -68,5 +75,8 @@ const struct format *sample_parse(
 void tar_add(struct buf *b, char type, const char *name, const char *link,
     const void *p, uint64_t n);
 void tar_finish(struct buf *b);
+
+/* stdin to stdout of a command, through files; false when it cannot run. */
+bool filter(const char *command, const struct buf *in, struct buf *out);
 
 #endif

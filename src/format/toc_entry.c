@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/entry.h"
 #include "format/timestamp.h"
 #include "base/base64.h"
 #include "base/err.h"
@@ -116,30 +117,9 @@ read_number(struct json_pull *r, uint64_t max, uint64_t *out, struct err *e)
 static int
 set_type(struct toc_entry *x, const char *type, struct err *e)
 {
-	static const struct {
-		const char *name;
-		enum tar_type type;
-	} types[] = {
-		{ "dir", TAR_DIR },
-		{ "reg", TAR_FILE },
-		{ "symlink", TAR_SYMLINK },
-		{ "hardlink", TAR_HARDLINK },
-		{ "char", TAR_CHAR },
-		{ "block", TAR_BLOCK_DEVICE },
-		{ "fifo", TAR_FIFO },
-	};
-
 	x->has_type = true;
 	x->is_chunk = strcmp(type, "chunk") == 0;
-	if (x->is_chunk)
-		return 0;
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		if (strcmp(type, types[i].name) == 0) {
-			x->tar.type = types[i].type;
-			return 0;
-		}
-	}
-	return err_set(e, EBADMSG, "unknown entry type");
+	return x->is_chunk ? 0 : entry_type_of_name(&x->tar.type, type, e);
 }
 
 /* Zero values may be written as "". */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "format/identity.h"
 #include "format/toc_entry.h"
 #include "base/err.h"
 #include "base/limits.h"
@@ -42,32 +43,6 @@ n_chunks(const struct toc_files *f)
 
 /* ---- objects ---- */
 
-/* What proves the object: its chunks, nothing that the table claims beside
- * them. */
-static void
-identify(struct toc_files *f, const struct waiting *w, struct digest *out)
-{
-	static const char domain[] = "layerfs object of chunks";
-	const struct chunk *c = chunk_at(f, w->first_chunk);
-
-	if (w->n_chunks == 1 && c->codec != CHUNK_ZEROS) {
-		*out = c->digest;
-		return;
-	}
-	hasher_update(f->hasher, domain, sizeof domain);
-	for (uint32_t i = 0; i < w->n_chunks; i++, c++) {
-		static const struct digest zeros;
-		uint8_t len[8];
-
-		put_le64(len, c->len);
-		hasher_update(f->hasher, len, sizeof len);
-		hasher_update(f->hasher,
-		    c->codec == CHUNK_ZEROS ? &zeros : &c->digest,
-		    DIGEST_BYTES);
-	}
-	hasher_end(f->hasher, out);
-}
-
 static int
 add_object(struct toc_files *f, const struct waiting *w, struct err *e)
 {
@@ -75,7 +50,7 @@ add_object(struct toc_files *f, const struct waiting *w, struct err *e)
 	uint32_t ordinal;
 	bool is_new;
 
-	identify(f, w, &id);
+	identity_of(f->hasher, chunk_at(f, w->first_chunk), w->n_chunks, &id);
 	if (map_builder_begin_object(
 		f->map, &id, w->size, &ordinal, &is_new, e) < 0)
 		return -1;

@@ -8,6 +8,8 @@
 #include "format/seek_table.h"
 #include "format/stretch.h"
 #include "codec/decode.h"
+#include "codec/restart.h"
+#include "codec/window.h"
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/err.h"
@@ -15,11 +17,22 @@
 
 enum { GROUP_BYTES = 64 << 10 }; /* small frames go together up to here */
 
-/* Decoded bytes are held back until their frame's end is seen, because only
- * then the range is known that gives them again.  A frame that does not end
- * within LIMIT_HELD_BYTES is let through: its bytes are STREAM.  Small frames
- * make one range together, so that a blob of tiny frames is no table of tiny
- * chunks.
+/* Decoded bytes of a span.  A larger one makes fewer points, whose windows are in
+ * the index that a node waits for; but who misses one file in it fetches and
+ * decodes more.  Python's layers: windows as a part of the blob, what a start by
+ * the index reads of all, CPU seconds of the first pull: 1.5 MiB 0.4 %, 37 %,
+ * 1.2; 512 KiB 1.1 %, 28 %, 1.3; 256 KiB 2.0 %, 26 %, 1.45.
+ * Of a large blob a start reads no more than of a small one, yet it waits for all
+ * points. */
+#define SPAN_MIN_BYTES KIB(512)
+#define SPAN_MAX_BYTES KIB(1536)
+#define SPANS 512 /* of the blob's own length */
+
+/* Decoded bytes are held back until the end of their range is seen, because only
+ * then it is known what gives them again: a frame's end, or a point where a
+ * gzip member can be restarted.  What does not end within LIMIT_HELD_BYTES is
+ * let through: its bytes are STREAM.  Small frames make one range together, so
+ * that a blob of tiny frames is no table of tiny chunks.
  */
 struct unpacker {
 	enum chunk_codec codec;
@@ -29,16 +42,30 @@ struct unpacker {
 
 	struct list held; /* stretches; the last is being filled */
 	uint64_t held_bytes;
-	uint64_t group_off; /* blob_off of the first frame held */
+	uint64_t group_off; /* blob_off of the first frame or span held */
 	uint64_t group_end; /* of the last that decoded to anything */
 	uint64_t frame_len; /* decoded bytes of the current frame */
 	bool is_passing;    /* the current frame is too large to hold */
+
+	/* What is held begins inside a frame, where this restarts. */
+	bool is_span;
+	uint8_t bits;
+	uint32_t window_len;
+	uint8_t window[RESTART_WINDOW_BYTES];
+	struct sequel sequel;
 
 	uint64_t stream_off; /* decoded bytes given */
 	struct hasher *hasher;
 };
 
 /* ---- life ---- */
+
+static uint64_t
+span_bytes(uint64_t blob_size)
+{
+	return min_u64(
+	    max_u64(blob_size / SPANS, SPAN_MIN_BYTES), SPAN_MAX_BYTES);
+}
 
 static int
 make_parts(struct unpacker *u, const struct format *f, struct err *e)
@@ -48,6 +75,7 @@ make_parts(struct unpacker *u, const struct format *f, struct err *e)
 	u->decoder = f->decoder_new(e);
 	if (u->decoder == NULL)
 		return -1;
+	decoder_make_points(u->decoder, span_bytes(u->blob_size));
 	if (u->codec != CHUNK_ZSTD)
 		return 0;
 	u->seek = seek_check_new(e);
@@ -132,13 +160,44 @@ give(struct unpacker *u, struct stretch *x, struct stretch_taker *taker,
 	return err_set(e, EBADMSG, "layer is too large");
 }
 
+static bool
+is_range(const struct unpacker *u)
+{
+	return u->decoder != NULL && !u->is_passing &&
+	       u->group_end - u->group_off <= LIMIT_CHUNK_BLOB_BYTES;
+}
+
+static void
+put_point(const struct unpacker *u, struct stretch *x)
+{
+	x->has_point = true;
+	x->bits = u->bits;
+	x->window_len = u->window_len;
+	memcpy(x->window, u->window, u->window_len);
+	x->sequel = u->sequel;
+}
+
+/* How the blob gives the stretch again, whose range begins at range_off. */
+static void
+put_range(const struct unpacker *u, struct stretch *x, uint64_t range_off)
+{
+	x->has_point = false;
+	x->blob_off = x->blob_len = x->range_off = 0;
+	x->codec = u->decoder == NULL ? u->codec : CHUNK_STREAM;
+	if (!is_range(u))
+		return;
+	x->codec = u->is_span ? CHUNK_SPAN : u->codec;
+	x->blob_off = u->group_off;
+	x->blob_len = u->group_end - u->group_off;
+	x->range_off = range_off;
+	if (u->is_span && u->stream_off == range_off)
+		put_point(u, x);
+}
+
 static int
 give_held(struct unpacker *u, struct stretch_taker *taker, struct err *e)
 {
-	uint64_t blob_len = u->group_end - u->group_off;
 	uint64_t range_off = u->stream_off;
-	bool is_range = u->decoder != NULL && !u->is_passing &&
-			blob_len <= LIMIT_CHUNK_BLOB_BYTES;
 	struct list *l;
 
 	if (u->held_bytes == 0)
@@ -147,11 +206,7 @@ give_held(struct unpacker *u, struct stretch_taker *taker, struct err *e)
 	while ((l = list_pop_front(&u->held)) != NULL) {
 		struct stretch *x = list_entry(l, struct stretch, link);
 
-		x->codec =
-		    is_range || u->decoder == NULL ? u->codec : CHUNK_STREAM;
-		x->blob_off = is_range ? u->group_off : 0;
-		x->blob_len = is_range ? blob_len : 0;
-		x->range_off = is_range ? range_off : 0;
+		put_range(u, x, range_off);
 		if (give(u, x, taker, e) < 0)
 			return -1;
 	}
@@ -169,11 +224,36 @@ end_frame(struct unpacker *u, struct stretch_taker *taker, struct err *e)
 	if (u->frame_len > 0)
 		u->group_end = u->blob_off;
 	u->frame_len = 0;
-	if (!u->is_passing && u->held_bytes > 0 && u->held_bytes < GROUP_BYTES)
+	if (!u->is_passing && !u->is_span && u->held_bytes > 0 &&
+	    u->held_bytes < GROUP_BYTES)
 		return 0;
 	if (give_held(u, taker, e) < 0)
 		return -1;
 	u->group_off = u->blob_off;
+	u->is_passing = false;
+	u->is_span = false;
+	return 0;
+}
+
+/* The frame can be restarted here: up to here what is held is a range, and the
+ * next begins.  They share the byte that both have bits of. */
+static int
+end_span(struct unpacker *u, struct stretch_taker *taker, struct err *e)
+{
+	struct decode_place place;
+	uint64_t whole;
+
+	decoder_get_place(u->decoder, &place);
+	whole = u->blob_off - place.unread_bits / 8;
+	u->group_end = whole;
+	if (give_held(u, taker, e) < 0)
+		return -1;
+	u->bits = place.unread_bits % 8;
+	u->group_off = whole - (u->bits > 0);
+	u->window_len = place.window_len;
+	memcpy(u->window, place.window, place.window_len);
+	sequel_begin(&u->sequel, &place);
+	u->is_span = true;
 	u->is_passing = false;
 	return 0;
 }
@@ -200,14 +280,17 @@ decode_some(struct unpacker *u, const uint8_t **p, size_t *n,
 	made = STRETCH_BYTES - x->len - step.out_len;
 	if (u->seek != NULL && seek_check_bytes(u->seek, *p, used, e) < 0)
 		return -1;
+	sequel_note(&u->sequel, *p, used, made);
 	*p += used;
 	*n -= used;
 	u->blob_off += used;
 	u->frame_len += made;
 	fill_stretch(u, x, made);
-	*is_stuck = used == 0 && made == 0;
+	*is_stuck = used == 0 && made == 0 && result == DECODE_MORE;
 	if (result == DECODE_BOUNDARY)
 		return end_frame(u, taker, e);
+	if (result == DECODE_POINT)
+		return end_span(u, taker, e);
 	if (u->held_bytes >= LIMIT_HELD_BYTES)
 		u->is_passing = true;
 	return u->is_passing && x->len == STRETCH_BYTES ? give_held(u, taker, e)

@@ -381,10 +381,16 @@ index_path(const struct index *x, uint64_t nid)
 }
 
 uint64_t
+index_next(const struct index *x, uint64_t nid)
+{
+	return image_next(&x->m, nid == 0 ? 0 : nid + 1);
+}
+
+uint64_t
 index_find_position(const struct index *x, uint64_t data_off)
 {
-	for (uint64_t nid = image_next(&x->m, 0); nid != 0;
-	     nid = image_next(&x->m, nid + 1)) {
+	for (uint64_t nid = index_next(x, 0); nid != 0;
+	     nid = index_next(x, nid)) {
 		uint64_t off, size;
 
 		if (index_file(x, nid, &off, &size) && data_off >= off &&

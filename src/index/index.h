@@ -48,6 +48,9 @@ void index_totals(const struct index *x, struct index_totals *out);
 /* The 16 bytes that its writer gave it (struct index_options). */
 const uint8_t *index_uuid(const struct index *x);
 
+/* The inode behind this one, 0: the first; 0 at the end. */
+uint64_t index_next(const struct index *x, uint64_t nid);
+
 /* Fills everything of *st but st_dev. */
 bool index_stat(const struct index *x, uint64_t nid, struct stat *st);
 

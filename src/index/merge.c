@@ -1,7 +1,5 @@
-/* Layer by layer onto one tree, each in two passes: first everything below that
- * the layer hides is taken away, then its own entries are laid over.  In one
- * pass an opaque folder could hide what the same layer had put in it through a
- * symbolic link. */
+/* Layer by layer onto one tree.  A layer's own links were followed when its tree was
+ * made; those of the layers below it knows nothing of. */
 #include "index/merge.h"
 
 #include <errno.h>
@@ -57,48 +55,7 @@ is_opaque(const struct merge *m, uint64_t dir)
 	       len == 1 && *(const char *)value == 'y';
 }
 
-/* The folder of the tree that the layer's folder covers, links followed where
- * unpacking would have; NULL: none. */
-static struct node *
-covered(const struct merge *m, struct node *folder, const struct index_entry *n,
-    bool make)
-{
-	struct node *below = tree_child(m->t, folder, n->name, n->name_len);
-	struct err ignored;
-
-	if (below == NULL || S_ISDIR(below->mode))
-		return below;
-	if (S_ISLNK(below->mode) && index_is_implied(m->layer, n->nid))
-		return tree_follow(m->t, folder, below, make, &ignored);
-	return NULL;
-}
-
-/* ---- first pass ---- */
-
-static void
-hide(struct merge *m, struct node *folder, uint64_t dir)
-{
-	struct index_entry n;
-	uint64_t cookie = 0;
-
-	if (is_opaque(m, dir)) {
-		tree_empty_folder(m->t, folder);
-		return;
-	}
-	while (next_entry(m, dir, &cookie, &n)) {
-		struct node *below;
-
-		if (is_whiteout(m, &n)) {
-			tree_remove(m->t, folder, n.name, n.name_len);
-		} else if (S_ISDIR(n.type)) {
-			below = covered(m, folder, &n, false);
-			if (below != NULL)
-				hide(m, below, n.nid);
-		}
-	}
-}
-
-/* ---- second pass ---- */
+/* ---- what is not a folder ---- */
 
 struct copy {
 	struct merge *m;
@@ -199,6 +156,8 @@ lay_file(struct merge *m, struct node *folder, const struct index_entry *n)
 	return tree_link(m->t, folder, n->name, n->name_len, shared, m->e);
 }
 
+/* ---- folders ---- */
+
 static struct node *
 lay_folder(struct merge *m, struct node *folder, const struct index_entry *n)
 {
@@ -206,12 +165,8 @@ lay_folder(struct merge *m, struct node *folder, const struct index_entry *n)
 	struct node_attr a;
 	struct node *to;
 
-	if (index_is_implied(m->layer, n->nid)) {
-		to = covered(m, folder, n, true);
-		if (to != NULL)
-			return to;
+	if (index_is_implied(m->layer, n->nid))
 		return tree_imply(m->t, folder, n->name, n->name_len, m->e);
-	}
 	a = attr_of(m, n->nid, &st);
 	to = tree_put(m->t, folder, n->name, n->name_len, &a, m->e);
 	if (to == NULL || copy_xattrs(m, to, n->nid) < 0)
@@ -226,6 +181,8 @@ lay_over(struct merge *m, struct node *folder, uint64_t dir)
 	struct index_entry n;
 	uint64_t cookie = 0;
 
+	if (is_opaque(m, dir))
+		tree_empty_folder(m->t, folder);
 	while (next_entry(m, dir, &cookie, &n)) {
 		struct node *to;
 
@@ -233,9 +190,10 @@ lay_over(struct merge *m, struct node *folder, uint64_t dir)
 			to = lay_folder(m, folder, &n);
 			if (to == NULL || lay_over(m, to, n.nid) < 0)
 				return -1;
-		} else if (!is_whiteout(m, &n)) {
-			if (lay_file(m, folder, &n) < 0)
-				return -1;
+		} else if (is_whiteout(m, &n)) {
+			tree_remove(m->t, folder, n.name, n.name_len);
+		} else if (lay_file(m, folder, &n) < 0) {
+			return -1;
 		}
 	}
 	return 0;
@@ -263,7 +221,6 @@ apply(struct tree *t, const struct index *layer, struct err *e)
 	struct merge m = { .t = t, .layer = layer, .e = e };
 	int r = -1;
 
-	hide(&m, t->root, INDEX_ROOT);
 	if (lay_root(&m) == 0)
 		r = lay_over(&m, t->root, INDEX_ROOT);
 	hmap_release(&m.shared);

@@ -2,8 +2,8 @@
  * and opaque folders resolved, none of them left.  What overlayfs would show of
  * the same layers, as one tree:
  *
- * - an implied folder keeps the attributes of the one below it, and is looked
- *   for through a symbolic link below it, as unpacking would have done;
+ * - an implied folder keeps the attributes of the one below it; what else has its
+ *   name below, a symbolic link to a folder too, gives way to it;
  * - link counts are those of the layer that the file comes from, as overlayfs
  *   shows them, even where a name was hidden or replaced further up;
  * - contents keep their positions in `data`.

@@ -193,4 +193,47 @@ has_xattr(const struct index *x, const char *path, const char *name)
 	return index_find_xattr(x, find(x, path), name, &value, &len);
 }
 
+/* Reads a folder to its end; checks order; returns how many entries. */
+static inline unsigned
+read_all(const struct index *x, uint64_t dir)
+{
+	struct index_entry n, before = { 0 };
+	uint64_t cookie = 0;
+	unsigned count = 0;
+
+	while (index_read_dir(x, dir, &cookie, &n)) {
+		struct stat st;
+
+		assert_true(index_stat(x, n.nid, &st));
+		assert_int_equal(n.type, st.st_mode & S_IFMT);
+		assert_int_equal(
+		    index_lookup(x, dir, n.name, n.name_len), n.nid);
+		if (count > 0) {
+			size_t len = n.name_len < before.name_len
+					 ? n.name_len
+					 : before.name_len;
+			int order = memcmp(before.name, n.name, len);
+
+			assert_true(
+			    order < 0 ||
+			    (order == 0 && before.name_len < n.name_len));
+		}
+		before = n;
+		count++;
+		assert_true(cookie != 0);
+	}
+	assert_false(index_read_dir(x, dir, &cookie, &n));
+	return count;
+}
+
+static inline void
+assert_refused(const char *path)
+{
+	AUTO_TREE struct tree *t = new_tree();
+	struct node_attr a = { .mode = S_IFREG | 0644 };
+	struct err e;
+
+	assert_null_with(tree_add(t, path, strlen(path), &a, &e), e, EBADMSG);
+}
+
 #endif

@@ -406,6 +406,31 @@ tree_add_hardlink(struct tree *t, const char *path, size_t path_len,
 	return 0;
 }
 
+struct node *
+tree_find_linked(struct tree *t, const char *path, size_t path_len)
+{
+	struct err none = ERR_INIT;
+	struct tree_path p;
+	struct node *n;
+
+	if (tree_split(path, path_len, &p, &none) < 0)
+		return NULL;
+	n = find_link_target(t, &p);
+	return n == NULL || node_is_pending(n) ? NULL : n;
+}
+
+void
+tree_change(struct node *n, const struct node_attr *a)
+{
+	assert(!S_ISDIR(n->mode) && !node_is_pending(n));
+	if (!S_ISLNK(n->mode))
+		n->mode = (n->mode & S_IFMT) | (a->mode & 07777);
+	n->uid = a->uid;
+	n->gid = a->gid;
+	n->mtime_s = a->mtime_s;
+	n->mtime_ns = a->mtime_ns;
+}
+
 int
 tree_add_whiteout(
     struct tree *t, const char *path, size_t path_len, struct err *e)

@@ -80,8 +80,18 @@ int tree_set_xattr(struct tree *t, struct node *n, const char *name,
 int tree_add_hardlink(struct tree *t, const char *path, size_t path_len,
     const char *target, size_t target_len, struct err *e);
 
+/* What a hard link that was added leads to; NULL where that is still to come. */
+struct node *tree_find_linked(
+    struct tree *t, const char *path, size_t path_len);
+
+/* Gives it other permissions, owners and time; of a symbolic link the mode
+ * stays. */
+void tree_change(struct node *n, const struct node_attr *a);
+
 /* OCI whiteouts as overlayfs shows them: a character device 0:0 in path's
- * place; the xattr trusted.overlay.opaque=y on the folder. */
+ * place; the xattr trusted.overlay.opaque=y on the folder.  A folder that comes in a
+ * whiteout's place in the same layer is opaque, as the specification has it; of
+ * containerd's and podman's unpacking the whiteout is lost, and what was below shows. */
 int tree_add_whiteout(
     struct tree *t, const char *path, size_t path_len, struct err *e);
 int tree_add_opaque(

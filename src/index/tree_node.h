@@ -175,10 +175,6 @@ int tree_split(
 struct node *tree_walk_parents(
     struct tree *t, const struct tree_path *p, bool make, struct err *e);
 
-/* The folder that a link in `folder` leads to; as above. */
-struct node *tree_follow(struct tree *t, struct node *folder,
-    const struct node *link, bool make, struct err *e);
-
 /* ---- tree_xattr.c ---- */
 
 void tree_drop_xattrs(struct tree *t, struct node *n);

@@ -170,12 +170,3 @@ tree_walk_parents(
 	}
 	return folder;
 }
-
-struct node *
-tree_follow(struct tree *t, struct node *folder, const struct node *link,
-    bool make, struct err *e)
-{
-	struct walk w = { .t = t, .make = make, .e = e };
-
-	return follow(&w, folder, link);
-}

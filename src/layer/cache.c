@@ -6,6 +6,7 @@
 
 #include "layer/catalog.h"
 #include "layer/evict.h"
+#include "layer/look.h"
 #include "layer/prune.h"
 #include "layer/starts.h"
 #include "store/evict.h"
@@ -41,7 +42,8 @@ enum {
 /* What came of one look. */
 struct round {
 	uint64_t freed;
-	bool is_in_vain; /* it was too much, and nothing could go */
+	bool is_in_vain;  /* it was too much, and nothing could go */
+	bool was_removal; /* in its place images were removed */
 };
 
 struct cache {
@@ -159,6 +161,9 @@ run_round(struct cache *x, bool is_full)
 			/* EAGAIN: a removal, which makes room by itself. */
 			if (e.code != EAGAIN)
 				log_warn("%s", e.msg);
+			else
+				r.was_removal = look_wait(
+				    x->catalog, clock_now_ns() + PATIENCE_NS);
 			return r;
 		}
 		r.freed += once;
@@ -185,7 +190,7 @@ say_pruned(void *ctx, const struct known_image *k)
 }
 
 /* On the thread that removes images: this one is waited for by who makes a
- * layer, and a removal waits for that. */
+ * layer, and a removal that is to begin waits for that. */
 static void
 purge(struct task *t)
 {
@@ -312,7 +317,7 @@ make_room(void *ctx, bool is_full)
 	while (x->ended < round && !x->is_stopping)
 		if (!cond_wait_until(&x->done, &x->lock, until))
 			return false;
-	return x->last.freed > 0;
+	return x->last.freed > 0 || x->last.was_removal;
 }
 
 /* ---- life ---- */

@@ -34,10 +34,16 @@ catalog_recordings(const struct catalog *c)
 	return c->recordings;
 }
 
+struct notes *
+catalog_notes(struct catalog *c)
+{
+	return &c->notes;
+}
+
 /* ---- records ---- */
 
-static struct record *
-find_record(struct catalog *c, const struct digest *d)
+struct record *
+record_find(struct catalog *c, const struct digest *d)
 {
 	hmap_for_each_match(&c->records, digest_prefix(d), n) {
 		struct record *r = container_of(n, struct record, node);
@@ -60,8 +66,8 @@ add_record(struct catalog *c, const struct digest *d)
 	return r;
 }
 
-static void
-drop_record(struct catalog *c, struct record *r)
+void
+record_drop(struct catalog *c, struct record *r)
 {
 	hmap_remove(&c->records, &r->node);
 	free(r);
@@ -113,7 +119,8 @@ load_layer(void *ctx, const struct digest *d)
 static int
 open_recordings(struct catalog *c, struct err *e)
 {
-	struct recordings_options o = { c->parts.record_ms, c->parts.quiet_ms };
+	struct recordings_options o = { c->parts.record_ms, c->parts.quiet_ms,
+		c->parts.publisher };
 
 	c->recordings = recordings_new(c->parts.store, &o, e);
 	return c->recordings == NULL ? -1 : 0;
@@ -130,9 +137,11 @@ catalog_new(const struct catalog_parts *p, struct err *e)
 		return NULL;
 	}
 	c->parts = *p;
+	notes_init(&c->notes);
 	lock_init(&c->lock, RANK_IMAGE);
 	cond_init(&c->changed);
 	list_init(&c->open);
+	list_init(&c->merging);
 	c->collector = pool_new("collect", 1, e);
 	if (c->collector == NULL || files_prepare(p->store, e) < 0 ||
 	    files_each(p->store, FILES_LAYERS, load_layer, &l, e) < 0 ||
@@ -167,11 +176,12 @@ catalog_free(struct catalog *c)
 		struct record *r = container_of(n, struct record, node);
 
 		layer_close(r->layer);
-		drop_record(c, r);
+		record_drop(c, r);
 	}
 	hmap_release(&c->records);
 	cond_destroy(&c->changed);
 	lock_destroy(&c->lock);
+	notes_release(&c->notes);
 	free(c);
 }
 
@@ -246,7 +256,9 @@ leave_record(struct catalog *c, struct record *r)
 	if (--r->users > 0)
 		return;
 	if (r->state == RECORD_FAILED)
-		drop_record(c, r);
+		record_drop(c, r);
+	if (c->is_left)
+		collector_start(c);
 	cond_broadcast(&c->changed);
 }
 
@@ -262,18 +274,13 @@ finish_taking(struct catalog *c, struct record *r, struct err *e)
 	return l;
 }
 
-/* With the lock held: waits for another maker, or becomes the maker itself. */
-static struct layer *
-wait_or_make(struct catalog *c, const struct layer_making *m, struct record *r,
-    struct err *e)
+/* With the lock held, which is let go of meanwhile. */
+static void
+make_record(struct catalog *c, const struct layer_making *m, struct record *r)
 {
 	struct err failure = ERR_INIT;
 	struct layer *l;
 
-	while (r->state == RECORD_MAKING)
-		cond_wait(&c->changed, &c->lock);
-	if (r->state == RECORD_READY || r->users > 1)
-		return finish_taking(c, r, e);
 	begin_making(c, r);
 	lock_release(&c->lock);
 	l = make_layer(c, m, &failure);
@@ -282,7 +289,54 @@ wait_or_make(struct catalog *c, const struct layer_making *m, struct record *r,
 	malloc_trim(0);
 	lock_acquire(&c->lock);
 	end_making(c, r, l, &failure);
-	return finish_taking(c, r, e);
+}
+
+/* With the lock held: no removal is under way, nor asks for a moment without
+ * makers. */
+static void
+wait_for_turn(struct catalog *c)
+{
+	for (;;)
+		if (c->is_removing)
+			cond_wait(&c->changed, &c->lock);
+		else if (clock_now_ns() < c->gap_until_ns)
+			cond_wait_until(&c->changed, &c->lock, c->gap_until_ns);
+		else
+			return;
+}
+
+static struct record *
+find_or_add(struct catalog *c, const struct digest *d)
+{
+	struct record *r = record_find(c, d);
+
+	if (r == NULL && (r = add_record(c, d)) != NULL)
+		r->state = RECORD_FAILED; /* nobody has tried yet */
+	return r;
+}
+
+/* With the lock held: the record, with one user more.  One that failed and has no
+ * other user is this one's to make, now. */
+static struct record *
+join_record(struct catalog *c, const struct digest *d)
+{
+	for (;;) {
+		struct record *r;
+
+		wait_for_turn(c);
+		r = find_or_add(c, d);
+		if (r == NULL)
+			return NULL;
+		r->users++;
+		if (r->state != RECORD_MAKING)
+			return r;
+		while (r->state == RECORD_MAKING)
+			cond_wait(&c->changed, &c->lock);
+		if (r->state == RECORD_READY || r->users > 1)
+			return r;
+		/* Its maker failed and is gone, and somebody may be removing. */
+		leave_record(c, r);
+	}
 }
 
 static struct layer *
@@ -290,28 +344,28 @@ obtain_layer(struct catalog *c, const struct layer_making *m, struct err *e)
 {
 	const struct digest *d = &m->descriptor->digest;
 	LOCK_SCOPE(&c->lock);
-	wait_for_removal(c);
-	struct record *r = find_record(c, d);
+	struct record *r = join_record(c, d);
 
-	if (r == NULL) {
-		r = add_record(c, d);
-		if (r != NULL)
-			r->state = RECORD_FAILED; /* nobody has tried yet */
-	}
 	if (r == NULL) {
 		err_set(e, ENOMEM, "layer %s", DIGEST_TEXT(d));
 		return NULL;
 	}
-	r->users++;
-	return wait_or_make(c, m, r, e);
+	if (r->state == RECORD_FAILED && r->users == 1)
+		make_record(c, m, r);
+	return finish_taking(c, r, e);
 }
 
 struct layer *
 catalog_take_layer(
     struct catalog *c, const struct layer_making *m, struct err *e)
 {
-	struct layer *l = catalog_find_layer(c, &m->descriptor->digest);
+	struct err busy = ERR_INIT;
+	struct layer *l = record_find_honest(c, &m->descriptor->digest, &busy);
 
+	if (busy.code != 0) {
+		*e = busy;
+		return NULL;
+	}
 	/* What the asker's limit forbids is no failure of the layer: others may
 	 * wait for it, without limit. */
 	if (l == NULL && layer_check_making(m, e) < 0)
@@ -328,7 +382,7 @@ catalog_find_layer(struct catalog *c, const struct digest *d)
 {
 	LOCK_SCOPE(&c->lock);
 	wait_for_removal(c);
-	struct record *r = find_record(c, d);
+	struct record *r = record_find(c, d);
 
 	if (r == NULL || r->state != RECORD_READY)
 		return NULL;
@@ -340,7 +394,7 @@ void
 catalog_put_layer(struct catalog *c, struct layer *l)
 {
 	LOCK_SCOPE(&c->lock);
-	struct record *r = find_record(c, &l->digest);
+	struct record *r = record_find(c, &l->digest);
 
 	assert(r != NULL && r->layer == l && r->users > 0);
 	leave_record(c, r);
@@ -354,58 +408,6 @@ catalog_count_layers(struct catalog *c)
 }
 
 /* ---- open images ---- */
-
-static void
-run_collection(struct task *t)
-{
-	struct catalog *c = container_of(t, struct catalog, collecting);
-	struct err e = ERR_INIT;
-	uint64_t freed = 0;
-
-	if (catalog_sweep(c, &freed, &e) < 0)
-		log_warn("removing images that nobody uses: %s", e.msg);
-	LOCK_SCOPE(&c->lock);
-	c->is_collecting = c->is_to_collect;
-	c->is_to_collect = false;
-	if (c->is_collecting)
-		pool_submit(c->collector, t, 0);
-}
-
-/* With the lock held. */
-static void
-start_collection(struct catalog *c)
-{
-	if (!c->may_collect)
-		return;
-	if (c->is_collecting) {
-		c->is_to_collect = true;
-		return;
-	}
-	c->is_collecting = true;
-	c->collecting.run = run_collection;
-	pool_submit(c->collector, &c->collecting, 0);
-}
-
-void
-catalog_submit(struct catalog *c, struct task *t)
-{
-	pool_submit(c->collector, t, 0);
-}
-
-void
-catalog_collect(struct catalog *c)
-{
-	LOCK_SCOPE(&c->lock);
-	c->may_collect = true;
-	start_collection(c);
-}
-
-void
-catalog_collect_soon(struct catalog *c)
-{
-	LOCK_SCOPE(&c->lock);
-	start_collection(c);
-}
 
 void
 catalog_add_open(struct catalog *c, struct image *i)
@@ -422,62 +424,7 @@ catalog_drop_open(struct catalog *c, struct image *i)
 	list_remove(&i->link);
 	if (c->is_put_off) {
 		c->is_put_off = false;
-		start_collection(c);
+		collector_start(c);
 	}
 	cond_broadcast(&c->changed);
-}
-
-void
-catalog_collect_later(struct catalog *c)
-{
-	LOCK_SCOPE(&c->lock);
-	c->is_put_off = true;
-}
-
-/* ---- removing ---- */
-
-void
-catalog_begin_removal(struct catalog *c)
-{
-	LOCK_SCOPE(&c->lock);
-	while (c->makings > 0 || c->is_removing)
-		cond_wait(&c->changed, &c->lock);
-	c->is_removing = true;
-}
-
-void
-catalog_end_removal(struct catalog *c)
-{
-	LOCK_SCOPE(&c->lock);
-	c->is_removing = false;
-	cond_broadcast(&c->changed);
-}
-
-bool
-catalog_put_off_removal(struct catalog *c, const struct digest *manifest)
-{
-	LOCK_SCOPE(&c->lock);
-	list_for_each(l, &c->open) {
-		const struct image *i = list_entry(l, struct image, link);
-
-		if (digest_equal(&i->manifest.digest, manifest)) {
-			c->is_put_off = true;
-			return true;
-		}
-	}
-	return false;
-}
-
-struct layer *
-catalog_withdraw_layer(struct catalog *c, const struct digest *d)
-{
-	LOCK_SCOPE(&c->lock);
-	struct record *r = find_record(c, d);
-	struct layer *l;
-
-	if (r == NULL || r->state != RECORD_READY || r->users > 0)
-		return NULL;
-	l = r->layer;
-	drop_record(c, r);
-	return l;
 }

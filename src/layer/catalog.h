@@ -4,8 +4,9 @@
  *
  * A layer is made once however many images want it at the same time; images
  * that share layers share everything of them.  The registry is asked what a tag
- * means each time; when it does not answer, the last known answer is used and
- * its age logged.  A digest that is known needs no registry.
+ * means each time; when it does not answer within five seconds, the last known
+ * answer is used, its age told and logged.  A digest that is known needs no
+ * registry.
  *
  * An image stays as long as it has a name or a holder:
  *
@@ -23,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "layer/companions.h"
 #include "base/digest.h"
 
 struct catalog;
@@ -33,7 +35,9 @@ struct fetcher;
 struct image;
 struct layer;
 struct manifest;
+struct notes;
 struct pool;
+struct publisher;
 struct recordings;
 struct reference;
 struct registry;
@@ -48,6 +52,9 @@ struct catalog_parts {
 	struct pool *makers;          /* threads that layers are made on */
 	uint32_t patience_ms;         /* for blobs that are read whole */
 	uint32_t record_ms, quiet_ms; /* layer/recordings.h */
+	enum companions_trust trust;
+	uint32_t companions_wait_ms; /* layer/companions.h */
+	struct publisher *publisher; /* or NULL */
 };
 
 /* Opens every layer on disk; a damaged one is removed, with a warning: it is
@@ -58,6 +65,10 @@ void catalog_free(struct catalog *c);
 const struct catalog_parts *catalog_parts(const struct catalog *c);
 /* What starts read, and who is recorded. */
 struct recordings *catalog_recordings(const struct catalog *c);
+/* What is known of companions that are not there. */
+struct notes *catalog_notes(struct catalog *c);
+
+enum { RESOLUTION_WHY_SIZE = 200 };
 
 enum image_stage { IMAGE_RESOLVE, IMAGE_LAYERS, IMAGE_FETCH };
 
@@ -67,10 +78,19 @@ struct image_watcher {
 	    const struct digest *layer, uint64_t done, uint64_t total);
 };
 
+/* How it was found out what a reference means. */
+struct image_resolution {
+	/* When a registry last said so; 0: a digest says it by itself. */
+	int64_t resolved_s;
+	bool is_stale; /* this time none answered: */
+	char why[RESOLUTION_WHY_SIZE];
+};
+
 struct image_request {
 	const struct reference *reference;
 	int layout; /* the folder of an oci: reference, else -1; borrowed */
-	struct image_watcher *watcher; /* or NULL */
+	struct image_watcher *watcher;       /* or NULL */
+	struct image_resolution *resolution; /* is told; or NULL */
 
 	/* What the reference means, where the asker knows: nobody is asked what
 	 * the tag means; or NULL. */
@@ -89,6 +109,10 @@ struct image_request {
 	 * it. */
 	bool is_unnamed;
 };
+
+/* What layers were made since the last call is on disk when it returns; before,
+ * a power cut loses them, and they are made again.  Blocks on disk. */
+int catalog_settle(struct catalog *c, struct err *e);
 
 /* Resolves, makes what is missing, and remembers the name.  The image's trees
  * are known then; its data need not have arrived.  The caller unrefs. */
@@ -200,7 +224,8 @@ unsigned catalog_count_users(struct catalog *c, const struct digest *layer);
 struct layer_making;
 
 /* The layer, made by this call if it is not there, or waited for.  Blocking. It
- * cannot be removed until catalog_put_layer(). */
+ * cannot be removed until catalog_put_layer().  EBUSY: its table lied, and somebody
+ * still uses what was made of that. */
 struct layer *catalog_take_layer(
     struct catalog *c, const struct layer_making *m, struct err *e);
 /* The same if it is there; NULL without an error when not. */
@@ -215,7 +240,7 @@ void catalog_drop_open(struct catalog *c, struct image *i);
 void catalog_collect_soon(struct catalog *c);
 void catalog_collect_later(struct catalog *c);
 
-/* ---- for collect.c ---- */
+/* ---- for collect.c: collector.c ---- */
 
 /* No layer is made nor an image opened between the two. */
 void catalog_begin_removal(struct catalog *c);
@@ -224,11 +249,20 @@ void catalog_end_removal(struct catalog *c);
 /* During a removal.  An image that is open is removed when it no longer is:
  * true, and that is noted. */
 bool catalog_put_off_removal(struct catalog *c, const struct digest *manifest);
-/* Takes the layer out of the catalog; NULL when somebody uses it. */
-struct layer *catalog_withdraw_layer(struct catalog *c, const struct digest *d);
+/* The same for a layer, and all that it has on disk; adds to *freed_bytes.  1: it
+ * is not here any more.  0: somebody uses it; where no image wants it, it is left
+ * till he lets go of it.  -1: it stays, and may be used. */
+int catalog_remove_layer(struct catalog *c, const struct digest *d,
+    bool is_unwanted, uint64_t *freed_bytes, struct err *e);
+/* Was one left since this was asked last? */
+bool catalog_take_left(struct catalog *c);
 
-/* Removes the images that have neither name nor holder, and where there was one
- * the layers that no image names; adds to *freed_bytes.  Blocking. */
+/* Removes the layer unless somebody uses it: it can be made again.  Blocking; a
+ * failure is only logged. */
+void catalog_discard_layer(struct catalog *c, const struct digest *d);
+
+/* Removes the images that have neither name nor holder, and where there was one, or
+ * a layer was left, the layers that no image names; adds to *freed_bytes.  Blocking. */
 int catalog_sweep(struct catalog *c, uint64_t *freed_bytes, struct err *e);
 /* The same, and whatever else no image names. */
 int catalog_sweep_all(struct catalog *c, uint64_t *freed_bytes, struct err *e);

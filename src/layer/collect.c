@@ -3,13 +3,10 @@
 #include <stdlib.h>
 
 #include "layer/catalog.h"
+#include "layer/documents.h"
 #include "layer/files.h"
-#include "layer/layer.h"
-#include "registry/manifest.h"
 #include "store/db.h"
-#include "base/bytes.h"
 #include "base/err.h"
-#include "base/limits.h"
 #include "base/log.h"
 
 struct digests {
@@ -38,33 +35,20 @@ note_digest(void *ctx, const struct digest *d)
 
 /* ---- images ---- */
 
-/* The config goes only when the manifest says which it is. */
-static int
-remove_documents(struct store *s, const struct digest *d, struct err *e)
-{
-	AUTO_BUF struct buf text = BUF_INIT(LIMIT_MANIFEST_BYTES);
-	AUTO_MANIFEST struct manifest m = { 0 };
-	struct err damaged = ERR_INIT;
-
-	if (files_read_blob(s, d, &text, &damaged) == 0 &&
-	    manifest_parse(&m, text.data, text.len, &damaged) == 0 &&
-	    files_remove_blob(s, &m.config.digest, e) < 0)
-		return -1;
-	return files_remove_blob(s, d, e);
-}
-
 static int
 remove_image(struct catalog *c, const struct digest *d, struct err *e)
 {
 	const struct catalog_parts *p = catalog_parts(c);
+	struct documents its;
 
-	if (db_remove_image(p->db, d, e) < 0 ||
+	if (documents_find(c, d, &its, e) < 0 ||
+	    db_remove_image(p->db, d, e) < 0 ||
 	    files_remove_dir(p->store, FILES_IMAGES, d, e) < 0)
 		return -1;
 	log_event(LOG_LEVEL_INFO, LOG_EVENT_image_removed,
 	    LOG_FIELDS({ "image", DIGEST_TEXT(d) }),
 	    "image %s: removed, nobody uses it", DIGEST_TEXT(d));
-	return remove_documents(p->store, d, e);
+	return documents_remove(c, &its, e);
 }
 
 /* *n: how many were removed. */
@@ -93,16 +77,9 @@ static int
 remove_layer(struct catalog *c, const struct digest *d, uint64_t *freed_bytes,
     struct err *e)
 {
-	struct layer *l = catalog_withdraw_layer(c, d);
-	uint64_t freed = 0;
+	int rc = catalog_remove_layer(c, d, true, freed_bytes, e);
 
-	if (l == NULL)
-		return 0;
-	if (layer_remove(l, &freed, e) < 0 ||
-	    db_remove_layer(catalog_parts(c)->db, d, e) < 0)
-		return -1;
-	*freed_bytes += freed;
-	return 0;
+	return rc <= 0 ? rc : db_remove_layer(catalog_parts(c)->db, d, e);
 }
 
 static int
@@ -193,11 +170,13 @@ int
 catalog_sweep(struct catalog *c, uint64_t *freed_bytes, struct err *e)
 {
 	size_t n = 0;
+	bool was_left;
 	int rc;
 
 	catalog_begin_removal(c);
+	was_left = catalog_take_left(c);
 	rc = remove_images(c, &n, e);
-	if (rc == 0 && n > 0)
+	if (rc == 0 && (n > 0 || was_left))
 		rc = remove_orphans(c, freed_bytes, e);
 	catalog_end_removal(c);
 	return rc;
@@ -217,6 +196,8 @@ catalog_sweep_all(struct catalog *c, uint64_t *freed_bytes, struct err *e)
 		rc = remove_stray_layers(c, freed_bytes, e);
 	if (rc == 0)
 		rc = remove_stray_indexes(c, e);
+	if (rc == 0)
+		rc = documents_sweep(c, e);
 	catalog_end_removal(c);
 	return rc;
 }

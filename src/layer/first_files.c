@@ -1,27 +1,34 @@
 #include "layer/first_files.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "layer/image.h"
 #include "layer/layer.h"
+#include "layer/path.h"
+#include "layer/script.h"
 #include "fetch/fetch.h"
 #include "index/index.h"
-#include "store/map.h"
+#include "store/store.h"
 #include "base/bytes.h"
 #include "base/doc.h"
 #include "base/err.h"
 #include "base/limits.h"
 
-enum { MAX_LINKS = 8, MAX_ARGUMENTS = 4 };
-
-/* Of a file: programs that are larger do not read all of it first. */
-#define FILE_BYTES MIB(2)
+/* WORDS: of a script, that are looked up. */
+enum { MAX_ARGUMENTS = 4, MAX_WORDS = 256, MAX_PROGRAMS = 8 };
 
 static const char *const usual[] = {
 	"etc/passwd",
 	"etc/group",
+	"etc/nsswitch.conf",
+	"etc/localtime",
+	"usr/lib/locale/C.utf8/LC_CTYPE",
+	"usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache",
+	"usr/lib/aarch64-linux-gnu/gconv/gconv-modules.cache",
+	"usr/lib64/gconv/gconv-modules.cache",
 	"bin/sh",
 	"lib64/ld-linux-x86-64.so.2",
 	"lib/ld-linux-aarch64.so.1",
@@ -36,100 +43,163 @@ static const char *const usual[] = {
 static const char usual_path[] =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/* The layers' trees, mapped while the files are looked for. */
+/* The layers' trees, mapped while files are looked for. */
 struct trees {
-	struct image *image;
-	struct index *at[LIMIT_LAYERS]; /* NULL: not to be had */
+	_Atomic unsigned refs;
+	struct image *image; /* a reference: keeps the blobs */
+	char *path;          /* where programs are, as in PATH */
+	struct index *at[];  /* NULL: not to be had */
 };
+
+static void
+trees_unref(struct trees *t)
+{
+	if (atomic_fetch_sub(&t->refs, 1) > 1)
+		return;
+	for (size_t k = 0; k < t->image->manifest.n_layers; k++)
+		index_close(t->at[k]);
+	image_unref(t->image);
+	free(t->path);
+	free(t);
+}
+
+static struct trees *
+trees_open(struct image *i)
+{
+	size_t n = i->manifest.n_layers;
+	struct trees *t = calloc(1, sizeof *t + n * sizeof *t->at);
+	struct err unknown = ERR_INIT;
+
+	if (t == NULL)
+		return NULL;
+	t->refs = 1;
+	t->image = image_ref(i);
+	for (size_t k = 0; k < n; k++)
+		if (i->layers[k] != NULL)
+			t->at[k] = layer_open_index(i->layers[k], &unknown);
+	return t;
+}
 
 /* ---- one file ---- */
 
-struct first_file {
-	struct want want;
-	struct image *image; /* keeps the blob */
+struct found {
+	const struct layer *layer;
+	uint64_t data_off, size;
 };
 
-static void
-on_done(struct want *w, const struct err *failure)
+/* In the uppermost layer that has it; links that stay in the layer are
+ * followed, whiteouts are not looked at. */
+static bool
+find(const struct trees *t, const char *path, struct found *f)
 {
-	struct first_file *f = container_of(w, struct first_file, want);
+	for (size_t k = t->image->manifest.n_layers; k-- > 0;) {
+		const struct index *x = t->at[k];
+		uint64_t nid = x == NULL ? 0 : path_find(x, path);
 
-	(void)failure;
-	image_unref(f->image);
-	free(f);
-}
-
-static void
-fetch(struct image *i, struct blob *b, uint64_t data_off, uint64_t size)
-{
-	struct first_file *f = calloc(1, sizeof *f);
-
-	if (f == NULL)
-		return;
-	f->image = image_ref(i);
-	f->want = (struct want){
-		.data_off = data_off,
-		.len = min_u64(size, FILE_BYTES),
-		.priority = SOURCE_SOON,
-		.on_done = on_done,
-	};
-	blob_want(b, &f->want);
-}
-
-/* From a folder on, through links that stay in the layer: 0, there is none. */
-static uint64_t
-follow(const struct index *x, uint64_t nid, const char *path, size_t len,
-    unsigned links)
-{
-	while (len > 0 && nid != 0) {
-		const char *slash = memchr(path, '/', len), *target;
-		size_t n = slash == NULL ? len : (size_t)(slash - path);
-		uint64_t dir = n == 0 ? INDEX_ROOT : nid;
-		size_t target_len;
-
-		if (n > 0)
-			nid = index_lookup(x, dir, path, n);
-		else
-			nid = dir;
-		if (nid != 0 && index_read_link(x, nid, &target, &target_len))
-			nid = links == 0 ? 0
-					 : follow(x, dir, target, target_len,
-					       links - 1);
-		n += slash != NULL;
-		path += n;
-		len -= n;
+		if (nid == 0 || !index_file(x, nid, &f->data_off, &f->size))
+			continue;
+		f->layer = t->image->layers[k];
+		return f->size > 0;
 	}
-	return nid;
+	return false;
 }
 
-/* In the uppermost layer that has it; whiteouts are not looked at. */
+/* False: there is none. */
 static bool
 find_and_fetch(const struct trees *t, const char *path)
 {
-	struct image *i = t->image;
+	struct found f;
 
-	for (size_t k = i->manifest.n_layers; k-- > 0;) {
-		const struct index *x = t->at[k];
-		uint64_t nid = x == NULL ? 0
-					 : follow(x, INDEX_ROOT, path,
-					       strlen(path), MAX_LINKS);
-		uint64_t data_off, size;
-		uint32_t object;
+	if (!find(t, path, &f))
+		return false;
+	blob_guess(f.layer->blob, f.data_off);
+	return true;
+}
 
-		if (nid == 0 || !index_file(x, nid, &data_off, &size))
-			continue;
-		if (size > 0 &&
-		    map_find_object(i->layers[k]->map, data_off, &object))
-			fetch(i, i->layers[k]->blob, data_off, size);
-		return true;
+/* A program in one of the folders of PATH. */
+static bool
+search(const struct trees *t, const char *name, struct found *f)
+{
+	char file[LIMIT_PATH_BYTES];
+
+	if (*name == '/')
+		return find(t, name, f);
+	for (const char *path = t->path; *path != 0; path += *path == ':') {
+		size_t n = strcspn(path, ":");
+		int len =
+		    snprintf(file, sizeof file, "%.*s/%s", (int)n, path, name);
+
+		if (len > 0 && (size_t)len < sizeof file && find(t, file, f))
+			return true;
+		path += n;
 	}
 	return false;
+}
+
+/* ---- a program that may be a script ---- */
+
+struct program {
+	struct want want;
+	struct trees *trees; /* a reference */
+};
+
+static void
+fetch_words(const struct trees *t, const char *text, size_t n)
+{
+	char word[SCRIPT_WORD_BYTES];
+	unsigned programs = 0;
+	size_t at = 0;
+
+	for (unsigned words = 0; words < MAX_WORDS && programs < MAX_PROGRAMS &&
+				 script_next(text, n, &at, word);
+	     words++) {
+		struct found f;
+
+		if (search(t, word, &f))
+			programs += blob_guess(f.layer->blob, f.data_off);
+	}
+}
+
+static void
+on_program(struct want *w, const struct err *failure)
+{
+	struct program *p = container_of(w, struct program, want);
+	struct store *s = catalog_parts(p->trees->image->catalog)->store;
+	struct err unknown = ERR_INIT;
+	char text[SCRIPT_BYTES];
+
+	if (failure == NULL &&
+	    store_read(s, text, w->len, w->data_off, &unknown) == 0 &&
+	    script_is_one(text, w->len))
+		fetch_words(p->trees, text, w->len);
+	trees_unref(p->trees);
+	free(p);
+}
+
+/* The rest of it on a guess, its head to look at. */
+static void
+fetch_program_file(struct trees *t, const struct found *f)
+{
+	struct program *p = calloc(1, sizeof *p);
+
+	blob_guess(f->layer->blob, f->data_off);
+	if (p == NULL)
+		return;
+	p->trees = t;
+	atomic_fetch_add(&t->refs, 1);
+	p->want = (struct want){
+		.data_off = f->data_off,
+		.len = min_u64(f->size, SCRIPT_BYTES),
+		.priority = SOURCE_SOON,
+		.on_done = on_program,
+	};
+	blob_want(f->layer->blob, &p->want);
 }
 
 /* ---- the program ---- */
 
 static const char *
-search_path(const struct doc *config)
+find_path(const struct doc *config)
 {
 	const struct doc *env = doc_find(config, "Env");
 
@@ -142,27 +212,9 @@ search_path(const struct doc *config)
 	return usual_path;
 }
 
-static void
-search_and_fetch(const struct trees *t, const char *name, const char *path)
-{
-	char file[LIMIT_PATH_BYTES];
-
-	for (; *path != 0; path += *path == ':') {
-		size_t n = strcspn(path, ":");
-		int len =
-		    snprintf(file, sizeof file, "%.*s/%s", (int)n, path, name);
-
-		if (len > 0 && (size_t)len < sizeof file &&
-		    find_and_fetch(t, file))
-			return;
-		path += n;
-	}
-}
-
 /* An argument with a slash may be a script. */
 static void
-fetch_arguments(
-    const struct trees *t, const struct doc *config, const char *key)
+fetch_arguments(struct trees *t, const struct doc *config, const char *key)
 {
 	const struct doc *all = doc_find(config, key);
 
@@ -170,22 +222,22 @@ fetch_arguments(
 		return;
 	for (size_t n = 0; n < doc_count(all) && n < MAX_ARGUMENTS; n++) {
 		const char *s = doc_string(doc_at(all, n));
+		struct found f;
 
-		if (s != NULL && *s == '/')
-			find_and_fetch(t, s);
-		else if (s != NULL && n == 0)
-			search_and_fetch(t, s, search_path(config));
+		if (s != NULL && (*s == '/' || n == 0) && search(t, s, &f))
+			fetch_program_file(t, &f);
 	}
 }
 
 static void
-fetch_program(const struct trees *t)
+fetch_program(struct trees *t)
 {
 	struct err unknown = ERR_INIT;
 	AUTO_DOC struct doc *all = image_read_config(t->image, &unknown);
 	const struct doc *config = doc_find(all, "config");
 
-	if (config == NULL)
+	t->path = config == NULL ? NULL : strdup(find_path(config));
+	if (t->path == NULL)
 		return;
 	fetch_arguments(t, config, "Entrypoint");
 	fetch_arguments(t, config, "Cmd");
@@ -205,17 +257,12 @@ may_guess(const struct image *i)
 void
 first_files_fetch(struct image *i)
 {
-	struct trees t = { .image = i };
-	struct err unknown = ERR_INIT;
+	struct trees *t = may_guess(i) ? trees_open(i) : NULL;
 
-	if (!may_guess(i))
+	if (t == NULL)
 		return;
-	for (size_t k = 0; k < i->manifest.n_layers; k++)
-		if (i->layers[k] != NULL)
-			t.at[k] = layer_open_index(i->layers[k], &unknown);
 	for (size_t n = 0; n < sizeof usual / sizeof *usual; n++)
-		find_and_fetch(&t, usual[n]);
-	fetch_program(&t);
-	for (size_t k = 0; k < i->manifest.n_layers; k++)
-		index_close(t.at[k]);
+		find_and_fetch(t, usual[n]);
+	fetch_program(t);
+	trees_unref(t);
 }

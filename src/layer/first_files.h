@@ -1,7 +1,7 @@
 /* What nearly every start reads first, for images of which nothing is known:
- * the program that the config names, the shell, the dynamic linker and the C
- * library, the lists of users.  Each is a miss, one after the other, before the
- * program itself reads anything.
+ * the program that the config names and, of a script, those that it names; the
+ * shell, the dynamic linker and the C library, the lists of users.  Each is a
+ * miss, one after the other, before the program itself reads anything.
  */
 #ifndef LAYER_FIRST_FILES_H
 #define LAYER_FIRST_FILES_H

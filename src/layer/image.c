@@ -9,16 +9,14 @@
 
 #include "layer/files.h"
 #include "layer/layer.h"
+#include "layer/linked.h"
+#include "layer/merged.h"
 #include "layer/recordings.h"
-#include "layer/seal.h"
 #include "layer/view.h"
+#include "fetch/ahead.h"
 #include "fetch/fetch.h"
 #include "index/index.h"
-#include "index/merge.h"
-#include "index/tree.h"
-#include "index/writer.h"
 #include "store/map.h"
-#include "store/room.h"
 #include "store/store.h"
 #include "base/clock.h"
 #include "base/doc.h"
@@ -49,6 +47,8 @@ image_unref(struct image *i)
 {
 	if (i == NULL || atomic_fetch_sub(&i->refs, 1) > 1)
 		return;
+	if (i->ahead != NULL)
+		ahead_end(i->ahead);
 	for (size_t n = 0; n < i->manifest.n_layers; n++) {
 		if (i->layers[n] != NULL)
 			catalog_put_layer(i->catalog, i->layers[n]);
@@ -62,115 +62,6 @@ static struct store *
 image_store(const struct image *i)
 {
 	return catalog_parts(i->catalog)->store;
-}
-
-/* ---- the merged index ---- */
-
-static void
-close_indexes(struct index **x, size_t n)
-{
-	for (size_t k = 0; k < n; k++)
-		index_close(x[k]);
-	free(x);
-}
-
-static struct tree *
-merge_layers(const struct image *i, struct err *e)
-{
-	size_t n = i->manifest.n_layers, opened = 0;
-	struct index **x = calloc(n + 1, sizeof *x);
-	struct tree *t = NULL;
-
-	if (x == NULL) {
-		err_set(e, ENOMEM, "merging %zu layers", n);
-		return NULL;
-	}
-	for (; opened < n; opened++) {
-		x[opened] = layer_open_index(i->layers[opened], e);
-		if (x[opened] == NULL)
-			goto out;
-	}
-	t = index_merge(x, n, e);
-out:
-	close_indexes(x, opened);
-	return t;
-}
-
-/* Of the image and of the places of its files' contents: where a layer was made
- * again they lie elsewhere, and what merged it before would show other bytes.
- */
-static void
-merged_uuid(const struct image *i, uint8_t out[16])
-{
-	size_t n = i->manifest.n_layers;
-	struct {
-		struct digest manifest;
-		uint64_t maps[LIMIT_LAYERS];
-	} all = { .manifest = i->manifest.digest };
-	struct digest d;
-
-	assert(n <= LIMIT_LAYERS);
-	for (size_t k = 0; k < n; k++)
-		all.maps[k] = map_checksum(i->layers[k]->map);
-	digest_of(&d, &all, sizeof all.manifest + n * sizeof *all.maps);
-	memcpy(out, d.bytes, 16);
-}
-
-static int
-build_index(const struct image *i, struct err *e)
-{
-	AUTO_DRAFT struct draft w = { .dir = -1 };
-	AUTO_TREE struct tree *t = merge_layers(i, e);
-	AUTO_CLOSE int fd = -1;
-	struct index_options o = { 0 };
-
-	if (t == NULL || draft_begin(&w, image_store(i), e) < 0)
-		return -1;
-	merged_uuid(i, o.uuid);
-	for (size_t n = 0; n < i->manifest.n_layers; n++)
-		o.data_blocks += i->layers[n]->size / STORE_BLOCK + 1;
-	fd = draft_create(&w, "index", e);
-	if (fd < 0 || index_write(t, &o, fd, e) < 0 ||
-	    seal_index(&w, fd, e) < 0)
-		return -1;
-	return draft_commit(&w, FILES_IMAGES, &i->manifest.digest, e);
-}
-
-static struct index *
-open_built(const struct image *i, struct err *e)
-{
-	AUTO_INDEX struct index *x = files_open_index(
-	    image_store(i), FILES_IMAGES, &i->manifest.digest, e);
-	uint8_t uuid[16];
-
-	if (x == NULL)
-		return NULL;
-	merged_uuid(i, uuid);
-	if (memcmp(index_uuid(x), uuid, sizeof uuid) == 0)
-		return take_ptr(&x);
-	err_set(e, EBADMSG, "%s: its layers were made again since", i->label);
-	return NULL;
-}
-
-static struct index *
-open_merged(const struct image *i, struct err *e)
-{
-	const struct digest *d = &i->manifest.digest;
-	struct index *x = open_built(i, e);
-
-	if (x != NULL || (e->code != ENOENT && e->code != EBADMSG))
-		return x;
-	if (e->code == EBADMSG) {
-		log_warn("%s; making it again", e->msg);
-		if (files_remove_dir(image_store(i), FILES_IMAGES, d, e) < 0)
-			return NULL;
-	}
-	if (build_index(i, e) < 0 &&
-	    (!store_make_room(image_store(i), e) || build_index(i, e) < 0)) {
-		err_wrap(e, "merging the layers of %s", i->label);
-		return NULL;
-	}
-	return open_built(i, e);
 }
 
 /* ---- making ---- */
@@ -254,11 +145,32 @@ image_check_whole(const struct image *i, struct err *e)
 	return 0;
 }
 
+bool
+image_is_distrusted(const struct image *i, int layer)
+{
+	size_t first = layer == IMAGE_MERGED ? 0 : layer;
+	size_t end = layer == IMAGE_MERGED ? i->manifest.n_layers : first + 1;
+
+	for (size_t k = first; k < end && k < i->manifest.n_layers; k++)
+		if (i->layers[k] != NULL && layer_is_distrusted(i->layers[k]))
+			return true;
+	return false;
+}
+
 /* What a view keeps. */
 struct viewing {
 	struct image *image;
 	struct recording *recording; /* or NULL */
+	struct linked linked;
 };
+
+static void
+on_read(void *ctx, struct view *v, uint64_t data_off, const void *p, size_t len)
+{
+	struct viewing *w = ctx;
+
+	linked_note(&w->linked, v, data_off, p, len);
+}
 
 static struct viewing *
 begin_viewing(struct image *i, struct err *e)
@@ -290,7 +202,7 @@ static struct index *
 open_index(const struct image *i, int layer, struct err *e)
 {
 	if (layer == IMAGE_MERGED)
-		return image_check_whole(i, e) < 0 ? NULL : open_merged(i, e);
+		return image_check_whole(i, e) < 0 ? NULL : merged_open(i, e);
 	return check_layer(i, layer, e) < 0
 		   ? NULL
 		   : layer_open_index(i->layers[layer], e);
@@ -322,6 +234,7 @@ image_view(struct image *i, int layer, struct err *e)
 	}
 	x = NULL;
 	view_record(v, w->recording);
+	view_watch(v, on_read);
 	return v;
 }
 

@@ -15,6 +15,7 @@
 #include "base/list.h"
 
 struct ahead;
+struct companions;
 struct places;
 struct source;
 struct view;
@@ -31,6 +32,9 @@ struct image {
 	/* The image that its name meant before; its own where there was none.
 	 * A start without a profile goes by that one's. */
 	struct digest before;
+	/* What a start reads, on its way since before the layers were known,
+	 * till image_start(); or NULL. */
+	struct ahead *ahead;
 	struct list link; /* the catalog's */
 };
 
@@ -46,6 +50,7 @@ struct image_opening {
 	const char *label;
 	struct source *source;
 	struct image_watcher *watcher; /* or NULL */
+	struct companions *companions; /* is met; or NULL */
 	uint64_t whole_max_bytes;      /* as in struct image_request */
 	bool is_partial;
 	bool is_start;
@@ -64,6 +69,10 @@ int image_find_layer(
 /* The layer that is not here, as an error: ENOENT with the reason.  0: all
  * are. */
 int image_check_whole(const struct image *i, struct err *e);
+
+/* A layer that is here, or with IMAGE_MERGED any, was understood from a table that
+ * lied (layer/distrust.h). */
+bool image_is_distrusted(const struct image *i, int layer);
 
 /* What a mount shows: one layer, or IMAGE_MERGED. The view keeps the image. A
  * layer that is not here is ENOENT with its reason. */
@@ -90,9 +99,11 @@ void image_start(struct image *i);
  * no profile is known.  Blocks on disk. */
 int image_find_start(const struct image *i, struct places *out, struct err *e);
 
-/* For open.c: the same before the layers are known, from this source; NULL
- * where there is nothing to be fetched. */
-struct ahead *image_fetch_ahead(const struct image *i, struct source *s);
+/* For open.c: the same before the layers are known, from this source, of those
+ * that have a table, or one beside the image (may be NULL); NULL where there is
+ * nothing to be fetched. */
+struct ahead *image_fetch_ahead(
+    const struct image *i, const struct companions *c, struct source *s);
 
 /* For prefetch.c: starts to fetch the layer's blob up to blob_end. */
 void image_fill_start(struct image *i, size_t layer, uint64_t blob_end);

@@ -6,8 +6,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "layer/distrust.h"
 #include "layer/files.h"
+#include "layer/restarts.h"
 #include "fetch/fetch.h"
+#include "format/layer_index.h"
+#include "codec/points.h"
 #include "index/index.h"
 #include "store/map.h"
 #include "store/store.h"
@@ -15,6 +19,22 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "base/log.h"
+
+/* Layers that were made before there were such tables say nothing of one. */
+static int
+read_table(struct layer *l, const struct doc *info, struct err *e)
+{
+	const char *text;
+
+	if (doc_find(info, "table") == NULL)
+		return 0;
+	if (doc_get_string(info, "table", &text, e) < 0 ||
+	    digest_parse(&l->table, text, e) < 0)
+		return err_wrap(e, "info");
+	l->has_table = true;
+	return 0;
+}
 
 static int
 read_info(struct layer *l, int dir, struct err *e)
@@ -31,7 +51,7 @@ read_info(struct layer *l, int dir, struct err *e)
 		return err_wrap(e, "info");
 	snprintf(l->format, sizeof l->format, "%s", format);
 	snprintf(l->reason, sizeof l->reason, "%s", reason);
-	return 0;
+	return read_table(l, info, e);
 }
 
 static int
@@ -69,7 +89,8 @@ check_index(const struct layer *l, struct err *e)
 static int
 read_files(struct layer *l, int dir, struct err *e)
 {
-	if (read_info(l, dir, e) < 0 || read_map(l, dir, e) < 0)
+	if (read_info(l, dir, e) < 0 || read_map(l, dir, e) < 0 ||
+	    restarts_open(dir, l->map, &l->points, e) < 0)
 		return -1;
 	return check_index(l, e);
 }
@@ -78,6 +99,7 @@ static void
 layer_free(struct layer *l)
 {
 	map_close(l->map);
+	points_close(l->points);
 	free(l);
 }
 
@@ -97,12 +119,13 @@ layer_open(
 	}
 	l->digest = *d;
 	l->store = s;
-	if (read_files(l, dir, e) < 0 || store_add_map(s, l->map, e) < 0) {
+	if (files_check_boot(s, FILES_LAYERS, d, &l->is_fresh, e) < 0 ||
+	    read_files(l, dir, e) < 0 || store_add_map(s, l->map, e) < 0) {
 		err_wrap(e, "layer %s", DIGEST_TEXT(d));
 		layer_free(l);
 		return NULL;
 	}
-	l->blob = blob_new(f, l->map, e);
+	l->blob = blob_new(f, l->map, l->points, e);
 	if (l->blob == NULL) {
 		uint64_t freed;
 
@@ -110,7 +133,25 @@ layer_open(
 		layer_free(l);
 		return NULL;
 	}
+	if (layer_is_distrusted(l))
+		layer_distrust(l);
 	return l;
+}
+
+bool
+layer_is_distrusted(const struct layer *l)
+{
+	char why[DISTRUST_WHY_SIZE];
+
+	return l->has_table && distrust_find(l->store, &l->table, why);
+}
+
+void
+layer_distrust(const struct layer *l)
+{
+	blob_condemn(l->blob,
+	    "the index beside its image lied: mounted again, when nobody has "
+	    "it mounted, it is read whole");
 }
 
 void
@@ -127,14 +168,17 @@ layer_remove(struct layer *l, uint64_t *freed_bytes, struct err *e)
 {
 	struct store *s = l->store;
 	struct digest d = l->digest;
+	struct err failed = ERR_INIT;
 
 	/* The folder goes first: a map on disk always has its objects. */
 	if (files_remove_dir(s, FILES_LAYERS, &d, e) < 0)
 		return err_wrap(e, "layer %s", DIGEST_TEXT(&d));
 	blob_unref(l->blob);
-	if (store_remove_map(s, l->map, freed_bytes, e) < 0)
-		err_wrap(e, "layer %s", DIGEST_TEXT(&d));
-	layer_free(l);
+	if (store_remove_map(s, l->map, freed_bytes, &failed) < 0)
+		log_warn("layer %s: %s", DIGEST_TEXT(&d), failed.msg);
+	/* A map that the store could not forget must stay. */
+	if (failed.code != ENOMEM)
+		layer_free(l);
 	return 0;
 }
 
@@ -142,4 +186,19 @@ struct index *
 layer_open_index(const struct layer *l, struct err *e)
 {
 	return files_open_index(l->store, FILES_LAYERS, &l->digest, e);
+}
+
+int
+layer_write_portable(const struct layer *l, struct buf *out, struct err *e)
+{
+	AUTO_INDEX struct index *x = NULL;
+
+	if (*l->reason == 0)
+		return err_set(e, ENOTSUP,
+		    "layer %s: it was not read whole here",
+		    DIGEST_TEXT(&l->digest));
+	x = layer_open_index(l, e);
+	if (x == NULL || layer_index_write(x, l->map, l->points, out, e) < 0)
+		return err_wrap(e, "layer %s", DIGEST_TEXT(&l->digest));
+	return 0;
 }

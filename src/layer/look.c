@@ -24,6 +24,16 @@ look_end(struct catalog *c)
 	cond_broadcast(&c->changed);
 }
 
+bool
+look_wait(struct catalog *c, uint64_t until_ns)
+{
+	LOCK_SCOPE(&c->lock);
+	while (c->is_removing)
+		if (!cond_wait_until(&c->changed, &c->lock, until_ns))
+			return false;
+	return true;
+}
+
 int
 look_list(struct catalog *c, struct looked_at **out, size_t *n, struct err *e)
 {

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct catalog;
 struct err;
@@ -18,6 +19,10 @@ struct looked_at {
  * who is waited for by a removal must not wait for it.  Look briefly. */
 int look_begin(struct catalog *c, struct err *e);
 void look_end(struct catalog *c);
+
+/* Until the removal that is under way has ended.  False: not by then.  Not for who is
+ * making a layer or looks. */
+bool look_wait(struct catalog *c, uint64_t until_ns);
 
 /* All that are there now, in no order; the caller frees. */
 int look_list(

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "layer/companions.h"
+#include "layer/documents.h"
 #include "layer/files.h"
 #include "layer/image.h"
 #include "layer/layer.h"
@@ -25,7 +27,6 @@ enum config_state { CONFIG_PENDING, CONFIG_KNOWN, CONFIG_FAILED };
 struct opening {
 	struct image *image;
 	const struct image_opening *options;
-	struct ahead *ahead; /* or NULL */
 	struct task config_task;
 
 	struct lock lock; /* guards what follows */
@@ -81,8 +82,7 @@ fetch_config(struct opening *o, struct err *e)
 
 	if (source_read_verified(o->options->source, d, &text, e) < 0 ||
 	    parse_config(i, &text, e) < 0 ||
-	    files_save_blob(catalog_parts(i->catalog)->store, &d->digest,
-		text.data, text.len, e) < 0)
+	    documents_save(i->catalog, &d->digest, text.data, text.len, e) < 0)
 		return err_wrap(e, "config of %s", i->label);
 	return 0;
 }
@@ -149,6 +149,8 @@ obtain_layer(struct layer_task *t, struct err *e)
 		.descriptor = &o->image->manifest.layers[t->i],
 		.sources = &o->options->source,
 		.n_sources = 1,
+		.table = companions_table(o->options->companions, t->i),
+		.table_reason = companions_reason(o->options->companions),
 		.whole_max_bytes = o->options->whole_max_bytes,
 		.diff_id = wait_diff_id,
 		.patience_ms = p->patience_ms,
@@ -179,8 +181,8 @@ run_layer(struct task *task)
 
 	if (l != NULL)
 		tell_progress(t, l->blob_size);
-	if (l != NULL && o->ahead != NULL)
-		ahead_meet(o->ahead, t->i, l->blob);
+	if (l != NULL && o->image->ahead != NULL)
+		ahead_meet(o->image->ahead, t->i, l->blob);
 	LOCK_SCOPE(&o->lock);
 	o->image->layers[t->i] = l;
 	if (l == NULL)
@@ -239,14 +241,14 @@ make_missing(
 
 	if (tasks == NULL)
 		return err_set(e, ENOMEM, "image %s", i->label);
+	companions_meet(options->companions, i);
 	if (options->is_start)
-		o.ahead = image_fetch_ahead(i, options->source);
+		i->ahead =
+		    image_fetch_ahead(i, options->companions, options->source);
 	lock_init(&o.lock, RANK_LEAF);
 	cond_init(&o.changed);
 	submit_missing(&o, tasks);
 	rc = wait_all(&o, e);
-	if (o.ahead != NULL)
-		ahead_end(o.ahead);
 	cond_destroy(&o.changed);
 	lock_destroy(&o.lock);
 	return rc;
@@ -254,15 +256,27 @@ make_missing(
 
 /* ---- what is here ---- */
 
+/* One whose table lied is made again, where it can be. */
+static struct layer *
+find_layer(struct catalog *c, const struct digest *d, bool has_source)
+{
+	struct layer *l = catalog_find_layer(c, d);
+
+	if (l == NULL || !has_source || !layer_is_distrusted(l))
+		return l;
+	catalog_put_layer(c, l);
+	return NULL;
+}
+
 /* The common case, without a thread or a wait. */
 static bool
-find_all_layers(struct image *i)
+find_all_layers(struct image *i, bool has_source)
 {
 	bool all = true;
 
 	for (size_t k = 0; k < i->manifest.n_layers; k++) {
-		i->layers[k] = catalog_find_layer(
-		    i->catalog, &i->manifest.layers[k].digest);
+		i->layers[k] = find_layer(
+		    i->catalog, &i->manifest.layers[k].digest, has_source);
 		all = all && i->layers[k] != NULL;
 	}
 	return all;
@@ -327,7 +341,7 @@ image_open(struct catalog *c, struct manifest *take,
 		return NULL;
 	if (!o->is_start || find_before(i, &i->before, &unknown) < 0)
 		i->before = i->manifest.digest;
-	has_layers = find_all_layers(i);
+	has_layers = find_all_layers(i, o->source != NULL);
 	has_config = find_config(i, &unknown) == 0;
 	if (o->source != NULL)
 		give_source(i, o->source);

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "layer/companions.h"
+#include "layer/families.h"
 #include "layer/first_files.h"
 #include "layer/image.h"
 #include "layer/layer.h"
@@ -12,7 +14,9 @@
 #include "layer/recordings.h"
 #include "fetch/ahead.h"
 #include "fetch/fetch.h"
+#include "fetch/kin.h"
 #include "fetch/ordered.h"
+#include "index/index.h"
 #include "store/map.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -21,6 +25,7 @@
 struct prefetch {
 	struct task task;
 	struct image *image; /* keeps the layers */
+	struct ahead *ahead; /* its part till here; or NULL */
 	struct ordered ordered;
 	struct ordered_range *ranges;
 };
@@ -105,11 +110,22 @@ find_ranges(struct prefetch *p, struct err *e)
 
 /* ---- before the layers are known ---- */
 
-/* Of layers that are to be made.  Those of another image are here, as a
- * rule. */
+/* Those of another image are here, as a rule; and what is read whole brings all
+ * by itself. */
+static bool
+is_made_of_table(const struct image *i, const struct companions *c, size_t k)
+{
+	struct err whole = ERR_INIT;
+
+	return i->layers[k] == NULL &&
+	       layer_foresee(&i->manifest.layers[k], companions_table(c, k),
+		   &whole) != NULL;
+}
+
+/* Of layers that are to be made. */
 static size_t
-list_ranges(
-    const struct image *i, const struct profile *p, struct ahead_range *out)
+list_ranges(const struct image *i, const struct companions *c,
+    const struct profile *p, struct ahead_range *out)
 {
 	size_t n = 0;
 
@@ -117,8 +133,8 @@ list_ranges(
 		const struct profile_range *r = &p->ranges[k];
 		const struct descriptor *d = &i->manifest.layers[r->layer];
 
-		if (i->layers[r->layer] != NULL || r->blob_off > d->size ||
-		    r->len > d->size - r->blob_off)
+		if (r->blob_off > d->size || r->len > d->size - r->blob_off ||
+		    !is_made_of_table(i, c, r->layer))
 			continue;
 		out[n++] = (struct ahead_range){ d->digest, d->size,
 			r->blob_off, r->len, r->layer };
@@ -127,7 +143,8 @@ list_ranges(
 }
 
 struct ahead *
-image_fetch_ahead(const struct image *i, struct source *s)
+image_fetch_ahead(
+    const struct image *i, const struct companions *c, struct source *s)
 {
 	const struct catalog_parts *parts = catalog_parts(i->catalog);
 	struct err none = ERR_INIT;
@@ -140,7 +157,7 @@ image_fetch_ahead(const struct image *i, struct source *s)
 		return NULL;
 	ranges = calloc(p->n_ranges + 1, sizeof *ranges);
 	if (ranges != NULL)
-		n = list_ranges(i, p, ranges);
+		n = list_ranges(i, c, p, ranges);
 	return n == 0 ? NULL
 		      : ahead_new(parts->fetcher, s, take_ptr(&ranges), n);
 }
@@ -159,6 +176,27 @@ fetch_hints(struct image *i)
 	}
 }
 
+/* ---- as its folders say ---- */
+
+/* Of layers that may be guessed at; without, less is guessed. */
+static void
+tell_families(struct image *i)
+{
+	for (size_t k = 0; k < i->manifest.n_layers; k++) {
+		const struct layer *l = i->layers[k];
+		struct err e = ERR_INIT;
+		AUTO_INDEX struct index *x = NULL;
+		struct kin *kin;
+
+		if (l == NULL || !blob_may_guess(l->blob) ||
+		    (x = layer_open_index(l, &e)) == NULL)
+			continue;
+		kin = families_find(x, l->map, &e);
+		if (kin != NULL)
+			blob_set_kin(l->blob, kin);
+	}
+}
+
 /* What is known need not be guessed. */
 static void
 stop_guessing(struct image *i)
@@ -169,13 +207,23 @@ stop_guessing(struct image *i)
 }
 
 static void
+end_ahead(struct prefetch *p)
+{
+	if (p->ahead != NULL)
+		ahead_end(take_ptr(&p->ahead));
+}
+
+/* Till the rest is asked for, the link has what is read ahead to bring. */
+static void
 run_prefetch(struct task *t)
 {
 	struct prefetch *p = container_of(t, struct prefetch, task);
 	struct image *i = p->image;
 	struct err e = ERR_INIT;
+	int rc = find_ranges(p, &e);
 
-	if (find_ranges(p, &e) == 0) {
+	end_ahead(p);
+	if (rc == 0) {
 		stop_guessing(i);
 		fetch_ordered(catalog_parts(i->catalog)->fetcher, &p->ordered);
 		return;
@@ -184,6 +232,7 @@ run_prefetch(struct task *t)
 		log_warn("%s: %s", i->label, e.msg);
 	first_files_fetch(i);
 	fetch_hints(i);
+	tell_families(i);
 	prefetch_free(p);
 }
 
@@ -197,5 +246,6 @@ image_start(struct image *i)
 		return;
 	p->task.run = run_prefetch;
 	p->image = image_ref(i);
+	p->ahead = take_ptr(&i->ahead);
 	pool_submit(catalog_parts(i->catalog)->makers, &p->task, 0);
 }

@@ -11,8 +11,9 @@
 /* As fetch/plan.c has it: cheaper to read than to ask twice. */
 #define GAP_BYTES KIB(64)
 
-/* Of one request: a few of them fill a link, and what is read first comes
- * first. */
+/* Of one request.  Those that are read first share all connections, each of which
+ * is slow to start; but a registry has milliseconds of work with each request, and
+ * of spans, 0.2 MB each, 512 KiB has only two. */
 #define RANGE_BYTES MIB(1)
 
 struct ranked {
@@ -20,15 +21,18 @@ struct ranked {
 	size_t rank; /* in the order of use */
 };
 
+/* Of those that begin together the longest first. */
 static int
 compare_places(const void *a, const void *b)
 {
-	const struct ranked *x = a, *y = b;
+	const struct profile_range *x = &((const struct ranked *)a)->range;
+	const struct profile_range *y = &((const struct ranked *)b)->range;
 
-	if (x->range.layer != y->range.layer)
-		return x->range.layer < y->range.layer ? -1 : 1;
-	return (x->range.blob_off > y->range.blob_off) -
-	       (x->range.blob_off < y->range.blob_off);
+	if (x->layer != y->layer)
+		return x->layer < y->layer ? -1 : 1;
+	if (x->blob_off != y->blob_off)
+		return x->blob_off < y->blob_off ? -1 : 1;
+	return (x->len < y->len) - (x->len > y->len);
 }
 
 static int
@@ -39,6 +43,8 @@ compare_ranks(const void *a, const void *b)
 	return (x->rank > y->rank) - (x->rank < y->rank);
 }
 
+/* What lies in another is that, however long it is: files of one span have one
+ * range, and it is larger than most. */
 static bool
 join(struct ranked *x, const struct ranked *y)
 {
@@ -47,7 +53,7 @@ join(struct ranked *x, const struct ranked *y)
 
 	if (x->range.layer != y->range.layer ||
 	    y->range.blob_off > end + GAP_BYTES ||
-	    to - x->range.blob_off > RANGE_BYTES)
+	    (to > end && to - x->range.blob_off > RANGE_BYTES))
 		return false;
 	x->range.len = to - x->range.blob_off;
 	x->rank = min_u64(x->rank, y->rank);

@@ -28,7 +28,9 @@ profile_path(char path[PATH_SIZE], const struct digest *image)
 int
 profiles_prepare(struct store *s, struct err *e)
 {
-	return fs_make_dirs(store_root(s), PROFILES, 0700, e);
+	if (fs_make_dirs(store_root(s), PROFILES, 0700, e) < 0)
+		return -1;
+	return fs_remove_temporaries(store_root(s), PROFILES, e);
 }
 
 bool

@@ -9,11 +9,13 @@
 #include "layer/places.h"
 #include "layer/profile.h"
 #include "layer/profiles.h"
+#include "layer/publisher.h"
 #include "layer/recording.h"
 #include "layer/trail.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/hmap.h"
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/log.h"
@@ -24,6 +26,7 @@ enum { WAITING_MAX = 1024 };
 
 struct recorded {
 	struct list link;
+	struct hnode node;
 	struct digest image;
 	struct recording *recording;
 	unsigned views;
@@ -42,8 +45,8 @@ struct recordings {
 	struct lock lock;    /* guards what follows */
 	struct cond changed; /* for the thread, and for who waits for it */
 	struct list all;
-	size_t n;
-	bool is_writing; /* somebody, at a time, in ROOT/profiles */
+	struct hmap by_image; /* the same, each by its digest's prefix */
+	bool is_writing;      /* somebody, at a time, in ROOT/profiles */
 	bool is_stopping;
 };
 
@@ -52,8 +55,8 @@ struct recordings {
 static struct recorded *
 find(struct recordings *r, const struct digest *image)
 {
-	list_for_each(l, &r->all) {
-		struct recorded *d = list_entry(l, struct recorded, link);
+	hmap_for_each_match(&r->by_image, digest_prefix(image), n) {
+		struct recorded *d = container_of(n, struct recorded, node);
 
 		if (digest_equal(&d->image, image))
 			return d;
@@ -84,7 +87,7 @@ find_or_add(struct recordings *r, const struct digest *image)
 	}
 	d->image = *image;
 	list_push_back(&r->all, &d->link);
-	r->n++;
+	hmap_insert(&r->by_image, &d->node, digest_prefix(image));
 	return d;
 }
 
@@ -92,7 +95,7 @@ static void
 drop(struct recordings *r, struct recorded *d)
 {
 	list_remove(&d->link);
-	r->n--;
+	hmap_remove(&r->by_image, &d->node);
 	recording_free(d->recording);
 	free(d);
 }
@@ -158,6 +161,9 @@ save(struct recordings *r, const struct run *run, struct err *e)
 	log_info("%s: profile of %zu ranges in %zu files, %u runs",
 	    run->image->label, latest->n_entries, latest->n_files,
 	    latest->runs);
+	if (run->is_whole)
+		publisher_offer(
+		    r->options.publisher, run->image, COMPANION_PROFILE);
 	return 0;
 }
 
@@ -258,7 +264,7 @@ recordings_start(struct recordings *r, const struct digest *image)
 	struct recorded *d = find(r, image);
 
 	if (r->is_stopping || r->options.record_ms == 0 ||
-	    (d == NULL && r->n >= WAITING_MAX))
+	    (d == NULL && r->by_image.count >= WAITING_MAX))
 		return;
 	if (d == NULL)
 		d = find_or_add(r, image);
@@ -355,6 +361,12 @@ recordings_leave(struct recordings *r, struct image *i)
 	image_unref(last);
 }
 
+static bool
+is_unsaved(const struct recorded *d)
+{
+	return d->is_over || d->is_saving;
+}
+
 void
 recordings_settle(struct recordings *r, const struct digest *image)
 {
@@ -362,11 +374,21 @@ recordings_settle(struct recordings *r, const struct digest *image)
 	for (;;) {
 		const struct recorded *d = find(r, image);
 
-		if (d == NULL || r->is_stopping ||
-		    (!d->is_over && !d->is_saving))
+		if (d == NULL || r->is_stopping || !is_unsaved(d))
 			return;
 		cond_wait(&r->changed, &r->lock);
 	}
+}
+
+bool
+recordings_are_saving(struct recordings *r)
+{
+	LOCK_SCOPE(&r->lock);
+
+	list_for_each(l, &r->all)
+		if (is_unsaved(list_entry(l, struct recorded, link)))
+			return true;
+	return false;
 }
 
 /* ---- life ---- */
@@ -429,6 +451,7 @@ recordings_free(struct recordings *r)
 		assert(d->views == 0 && d->open == NULL);
 		drop(r, d);
 	}
+	hmap_release(&r->by_image);
 	cond_destroy(&r->changed);
 	lock_destroy(&r->lock);
 	free(r);

@@ -18,12 +18,14 @@
 #ifndef LAYER_RECORDINGS_H
 #define LAYER_RECORDINGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct digest;
 struct err;
 struct image;
 struct profile;
+struct publisher;
 struct recording;
 struct recordings;
 struct store;
@@ -31,6 +33,7 @@ struct store;
 struct recordings_options {
 	uint32_t record_ms; /* 0: nothing is recorded */
 	uint32_t quiet_ms;
+	struct publisher *publisher; /* is offered what was saved; or NULL */
 };
 
 /* The store must outlive it. */
@@ -62,5 +65,7 @@ void recordings_leave(struct recordings *r, struct image *i);
 /* Waits until no run of the image that has ended is yet to be saved: nothing
  * here keeps the image open then. */
 void recordings_settle(struct recordings *r, const struct digest *image);
+/* Whether there is such a run, of any image. */
+bool recordings_are_saving(struct recordings *r);
 
 #endif

@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #include "layer/catalog.h"
+#include "layer/companions.h"
+#include "layer/documents.h"
 #include "layer/files.h"
 #include "layer/image.h"
+#include "layer/publisher.h"
 #include "layer/recordings.h"
 #include "registry/manifest.h"
 #include "registry/reference.h"
@@ -59,7 +62,7 @@ list_chains(const struct image *i)
 
 	for (size_t k = 0; all != NULL && k < n; k++)
 		if (image_chain_id(i, k, &all[k], &unknown) < 0)
-			cleanup_free(&all);
+			free(take_ptr(&all));
 	return all;
 }
 
@@ -107,23 +110,30 @@ set_rows(struct db *db, const struct image *i, bool is_named, struct err *e)
 }
 
 /* Only an image that opened may take the name of the one before it, which may
- * be all that is left when the registry goes away.  That one, or an image that
- * gets no name, may then be wanted by nobody. */
+ * be all that is left when the registry goes away, and which keeps its place.
+ * An image that gets no name may be wanted by nobody. */
 static int
 note_image(
     struct catalog *c, const struct image *i, bool is_named, struct err *e)
 {
 	const struct catalog_parts *p = catalog_parts(c);
 	const struct manifest *m = &i->manifest;
+	int wanted;
 
-	if (files_save_blob(p->store, &m->digest, m->raw, m->raw_len, e) < 0 ||
+	if (documents_save(c, &m->digest, m->raw, m->raw_len, e) < 0 ||
 	    set_rows(p->db, i, is_named, e) < 0)
 		return -1;
-	catalog_collect_later(c);
-	return 0;
+	/* A thousand images are not looked at for each that is opened. */
+	wanted = is_named ? 1 : db_is_image_wanted(p->db, &m->digest, e);
+	if (wanted == 0)
+		catalog_collect_later(c);
+	return wanted < 0 ? -1 : 0;
 }
 
 /* ---- asking the registry, or remembering ---- */
+
+/* How long a registry is asked what a tag means that was known before. */
+enum { KNOWN_PATIENCE_MS = 5000 };
 
 static bool
 is_unreachable(int code)
@@ -132,11 +142,40 @@ is_unreachable(int code)
 	       code != EINVAL && code != ENOTSUP && code != E2BIG;
 }
 
+static bool
+is_known(struct catalog *c, const struct image_request *q)
+{
+	struct digest d;
+	int64_t resolved_s;
+	struct err unknown = ERR_INIT;
+
+	return q->manifest == NULL &&
+	       catalog_find_image(
+		   c, q->reference->name, &d, &resolved_s, &unknown) == 0 &&
+	       files_has_blob(catalog_parts(c)->store, &d);
+}
+
+static void
+tell(const struct image_request *q, int64_t resolved_s, const struct err *stale)
+{
+	struct image_resolution *r = q->resolution;
+
+	if (r == NULL)
+		return;
+	*r = (struct image_resolution){ .resolved_s = resolved_s };
+	if (stale == NULL)
+		return;
+	r->is_stale = true;
+	snprintf(
+	    r->why, sizeof r->why, "%.*s", RESOLUTION_WHY_SIZE - 1, stale->msg);
+}
+
 /* The last known answer, when the registry gives none. */
 static int
-remember(struct catalog *c, const struct reference *ref, struct manifest *out,
+remember(struct catalog *c, const struct image_request *q, struct manifest *out,
     struct err *e)
 {
+	const struct reference *ref = q->reference;
 	struct digest d;
 	int64_t resolved_s;
 	struct err unknown = ERR_INIT;
@@ -145,6 +184,7 @@ remember(struct catalog *c, const struct reference *ref, struct manifest *out,
 	    catalog_find_image(c, ref->name, &d, &resolved_s, &unknown) < 0 ||
 	    load_manifest(c, &d, out, &unknown) < 0)
 		return -1;
+	tell(q, resolved_s, e);
 	log_event(LOG_LEVEL_WARN, LOG_EVENT_stale_tag,
 	    LOG_FIELDS({ "reference", ref->name }),
 	    "%s; using %s, which it meant %jd s ago", e->msg, DIGEST_TEXT(&d),
@@ -154,18 +194,27 @@ remember(struct catalog *c, const struct reference *ref, struct manifest *out,
 }
 
 static int
-ask(struct catalog *c, const struct image_request *q, struct manifest *out,
-    struct err *e)
+ask(struct catalog *c, const struct image_request *q, struct companions *beside,
+    struct manifest *out, struct err *e)
 {
 	struct platform here = platform_of_machine();
 	struct reference r = *q->reference;
+	bool was_here = is_known(c, q);
+	const struct registry_question question = {
+		.reference = &r,
+		.layout = q->layout,
+		.platform = &here,
+		.patience_ms = was_here ? KNOWN_PATIENCE_MS : 0,
+		.is_start = q->is_start && !was_here,
+	};
 
 	if (q->manifest != NULL) {
 		r.has_digest = true;
 		r.digest = *q->manifest;
 	}
-	return registry_resolve(
-	    catalog_parts(c)->registry, &r, q->layout, &here, out, e);
+	if (!was_here)
+		companions_ask(beside);
+	return registry_resolve(catalog_parts(c)->registry, &question, out, e);
 }
 
 /* What the reference means without asking: by digest. */
@@ -186,21 +235,27 @@ find_manifest(struct catalog *c, const struct image_request *q,
 	return load_manifest(c, &d, out, e);
 }
 
-/* *is_news: it means this now, and nobody noted that yet. */
+/* *is_news: it means this now, and nobody noted that yet.  What lies beside it is
+ * asked for at the same time; NULL: nobody wants to know. */
 static int
-resolve(struct catalog *c, const struct image_request *q, struct manifest *out,
-    bool *is_news, struct err *e)
+resolve(struct catalog *c, const struct image_request *q,
+    struct companions *beside, struct manifest *out, bool *is_news,
+    struct err *e)
 {
 	struct err unknown = ERR_INIT;
 
 	*is_news = q->manifest != NULL;
+	tell(q, 0, NULL);
 	if (find_manifest(c, q, out, &unknown) == 0)
 		return 0;
 	*is_news = true;
-	if (ask(c, q, out, e) == 0)
+	if (ask(c, q, beside, out, e) == 0) {
+		if (!q->reference->has_digest)
+			tell(q, clock_wall_s(), NULL);
 		return 0;
+	}
 	*is_news = false;
-	return q->manifest != NULL ? -1 : remember(c, q->reference, out, e);
+	return q->manifest != NULL ? -1 : remember(c, q, out, e);
 }
 
 static struct source *
@@ -235,12 +290,13 @@ open_source(struct catalog *c, const struct image_request *q, struct err *e)
 
 static struct image *
 open_resolved(struct catalog *c, const struct image_request *q,
-    struct manifest *take, struct err *e)
+    struct companions *beside, struct manifest *take, struct err *e)
 {
 	struct image_opening o = {
 		.label = q->reference->name,
 		.source = open_source(c, q, e),
 		.watcher = q->watcher,
+		.companions = beside,
 		.whole_max_bytes = q->whole_max_bytes,
 		.is_partial = q->is_partial,
 		.is_start = q->is_start,
@@ -254,24 +310,38 @@ open_resolved(struct catalog *c, const struct image_request *q,
 	return i;
 }
 
-struct image *
-catalog_open_image(
-    struct catalog *c, const struct image_request *q, struct err *e)
+static struct image *
+open_image(struct catalog *c, const struct image_request *q,
+    struct companions *beside, struct err *e)
 {
 	AUTO_MANIFEST struct manifest m = { 0 };
 	struct image *i;
 	bool is_news;
 
-	if (resolve(c, q, &m, &is_news, e) < 0)
+	if (resolve(c, q, beside, &m, &is_news, e) < 0)
 		return NULL;
 	if (q->watcher != NULL)
 		q->watcher->on_progress(
 		    q->watcher, IMAGE_RESOLVE, &m.digest, 1, 1);
-	i = open_resolved(c, q, &m, e);
+	i = open_resolved(c, q, beside, &m, e);
 	if (i != NULL && note_image(c, i, is_news && !q->is_unnamed, e) < 0) {
 		image_unref(i);
 		return NULL;
 	}
+	return i;
+}
+
+struct image *
+catalog_open_image(
+    struct catalog *c, const struct image_request *q, struct err *e)
+{
+	struct companions *beside = companions_new(c, q->reference);
+	struct image *i = open_image(c, q, beside, e);
+
+	companions_free(beside);
+	if (i != NULL)
+		publisher_offer(
+		    catalog_parts(c)->publisher, i, COMPANION_INDEX);
 	return i;
 }
 
@@ -281,7 +351,7 @@ catalog_read_manifest(struct catalog *c, const struct image_request *q,
 {
 	bool is_news;
 
-	return resolve(c, q, out, &is_news, e);
+	return resolve(c, q, NULL, out, &is_news, e);
 }
 
 struct image *
@@ -307,32 +377,6 @@ catalog_open_known(struct catalog *c, const struct digest *manifest,
 
 /* ---- forgetting and holding ---- */
 
-static int
-count_name(void *ctx, const struct db_reference *r)
-{
-	const struct digest *manifest = ctx;
-
-	return digest_equal(&r->manifest, manifest);
-}
-
-static int
-count_holder(void *ctx, const char *who)
-{
-	(void)ctx;
-	(void)who;
-	return 1;
-}
-
-/* 1 or 0; -1: it failed. */
-static int
-is_wanted(struct db *db, struct digest *manifest, struct err *e)
-{
-	int rc = db_each_reference(db, count_name, manifest, e);
-
-	return rc != 0 ? rc
-		       : db_each_holder(db, manifest, count_holder, NULL, e);
-}
-
 int
 catalog_forget(struct catalog *c, const char *name, struct digest *image,
     bool *removed, uint64_t *freed_bytes, struct err *e)
@@ -347,7 +391,7 @@ catalog_forget(struct catalog *c, const char *name, struct digest *image,
 		return err_wrap(e, "%s", name);
 	if (db_remove_reference(db, name, e) < 0)
 		return -1;
-	wanted = is_wanted(db, image, e);
+	wanted = db_is_image_wanted(db, image, e);
 	if (wanted != 0)
 		return wanted < 0 ? -1 : 0;
 	*removed = true;
@@ -368,10 +412,13 @@ catalog_release(struct catalog *c, const struct digest *manifest,
     const char *who, struct err *e)
 {
 	struct db *db = catalog_parts(c)->db;
+	int wanted;
 
 	if (db_remove_holder(db, manifest, who, e) < 0 ||
 	    db_touch_image(db, manifest, e) < 0)
 		return -1;
-	catalog_collect_soon(c);
-	return 0;
+	wanted = db_is_image_wanted(db, manifest, e);
+	if (wanted == 0)
+		catalog_collect_soon(c);
+	return wanted < 0 ? -1 : 0;
 }

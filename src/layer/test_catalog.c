@@ -255,6 +255,31 @@ chains_follow_from_the_config(void **state)
 	    ENOENT);
 }
 
+/* Lazy layers need none: the registry may have lost it, or descriptors may be
+ * short. */
+static void
+an_image_whose_config_is_not_to_be_had_has_no_chains(void **state)
+{
+	struct fixture *f = *state;
+	struct digest d = add_image(f, "a", 1), lazy = digest_number(7), got;
+	AUTO_DOC struct doc *config = describe_config(f, 1, "a");
+	const char *digest = doc_string(doc_find(config, "digest"));
+	char path[120];
+	struct image *i;
+	int layer;
+	struct err e;
+
+	snprintf(path, sizeof path, "blobs/sha256/%s", strchr(digest, ':') + 1);
+	assert_int_equal(unlinkat(f->layout, path, 0), 0);
+	i = open_image(f, "a", NAMED);
+	assert_true(digest_equal(&i->manifest.digest, &d));
+	assert_fails(image_chain_id(i, 0, &got, &e), e, ENOENT);
+	image_unref(i);
+	assert_known(f, 1, 1, 0);
+	assert_fails(
+	    catalog_find_chain(f->catalog, &lazy, &got, &layer, &e), e, ENOENT);
+}
+
 static void
 the_config_is_kept_though_every_layer_was_here(void **state)
 {
@@ -351,6 +376,7 @@ main(void)
 		ON_NODE(small_layers_are_fetched_whole),
 		ON_NODE(a_manifest_that_is_known_needs_no_tag),
 		ON_NODE(chains_follow_from_the_config),
+		ON_NODE(an_image_whose_config_is_not_to_be_had_has_no_chains),
 		ON_NODE(the_config_is_kept_though_every_layer_was_here),
 		ON_NODE(
 		    layers_that_are_here_get_the_source_of_whoever_opens_them),

@@ -113,6 +113,69 @@ layers_that_no_image_names_are_pruned(void **state)
 	assert_known(f, 1, 1, 0);
 }
 
+/* As an audit uses one: not by way of an image. */
+static void
+a_layer_that_was_used_when_its_image_went_goes_later(void **state)
+{
+	struct fixture *f = *state;
+	struct layer *l;
+
+	add_image(f, "a", 1);
+	image_unref(open_image(f, "a", NAMED));
+	l = catalog_find_layer(f->catalog, &f->lazy.layer.digest);
+	assert_non_null(l);
+	forget(f, "a", true);
+	pause_ms(50);
+	assert_known(f, 0, 0, 0);
+	assert_int_equal(catalog_count_layers(f->catalog), 1);
+	catalog_put_layer(f->catalog, l);
+	wait_until_empty(f);
+}
+
+static bool is_layer_stuck;
+
+int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
+
+int
+__wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+	if (!is_layer_stuck || strncmp(from, "layers/", 7) != 0)
+		return __real_renameat(from_dir, from, to_dir, to);
+	errno = EIO;
+	return -1;
+}
+
+static void
+a_layer_that_cannot_be_removed_stays_as_it_is(void **state)
+{
+	struct fixture *f = *state;
+	struct store_usage u;
+	struct image *i;
+	uint64_t bytes;
+	char name[120];
+	struct err e;
+
+	add_image(f, "a", 2);
+	i = open_image(f, "a", NAMED);
+	snprintf(name, sizeof name, "%s", i->label);
+	OK(image_fill(i, NULL, NULL, &bytes, &e));
+	image_unref(i);
+	is_layer_stuck = true;
+	OK(db_remove_reference(f->parts.db, name, &e));
+	assert_int_equal(catalog_sweep(f->catalog, &bytes, &e), -1);
+	assert_int_equal(e.code, EIO);
+	is_layer_stuck = false;
+	assert_known(f, 0, 0, 0);
+	assert_int_equal(catalog_count_layers(f->catalog), 2);
+
+	image_unref(open_image(f, "a", NAMED));
+	forget(f, "a", true);
+	wait_until_empty(f);
+	store_usage(f->parts.store, &u);
+	assert_int_equal(u.present_bytes, 0);
+}
+
 /* ---- eviction ---- */
 
 static uint64_t
@@ -227,6 +290,8 @@ main(void)
 		    the_image_that_a_tag_left_keeps_its_place_until_it_is_pruned),
 		ON_NODE(a_tag_that_comes_back_is_not_lost),
 		ON_NODE(layers_that_no_image_names_are_pruned),
+		ON_NODE(a_layer_that_was_used_when_its_image_went_goes_later),
+		ON_NODE(a_layer_that_cannot_be_removed_stays_as_it_is),
 		ON_NODE(what_is_evicted_comes_again_and_what_is_pinned_stays),
 		ON_NODE(what_could_not_be_had_again_stays),
 		ON_NODE(what_two_images_have_is_shared),

@@ -348,6 +348,36 @@ lies_behind_a_right_checksum_are_refused(void **state)
 	}
 }
 
+/* However large it is. */
+static void
+a_span_that_holds_several_files_is_one_range(void **state)
+{
+	static const struct profile_range used[] = {
+		{ MIB(3), MIB(2), 0 },
+		{ 0, MIB(3) + 1, 0 },
+		{ MIB(3), MIB(2), 0 },
+		{ MIB(3), MIB(2), 1 },
+		{ MIB(3), KIB(1), 0 },
+		{ 0, MIB(3) + 1, 0 },
+	};
+	static const struct profile_range left[] = {
+		{ MIB(3), MIB(2), 0 },
+		{ 0, MIB(3) + 1, 0 },
+		{ MIB(3), MIB(2), 1 },
+	};
+	AUTO_PROFILE struct profile *p = make();
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(profile_set_ranges(p, used, 6, &e), 0);
+	assert_int_equal(p->n_ranges, 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(p->ranges[i].blob_off, left[i].blob_off);
+		assert_int_equal(p->ranges[i].len, left[i].len);
+		assert_int_equal(p->ranges[i].layer, left[i].layer);
+	}
+}
+
 static void
 ranges_that_are_near_are_joined_in_order_of_use(void **state)
 {
@@ -358,14 +388,14 @@ ranges_that_are_near_are_joined_in_order_of_use(void **state)
 		{ MIB(3) + KIB(50), KIB(10), 0 },
 		{ 0, KIB(10), 0 },
 		{ KIB(10), MIB(1), 0 }, /* would make one too long */
-		{ MIB(3) + KIB(200), KIB(10), 0 },
+		{ MIB(3) + KIB(1018), KIB(10), 0 },
 	};
 	static const struct profile_range joined[] = {
 		{ MIB(3), KIB(60), 0 },
 		{ 0, KIB(10), 1 },
 		{ KIB(10), MIB(1), 0 },
 		{ 0, KIB(10), 0 },
-		{ MIB(3) + KIB(200), KIB(10), 0 },
+		{ MIB(3) + KIB(1018), KIB(10), 0 },
 	};
 	struct profile *p = make();
 	struct err e = ERR_INIT;
@@ -397,6 +427,7 @@ main(void)
 		cmocka_unit_test(a_profile_of_another_image_is_told),
 		cmocka_unit_test(
 		    ranges_that_are_near_are_joined_in_order_of_use),
+		cmocka_unit_test(a_span_that_holds_several_files_is_one_range),
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(a_cut_or_flipped_profile_is_refused),
 		cmocka_unit_test(lies_behind_a_right_checksum_are_refused),

@@ -20,6 +20,7 @@ struct blob {
 	struct want *asked;
 	uint32_t patience_ms;
 	int n_asked;
+	int n_read, n_guessed;
 	int refs;
 };
 
@@ -56,6 +57,28 @@ blob_want(struct blob *b, struct want *w)
 	b->n_asked++;
 	b->asked = w;
 	b->patience_ms = w->patience_ms;
+}
+
+bool
+blob_may_guess(struct blob *b)
+{
+	(void)b;
+	return true;
+}
+
+void
+blob_note_read(struct blob *b, uint64_t data_off)
+{
+	(void)data_off;
+	b->n_read++;
+}
+
+bool
+blob_guess(struct blob *b, uint64_t data_off)
+{
+	(void)data_off;
+	b->n_guessed++;
+	return true;
 }
 
 int

@@ -107,12 +107,23 @@ write_index(struct fixture *f)
 	    0);
 }
 
-/* One layer: the lazy one; two: the tar on top. */
+static inline struct doc *
+note(const char *key, const char *value)
+{
+	struct doc *o = doc_new_object();
+
+	doc_set_string(o, key, value);
+	return o;
+}
+
+/* One layer: the lazy one; two: the tar on top.  Images of the same layers by
+ * the same author have one config. */
 static inline struct digest
-add_image(struct fixture *f, const char *tag, size_t n_layers)
+add_image_by(
+    struct fixture *f, const char *tag, size_t n_layers, const char *author)
 {
 	struct doc *m = doc_new_object(), *layers = doc_new_array();
-	struct doc *notes = doc_new_object(), *entry;
+	struct doc *entry;
 	struct digest d;
 
 	doc_append(layers, descriptor_to_doc(&f->lazy.layer));
@@ -123,17 +134,24 @@ add_image(struct fixture *f, const char *tag, size_t n_layers)
 	doc_set_int(m, "schemaVersion", 2);
 	doc_set_string(
 	    m, "mediaType", "application/vnd.oci.image.manifest.v1+json");
-	doc_set(m, "config", describe_config(f, n_layers, tag));
+	doc_set(m, "config", describe_config(f, n_layers, author));
 	doc_set(m, "layers", layers);
+	doc_set(m, "annotations", note("tag", tag));
 	entry =
 	    add_document(f, m, "application/vnd.oci.image.manifest.v1+json");
 	assert_int_equal(
 	    digest_parse(&d, doc_string(doc_find(entry, "digest")), &f->e), 0);
-	doc_set_string(notes, "org.opencontainers.image.ref.name", tag);
-	doc_set(entry, "annotations", notes);
+	doc_set(entry, "annotations",
+	    note("org.opencontainers.image.ref.name", tag));
 	doc_append(f->entries, entry);
 	write_index(f);
 	return d;
+}
+
+static inline struct digest
+add_image(struct fixture *f, const char *tag, size_t n_layers)
+{
+	return add_image_by(f, tag, n_layers, tag);
 }
 
 /* ---- a node ---- */

@@ -7,9 +7,13 @@
 #include <time.h>
 
 #include "layer/catalog.h"
+#include "layer/distrust.h"
 #include "layer/image.h"
 #include "layer/layer.h"
+#include "layer/merged.h"
+#include "layer/restarts.h"
 #include "layer/seal.h"
+#include "codec/points.h"
 #include "index/index.h"
 #include "store/db.h"
 #include "store/map.h"
@@ -134,6 +138,19 @@ pace(struct verifying *v, struct err *e)
 	return 0;
 }
 
+static bool
+drop_wrong(struct verifying *v, uint64_t data_off, uint64_t len)
+{
+	struct err failed = ERR_INIT;
+
+	if (!v->q->is_repair ||
+	    store_drop(v->store, data_off, len, &failed) < 0)
+		return false;
+	if (v->q->on_dropped != NULL)
+		v->q->on_dropped(v->q->ctx, data_off, len);
+	return true;
+}
+
 static void
 find_wrong_chunk(struct verifying *v, const struct image *i,
     const struct layer *l, uint64_t data_off, const struct chunk *c)
@@ -143,8 +160,7 @@ find_wrong_chunk(struct verifying *v, const struct image *i,
 	uint64_t nid = x == NULL ? 0 : index_find_position(x, data_off);
 	AUTO_FREE char *path = nid == 0 ? NULL : index_path(x, nid);
 	char what[200];
-	bool is_repaired =
-	    v->q->is_repair && store_drop(v->store, data_off, c->len, &e) == 0;
+	bool is_repaired = drop_wrong(v, data_off, c->len);
 
 	snprintf(what, sizeof what, "%u bytes from %ju on are wrong (chunk %s)",
 	    c->len, (uintmax_t)c->object_off, DIGEST_TEXT(&c->digest));
@@ -159,6 +175,11 @@ verify_chunk(struct verifying *v, const struct image *i, const struct layer *l,
 {
 	struct err failed = ERR_INIT;
 
+	/* Only its span's bytes in the blob had a digest. */
+	if (!c->has_digest && c->codec == CHUNK_SPAN) {
+		v->totals->unchecked_bytes += c->len;
+		return 0;
+	}
 	if (reserve(v, c->len, e) < 0)
 		return -1;
 	switch (store_scrub_chunk(v->store, data_off, c, v->buf)) {
@@ -166,6 +187,7 @@ verify_chunk(struct verifying *v, const struct image *i, const struct layer *l,
 		return 0;
 	case SCRUB_PARTIAL:
 		v->totals->unchecked_bytes += c->len;
+		/* Nobody says that it is wrong: what was read of it stays. */
 		if (v->q->is_repair)
 			store_drop(v->store, data_off, c->len, &failed);
 		return 0;
@@ -217,12 +239,13 @@ verify_contents(struct verifying *v, const struct image *i,
 /* ---- files beside `data` ---- */
 
 static int
-check_map(struct verifying *v, const struct layer *l, struct err *e)
+check_maps(struct verifying *v, const struct layer *l, struct err *e)
 {
 	AUTO_CLOSE int dir =
 	    files_open_dir(v->store, FILES_LAYERS, &l->digest, e);
 	AUTO_CLOSE int fd = -1;
 	AUTO_MAP struct map *m = NULL;
+	AUTO_POINTS struct points *p = NULL;
 
 	if (dir < 0)
 		return -1;
@@ -231,7 +254,7 @@ check_map(struct verifying *v, const struct layer *l, struct err *e)
 		return err_sys(e, "open map");
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	m = map_open(fd, e);
-	return m == NULL ? -1 : 0;
+	return m == NULL || restarts_open(dir, m, &p, e) < 0 ? -1 : 0;
 }
 
 static int
@@ -270,7 +293,9 @@ verify_layer(struct verifying *v, const struct image *i, const struct layer *l,
 
 	if (!is_new(v, digest_prefix(&l->digest) | 1))
 		return 0;
-	if (check_map(v, l, &wrong) == 0 &&
+	if (l->has_table && distrust_find(v->store, &l->table, what))
+		find_of(v, i->label, what, false);
+	if (check_maps(v, l, &wrong) == 0 &&
 	    check_index(v, FILES_LAYERS, &l->digest, &wrong) == 0)
 		return verify_contents(v, i, l, e);
 	snprintf(what, sizeof what, "layer %s: %s", DIGEST_TEXT(&l->digest),
@@ -286,13 +311,15 @@ verify_merged(struct verifying *v, const struct image *i)
 {
 	const struct digest *d = &i->manifest.digest;
 	struct err wrong = ERR_INIT, failed = ERR_INIT;
-	bool is_repaired;
+	bool is_fresh, is_repaired;
 
-	if (check_index(v, FILES_IMAGES, d, &wrong) == 0 ||
-	    wrong.code == ENOENT)
+	/* One that a power cut may have taken nobody shows (files.h). */
+	if ((files_check_boot(v->store, FILES_IMAGES, d, &is_fresh, &wrong) ==
+		    0 &&
+		check_index(v, FILES_IMAGES, d, &wrong) == 0) ||
+	    wrong.code == ENOENT || wrong.code == ESTALE)
 		return;
-	is_repaired = v->q->is_repair &&
-		      files_remove_dir(v->store, FILES_IMAGES, d, &failed) == 0;
+	is_repaired = v->q->is_repair && merged_remove(i, &failed) == 0;
 	find_of(v, i->label, wrong.msg, is_repaired);
 }
 
@@ -317,6 +344,16 @@ verify_open_image(struct verifying *v, const struct image *i, struct err *e)
 	return 0;
 }
 
+/* Nobody wants it: it is being removed, or is gone already. */
+static bool
+is_going(struct verifying *v, const struct digest *image)
+{
+	struct err e = ERR_INIT;
+
+	return db_is_image_wanted(catalog_parts(v->catalog)->db, image, &e) ==
+	       0;
+}
+
 static int
 verify_image(void *ctx, const struct known_image *k)
 {
@@ -331,7 +368,8 @@ verify_image(void *ctx, const struct known_image *k)
 	i = catalog_open_known(
 	    v->catalog, &k->manifest, k->label, true, &wrong);
 	if (i == NULL) {
-		find_of(v, k->label, wrong.msg, wrong.code == EBADMSG);
+		if (!is_going(v, &k->manifest))
+			find_of(v, k->label, wrong.msg, wrong.code == EBADMSG);
 		return 0;
 	}
 	rc = verify_open_image(v, i, v->failure);
@@ -345,24 +383,23 @@ verify_image(void *ctx, const struct known_image *k)
 static void
 remove_damaged(struct verifying *v)
 {
-	struct err failed = ERR_INIT;
-	uint64_t freed;
+	uint64_t freed = 0;
 
 	if (v->n_damaged == 0)
 		return;
 	catalog_begin_removal(v->catalog);
 	for (size_t n = 0; n < v->n_damaged; n++) {
-		struct layer *l =
-		    catalog_withdraw_layer(v->catalog, &v->damaged[n]);
+		struct err failed = ERR_INIT;
+		int rc = catalog_remove_layer(
+		    v->catalog, &v->damaged[n], false, &freed, &failed);
 
-		if (l == NULL)
+		if (rc < 0)
+			log_warn("verify: %s", failed.msg);
+		else if (rc == 0)
 			log_warn("verify: layer %s is in use: verify again "
 				 "when it is not",
 			    DIGEST_TEXT(&v->damaged[n]));
-		else if (layer_remove(l, &freed, &failed) < 0)
-			log_warn("verify: %s", failed.msg);
-		else
-			v->totals->repaired++;
+		v->totals->repaired += rc > 0;
 	}
 	catalog_end_removal(v->catalog);
 }

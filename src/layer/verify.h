@@ -5,8 +5,8 @@
  *
  * is_repair: what is wrong is dropped, to be fetched again by who reads it; a
  * damaged merged index is made again by the next mount, a damaged layer when
- * nobody uses it.  What the kernel has in its cache of a mounted file stays
- * there.
+ * nobody uses it.  What the kernel has in its cache of a mounted file is the
+ * caller's business (mount/stale.h): on_dropped tells him.
  */
 #ifndef LAYER_VERIFY_H
 #define LAYER_VERIFY_H
@@ -32,6 +32,8 @@ struct verify_request {
 	uint64_t bytes_per_s; /* 0: as fast as it goes */
 	const _Atomic bool *is_cancelled;
 	void (*on_finding)(void *ctx, const struct finding *f);
+	/* These bytes of `data` were wrong and are gone; may be NULL. */
+	void (*on_dropped)(void *ctx, uint64_t data_off, uint64_t len);
 	void (*on_progress)(void *ctx, uint64_t done, uint64_t total);
 	void *ctx;
 };

@@ -21,6 +21,7 @@ struct view {
 	struct index *index;
 	char *label;
 	struct recording *recording; /* or NULL */
+	view_on_read *on_read;       /* or NULL */
 	void (*on_free)(void *ctx);
 	void *ctx;
 	atomic_uint refs;
@@ -63,6 +64,12 @@ view_record(struct view *v, struct recording *r)
 	v->recording = r;
 }
 
+void
+view_watch(struct view *v, view_on_read *fn)
+{
+	v->on_read = fn;
+}
+
 struct view *
 view_ref(struct view *v)
 {
@@ -96,17 +103,6 @@ view_label(const struct view *v)
 	return v->label;
 }
 
-int
-view_read(struct view *v, void *p, size_t len, uint64_t data_off, struct err *e)
-{
-	if (store_read(v->store, p, len, data_off, e) < 0)
-		return -1;
-	recording_note(v->recording, data_off, len);
-	return 0;
-}
-
-/* ---- wants ---- */
-
 /* The next layer below `from` whose map has the position; v->n: none. */
 static size_t
 find_part(const struct view *v, size_t from, uint64_t data_off)
@@ -117,6 +113,44 @@ find_part(const struct view *v, size_t from, uint64_t data_off)
 		if (map_find_object(v->parts[from].map, data_off, &object))
 			return from;
 	return v->n;
+}
+
+bool
+view_guess(struct view *v, uint64_t data_off)
+{
+	size_t part = find_part(v, v->n, data_off);
+
+	return part != v->n && blob_guess(v->parts[part].blob, data_off);
+}
+
+/* What may be guessed follows what is read. */
+static void
+note_read(struct view *v, const void *p, size_t len, uint64_t data_off)
+{
+	size_t part = find_part(v, v->n, data_off);
+
+	if (part == v->n || !blob_may_guess(v->parts[part].blob))
+		return;
+	blob_note_read(v->parts[part].blob, data_off);
+	if (v->on_read != NULL)
+		v->on_read(v->ctx, v, data_off, p, len);
+}
+
+int
+view_peek(struct view *v, void *p, size_t len, uint64_t data_off, struct err *e)
+{
+	return store_read(v->store, p, len, data_off, e);
+}
+
+int
+view_read(struct view *v, void *p, size_t len, uint64_t data_off, struct err *e)
+{
+	if (store_read(v->store, p, len, data_off, e) < 0)
+		return -1;
+	recording_note(v->recording, data_off, len);
+	if (v->recording != NULL && recording_is_on(v->recording))
+		note_read(v, p, len, data_off);
+	return 0;
 }
 
 uint64_t

@@ -4,6 +4,7 @@
 #ifndef LAYER_VIEW_H
 #define LAYER_VIEW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,11 @@ struct view *view_new(struct store *s, struct index *take,
 /* What it reads from now on is noted there (layer/recording.h); borrowed until
  * on_free. Before anybody reads. */
 void view_record(struct view *v, struct recording *r);
+/* Called with what is read while it is recorded and may be guessed at, on the
+ * reader's thread: it must not block.  Before anybody reads. */
+typedef void view_on_read(
+    void *ctx, struct view *v, uint64_t data_off, const void *p, size_t len);
+void view_watch(struct view *v, view_on_read *fn);
 struct view *view_ref(struct view *v);
 void view_unref(struct view *v);
 
@@ -35,6 +41,14 @@ const char *view_label(const struct view *v);
 /* Reads a range of one file at once: EAGAIN when not all of it is present. */
 int view_read(
     struct view *v, void *p, size_t len, uint64_t data_off, struct err *e);
+
+/* The same for our own sake: nobody has read it. */
+int view_peek(
+    struct view *v, void *p, size_t len, uint64_t data_off, struct err *e);
+
+/* Asks for the file that begins there on a guess; false: nothing is missing of
+ * it, or nothing may be guessed. */
+bool view_guess(struct view *v, uint64_t data_off);
 
 /* How many bytes from data_off on, up to len, lie in one file's contents, and
  * where those begin; 0: no layer of the view has the position. */

@@ -353,22 +353,32 @@ const struct fuse_lowlevel_ops data_fs_ops = {
 
 static const struct session_face face = { .ops = &data_fs_ops };
 
-/* Somebody unmounted it, or aborted the connection. */
+static bool
+take_session(struct data_fs *f, const struct session *x)
+{
+	LOCK_SCOPE(&f->lock);
+	if (f->session != x)
+		return false;
+	f->session = NULL;
+	f->state = DATA_FS_UNMAKING;
+	return true;
+}
+
+/* Somebody unmounted it, or aborted the connection.  The next one is not mounted
+ * before: it would be unmounted in its place. */
 static void
 on_gone(void *ctx, struct mount *m)
 {
 	struct data_fs *f = ctx;
 	struct session *x = container_of(m, struct session, mount);
-	bool is_ours;
 
-	{
-		LOCK_SCOPE(&f->lock);
-		is_ours = f->session == x;
-		if (is_ours)
-			f->session = NULL;
-	}
-	if (is_ours)
-		session_unmount(x);
+	if (!take_session(f, x))
+		return;
+	session_unmount(x);
+	LOCK_SCOPE(&f->lock);
+	if (f->state == DATA_FS_UNMAKING)
+		f->state = DATA_FS_BEGUN;
+	cond_broadcast(&f->changed);
 }
 
 static void
@@ -400,7 +410,8 @@ static int
 wait_for_session(struct data_fs *f, struct err *e)
 {
 	LOCK_SCOPE(&f->lock);
-	while (f->state == DATA_FS_WAITS || f->state == DATA_FS_MAKING)
+	while (f->state == DATA_FS_WAITS || f->state == DATA_FS_MAKING ||
+	       f->state == DATA_FS_UNMAKING)
 		cond_wait(&f->changed, &f->lock);
 	if (f->state == DATA_FS_ENDED)
 		return err_set(e, ECANCELED, "the daemon ends");

@@ -43,6 +43,7 @@ struct data_fs {
 		DATA_FS_WAITS,
 		DATA_FS_BEGUN,
 		DATA_FS_MAKING,
+		DATA_FS_UNMAKING,
 		DATA_FS_ENDED
 	} state;
 };

@@ -85,6 +85,13 @@ erofs_resume(struct mount_server *s, const char *id, struct view *v,
 	return m;
 }
 
+static int
+erofs_drop_pages(struct mount *m, const uint64_t *nids, size_t n,
+    unsigned *n_kept, struct err *e)
+{
+	return agent_drop_pages(m->server->agent, m->id, nids, n, n_kept, e);
+}
+
 static void
 erofs_remove(struct mount *m)
 {
@@ -106,6 +113,7 @@ const struct mount_kind mount_erofs = {
 	.probe = erofs_probe,
 	.mount = erofs_mount,
 	.resume = erofs_resume,
+	.drop_pages = erofs_drop_pages,
 	.remove = erofs_remove,
 	.forget = data_fs_remove,
 };
@@ -119,6 +127,7 @@ const struct mount_kind mount_loop = {
 	.probe = loop_probe,
 	.mount = loop_mount,
 	.resume = erofs_resume,
+	.drop_pages = erofs_drop_pages,
 	.remove = erofs_remove,
 	.forget = data_fs_remove,
 };

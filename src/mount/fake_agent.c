@@ -30,6 +30,17 @@ agent_unmount_erofs(
 }
 
 int
+agent_drop_pages(struct agent *a, const char *id, const uint64_t *nids,
+    size_t n, unsigned *n_kept, struct err *e)
+{
+	(void)a;
+	(void)nids;
+	(void)n;
+	(void)n_kept;
+	return err_set(e, ENOTSUP, "%s", id);
+}
+
+int
 agent_try_erofs(struct agent *a, const char *id,
     const struct agent_erofs_options *o, struct err *e)
 {

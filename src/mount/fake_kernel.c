@@ -53,6 +53,8 @@ agent_unmount(struct agent *a, const char *id, struct err *e)
 	(void)id;
 	(void)e;
 	supervisor.n_unmounts++;
+	if (supervisor.on_unmount != NULL)
+		supervisor.on_unmount();
 	return 0;
 }
 
@@ -174,6 +176,7 @@ kernel_new(bool with_xattrs, const struct fuse_lowlevel_ops *ops)
 	lock_init(&k->server.lock, RANK_MOUNT);
 	cond_init(&k->server.started);
 	cond_init(&k->server.chosen);
+	codecs_init(&k->server.codecs);
 	data_fs_init(&k->server.data);
 	k->face = (struct session_face){
 		.ops = ops != NULL ? ops : &session_ops,
@@ -191,6 +194,7 @@ kernel_free(struct kernel *k)
 	session_unref(k->session);
 	view_unref(k->view);
 	data_fs_release(&k->server.data);
+	codecs_release(&k->server.codecs);
 	server_lend_buffer(NULL);
 	lock_destroy(&k->server.lock);
 	close(k->sock);
@@ -308,4 +312,13 @@ assert_bytes(struct kernel *k, uint64_t off, size_t n)
 	assert_int_equal(k->body_len, n);
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(k->body[i], byte_at(off + i));
+}
+
+struct kernel *
+kernel_new_mounted(bool with_xattrs)
+{
+	struct kernel *k = kernel_new(with_xattrs, NULL);
+
+	start(k);
+	return k;
 }

@@ -28,7 +28,8 @@ struct fake_supervisor {
 	struct held held;
 	int n_holds;
 	int n_unmounts;
-	int give; /* what agent_mount_fuse() hands out */
+	void (*on_unmount)(void); /* or NULL */
+	int give;                 /* what agent_mount_fuse() hands out */
 };
 extern struct fake_supervisor supervisor;
 
@@ -53,6 +54,8 @@ struct kernel {
 /* Not INITed yet.  Ops NULL: session_ops. */
 struct kernel *kernel_new(
     bool with_xattrs, const struct fuse_lowlevel_ops *ops);
+/* INITed. */
+struct kernel *kernel_new_mounted(bool with_xattrs);
 void kernel_free(struct kernel *k);
 int session_pair(struct kernel *k);
 struct index *make_index(bool with_xattrs);

@@ -37,6 +37,20 @@ fuse_resume(struct mount_server *s, const char *id, struct view *v,
 	return x == NULL ? NULL : &x->mount;
 }
 
+/* The kernel takes them from programs, too, that have them mapped. */
+static int
+fuse_drop_pages(struct mount *m, const uint64_t *nids, size_t n,
+    unsigned *n_kept, struct err *e)
+{
+	struct session *x = container_of(m, struct session, mount);
+
+	(void)n_kept;
+	for (size_t i = 0; i < n; i++)
+		if (session_drop_pages(x, nids[i]) < 0 && errno != ENOENT)
+			return err_sys(e, "mount %s: drop pages", m->id);
+	return 0;
+}
+
 static void
 fuse_remove(struct mount *m)
 {
@@ -56,6 +70,7 @@ const struct mount_kind mount_fuse = {
 	.probe = fuse_probe,
 	.mount = fuse_mount,
 	.resume = fuse_resume,
+	.drop_pages = fuse_drop_pages,
 	.remove = fuse_remove,
 	.forget = fuse_forget,
 };

@@ -80,15 +80,18 @@ may_idmap(const void *request, size_t n)
 	       (in->flags2 & ALLOW_IDMAP_2) != 0;
 }
 
-void
-init_process(struct session *x, void *request, size_t n)
+int
+init_process(struct session *x, const void *request, size_t n, struct err *e)
 {
 	const struct fuse_in_header *h = request;
-	struct fuse_buf b = { .size = n, .mem = request };
+	int rc;
+	SESSION_SCOPE(x);
 
 	x->idmap_init = may_idmap(request, n) ? h->unique : 0;
-	fuse_session_process_buf(x->fuse, &b);
+	rc = codec_begin(
+	    &x->mount.server->codecs, x->ops, request, n, &x->codec, e);
 	x->idmap_init = 0;
+	return rc;
 }
 
 void
@@ -109,9 +112,11 @@ void
 init_replay(struct session *x, const void *request, size_t n)
 {
 	_Alignas(8) uint8_t copy[AGENT_PAYLOAD_MAX];
+	struct err e = ERR_INIT;
 
 	memcpy(copy, request, n);
-	init_process(x, copy, n);
+	if (init_process(x, copy, n, &e) != 0)
+		log_error("mount %s: %s", x->mount.id, e.msg);
 }
 
 bool

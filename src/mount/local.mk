@@ -1,5 +1,6 @@
 noinst_LIBRARIES += %D%/libmount.a
 %C%_libmount_a_SOURCES = \
+	%D%/codec.c %D%/codec.h \
 	%D%/data_fs.c %D%/data_fs.h \
 	%D%/erofs.c \
 	%D%/failure.c %D%/failure.h \
@@ -13,8 +14,10 @@ noinst_LIBRARIES += %D%/libmount.a
 	%D%/server.c %D%/server.h \
 	%D%/session.c %D%/session.h \
 	%D%/showing.c %D%/showing.h \
+	%D%/stale.c %D%/stale.h \
 	%D%/trial.c %D%/trial.h \
-	%D%/unanswered.c %D%/unanswered.h
+	%D%/unanswered.c %D%/unanswered.h \
+	%D%/unclaimed.c %D%/unclaimed.h
 
 # Tests of this folder play the layer below (fake_view.c) and need no store.
 FAKE_MOUNT_LIBS = %D%/libmount.a $(INDEX_LIBS) $(FUSE_LIBS)
@@ -25,6 +28,16 @@ check_PROGRAMS += %D%/test_session
 	%D%/fake_agent.c %D%/fake_kernel.c %D%/fake_kernel.h \
 	%D%/fake_view.c %D%/fake_view.h src/base/test.h
 %C%_test_session_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_init
+%C%_test_init_SOURCES = %D%/test_init.c \
+	%D%/fake_agent.c %D%/fake_kernel.c %D%/fake_kernel.h \
+	%D%/fake_view.c %D%/fake_view.h src/base/test.h
+%C%_test_init_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_read
+%C%_test_read_SOURCES = %D%/test_read.c \
+	%D%/fake_agent.c %D%/fake_kernel.c %D%/fake_kernel.h \
+	%D%/fake_view.c %D%/fake_view.h src/base/test.h
+%C%_test_read_LDADD = $(FAKE_MOUNT_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_data_fs
 %C%_test_data_fs_SOURCES = %D%/test_data_fs.c \
 	%D%/fake_agent.c %D%/fake_kernel.c %D%/fake_kernel.h \

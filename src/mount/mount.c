@@ -59,6 +59,15 @@ mount_remove(struct mount *m)
 	m->kind->remove(m);
 }
 
+int
+mount_drop_pages(struct mount *m, const uint64_t *nids, size_t n,
+    unsigned *n_kept, struct err *e)
+{
+	assert(n <= MOUNT_FILES_MAX);
+	*n_kept = 0;
+	return m->kind->drop_pages(m, nids, n, n_kept, e);
+}
+
 void
 mount_forget(struct mount *m)
 {
@@ -104,4 +113,16 @@ mount_count(const struct mount *m, uint64_t *reads, uint64_t *errors)
 {
 	*reads = atomic_load_explicit(&m->n_reads, memory_order_relaxed);
 	*errors = atomic_load_explicit(&m->n_errors, memory_order_relaxed);
+}
+
+void
+mount_set_patience(struct mount *m, uint32_t ms)
+{
+	atomic_store(&m->patience_ms, ms);
+}
+
+uint32_t
+mount_patience(const struct mount *m)
+{
+	return atomic_load(&m->patience_ms);
 }

@@ -99,6 +99,18 @@ const char *mount_id(const struct mount *m);
 const char *mount_kind_name(const struct mount *m); /* "erofs" */
 struct view *mount_view(const struct mount *m);
 
+/* Has the kernel read these files anew, whole, when they are asked for next.
+ * *n_kept: of so many it keeps something that a program has mapped.  Waits for
+ * reads of them that are under way; not for "fuse" threads. */
+enum { MOUNT_FILES_MAX = 256 };
+int mount_drop_pages(struct mount *m, const uint64_t *nids, size_t n,
+    unsigned *n_kept, struct err *e);
+
+/* How long a read that misses tries (base/patience.h), from now on, in place of
+ * the server's patience_ms. */
+void mount_set_patience(struct mount *m, uint32_t ms);
+uint32_t mount_patience(const struct mount *m);
+
 /* Reads that were asked for since this process serves it, and those that were
  * answered with an error. */
 void mount_count(const struct mount *m, uint64_t *reads, uint64_t *errors);
@@ -117,6 +129,8 @@ struct mount_kind {
 	    struct err *e);
 	struct mount *(*resume)(struct mount_server *s, const char *id,
 	    struct view *v, struct held *h, struct err *e);
+	int (*drop_pages)(struct mount *m, const uint64_t *nids, size_t n,
+	    unsigned *n_kept, struct err *e);
 	void (*remove)(struct mount *m);
 	void (*forget)(struct mount *m);
 };

@@ -77,6 +77,8 @@ end_ask(struct path_ask *a)
 void
 path_answer_error(struct path_ask *a, int code)
 {
+	SESSION_SCOPE(a->session);
+
 	/* The next worker will be asked again. */
 	if (atomic_load(&a->session->mount.server->is_stopping))
 		fuse_reply_none(a->req);
@@ -89,6 +91,7 @@ static void
 answer_entry(struct path_ask *a, const struct path_content *c)
 {
 	struct fuse_entry_param entry = { 0 };
+	SESSION_SCOPE(a->session);
 
 	if (a->question != PATH_LOOKUP ||
 	    !path_nodes_enter(&a->fs->nodes, a->path, c, &entry.attr)) {
@@ -302,6 +305,8 @@ end_read(struct path_read *r)
 void
 path_read_answer(struct path_read *r, const void *p)
 {
+	SESSION_SCOPE(r->session);
+
 	fuse_reply_buf(r->req, p, r->len);
 	end_read(r);
 }
@@ -309,6 +314,8 @@ path_read_answer(struct path_read *r, const void *p)
 void
 path_read_fail(struct path_read *r, int code)
 {
+	SESSION_SCOPE(r->session);
+
 	if (atomic_load(&r->session->mount.server->is_stopping))
 		fuse_reply_none(r->req);
 	else

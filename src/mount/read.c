@@ -103,7 +103,7 @@ unpark(struct parked *p)
 static uint32_t
 patience_ms(struct mount *m, uint64_t file)
 {
-	uint32_t ms = m->server->options.patience_ms;
+	uint32_t ms = atomic_load(&m->patience_ms);
 	uint64_t within = ms == WANT_FOREVER ? 0 : (uint64_t)ms * NS_PER_MS;
 
 	/* After a failed readahead the kernel asks for each page by itself. */
@@ -185,6 +185,7 @@ on_done(struct want *w, const struct err *failure)
 {
 	struct parked *p = container_of(w, struct parked, want);
 	struct err e;
+	SESSION_SCOPE(p->session);
 
 	if (failure != NULL)
 		give_up(p, failure);
@@ -255,6 +256,8 @@ read_end(struct mount *m)
 	fuse_req_t req;
 
 	while ((req = claim_any(m, &x)) != NULL) {
+		SESSION_SCOPE(x);
+
 		fuse_reply_err(req, EIO);
 		session_unref(x);
 	}

@@ -68,6 +68,16 @@ server_add(struct mount_server *s, struct session *x, struct err *e)
 	return -1;
 }
 
+/* One that was taken out meanwhile is not there to be changed: fine. */
+void
+server_wake_again(struct mount_server *s, struct session *x)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET,
+		.data.u64 = x->serial };
+
+	epoll_ctl(s->epoll, EPOLL_CTL_MOD, x->fd, &ev);
+}
+
 bool
 server_take_out(struct mount_server *s, struct session *x)
 {
@@ -299,6 +309,7 @@ mount_init(struct mount *m, const struct mount_kind *kind,
 	atomic_fetch_add(&s->refs, 1);
 	atomic_init(&m->refs, 1);
 	failures_init(&m->failures);
+	atomic_init(&m->patience_ms, s->options.patience_ms);
 	list_init(&m->parked);
 }
 
@@ -358,6 +369,7 @@ mount_server_new(
 	lock_init(&s->lock, RANK_MOUNT);
 	cond_init(&s->started);
 	cond_init(&s->chosen);
+	codecs_init(&s->codecs);
 	data_fs_init(&s->data);
 	keep_requests(s);
 	if (open_epoll(s, e) == 0 && start_threads(s, e) == 0)
@@ -401,6 +413,7 @@ server_unref(struct mount_server *s)
 	cleanup_close(&s->stop);
 	hmap_release(&s->sessions);
 	data_fs_release(&s->data);
+	codecs_release(&s->codecs);
 	unanswered_free(s->unanswered);
 	cond_destroy(&s->started);
 	cond_destroy(&s->chosen);

@@ -3,8 +3,10 @@
  *
  * One epoll, edge triggered, over all sessions: an edge wakes one thread, which
  * reads requests until there are none; a request that comes meanwhile is a new
- * edge and wakes another.  An event carries the session's serial number, not a
- * pointer: the session may be gone when the event is looked at.
+ * edge and wakes another.  A session that never runs out of them goes to the
+ * end of the queue now and then: there are fewer threads than mounts.  An event
+ * carries the session's serial number, not a pointer: the session may be gone
+ * when the event is looked at.
  */
 #ifndef MOUNT_SERVER_H
 #define MOUNT_SERVER_H
@@ -12,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "mount/codec.h"
 #include "mount/data_fs.h"
 #include "mount/failure.h"
 #include "mount/mount.h"
@@ -43,6 +46,7 @@ struct mount_server {
 	 * will be asked again. */
 	atomic_bool is_stopping;
 
+	struct codecs codecs;
 	struct data_fs data;
 	struct unanswered *unanswered; /* NULL: nothing is kept */
 
@@ -67,6 +71,8 @@ const struct mount_kind *server_kind(struct mount_server *s, struct err *e);
 /* Adds the session to those that are served; keeps a reference until the kernel
  * ends the connection. */
 int server_add(struct mount_server *s, struct session *x, struct err *e);
+/* Requests of it may be left: as if they came now. */
+void server_wake_again(struct mount_server *s, struct session *x);
 /* The kernel ended it.  False when another thread was first. */
 bool server_take_out(struct mount_server *s, struct session *x);
 
@@ -93,6 +99,7 @@ struct mount {
 	atomic_uint refs;
 	void (*free)(struct mount *m);
 	struct failures failures;
+	_Atomic uint32_t patience_ms;
 
 	/* server->lock */
 	bool is_started; /* INIT is saved and answered */

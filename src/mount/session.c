@@ -1,5 +1,6 @@
 #include "mount/session.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/fuse.h>
 #include <stdio.h>
@@ -14,66 +15,58 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
-static void
-log_for_libfuse(enum fuse_log_level level, const char *fmt, va_list args)
-{
-	char line[256];
+/* ---- scopes ---- */
 
-	vsnprintf(line, sizeof line, fmt, args);
-	line[strcspn(line, "\n")] = '\0';
-	log_event(level <= FUSE_LOG_ERR ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG,
-	    LOG_EVENT_note, NULL, "libfuse: %s", line);
+static _Thread_local struct session *here;
+
+struct session *
+session_here_(void)
+{
+	assert(here != NULL);
+	return here;
 }
 
-/* We read ourselves, libfuse asks for one all the same. */
-static ssize_t
-read_for_libfuse(int fd, void *p, size_t n, void *userdata)
+struct session *
+session_enter_(struct session *x)
 {
-	(void)userdata;
-	return read(fd, p, n);
+	struct session *before = here;
+
+	here = x;
+	return before;
 }
 
-static ssize_t
-write_for_libfuse(int fd, struct iovec *v, int n, void *userdata)
+void
+session_leave_(struct session *const *before)
 {
-	struct session *x = userdata;
+	here = *before;
+}
+
+/* What the kernel does not take any more fails as an interrupted request's
+ * answer does, of which libfuse says nothing. */
+ssize_t
+session_write(struct session *x, struct iovec *v, int n)
+{
 	const struct fuse_out_header *h = v[0].iov_base;
 	uint64_t unique = h->unique;
 	ssize_t rc;
 
 	init_amend(x, v, n);
-	rc = writev(fd, v, n);
+	rc = writev(x->fd, v, n);
 	unanswered_note_answer(
 	    x->mount.server->unanswered, x->mount.id, unique);
+	if (rc < 0 && atomic_load(&x->is_over))
+		errno = ENOENT;
 	return rc;
 }
 
-static int
-attach(
-    struct session *x, const struct session_face *face, int fd, struct err *e)
-{
-	const struct fuse_custom_io io = { .read = read_for_libfuse,
-		.writev = write_for_libfuse };
-	char *argv[] = { "layerfs", "-omax_read=1048576", NULL };
-	struct fuse_args args = FUSE_ARGS_INIT(2, argv);
-
-	fuse_set_log_func(log_for_libfuse);
-	x->fuse = fuse_session_new(&args, face->ops, sizeof *face->ops, x);
-	fuse_opt_free_args(&args);
-	if (x->fuse == NULL)
-		return err_set(e, ENOMEM, "libfuse makes no session");
-	if (fuse_session_custom_io(x->fuse, &io, fd) != 0)
-		return err_set(e, EBADF, "libfuse does not take the mount");
-	x->fd = fd;
-	return 0;
-}
+/* ---- making ---- */
 
 static void
 free_session(struct mount *m)
 {
 	struct session *x = container_of(m, struct session, mount);
 
-	fuse_session_destroy(x->fuse);
+	cleanup_close(&x->fd);
 	mount_release(m);
 	free(x);
 }
@@ -88,14 +81,10 @@ session_new(struct mount_server *s, const char *id,
 		err_set(e, ENOMEM, "mount %s", id);
 		return NULL;
 	}
-	if (attach(x, face, fd, e) != 0) {
-		if (x->fuse != NULL)
-			fuse_session_destroy(x->fuse);
-		free(x);
-		return NULL;
-	}
 	mount_init(&x->mount, &mount_fuse, s, id, face->view, free_session);
 	x->owner = face->owner;
+	x->ops = face->ops;
+	x->fd = fd;
 	return x;
 }
 
@@ -139,20 +128,59 @@ session_unmount(struct session *x)
 	session_unref(x);
 }
 
+int
+session_drop_pages(struct session *x, uint64_t nid)
+{
+	struct {
+		struct fuse_out_header head;
+		struct fuse_notify_inval_inode_out body;
+	} all = {
+		.head = { .len = sizeof all, .error = FUSE_NOTIFY_INVAL_INODE },
+		.body = { .ino = nid },
+	};
+
+	return write(x->fd, &all, sizeof all) < 0 ? -1 : 0;
+}
+
+static void
+refuse(struct session *x, const struct fuse_in_header *h, int code)
+{
+	struct fuse_out_header out = {
+		.len = sizeof out, .error = -code, .unique = h->unique
+	};
+
+	session_write(x, &(struct iovec){ &out, sizeof out }, 1);
+}
+
+static void
+begin(struct session *x, const uint8_t *request, size_t n)
+{
+	struct err e = ERR_INIT;
+
+	init_save(x, request, n);
+	if (init_process(x, request, n, &e) == 0) {
+		server_note_start(&x->mount);
+		return;
+	}
+	log_error("mount %s: %s", x->mount.id, e.msg);
+	refuse(x, (const void *)request, e.code);
+}
+
+/* INTERRUPT is dropped: nothing here ends early (read.c). */
 static void
 process(struct session *x, uint8_t *request, size_t n)
 {
-	struct fuse_buf b = { .size = n, .mem = request };
 	const struct fuse_in_header *h = (const void *)request;
+	struct codec *c = atomic_load(&x->codec);
+	SESSION_SCOPE(x);
 
 	metric_add(METRIC_fuse_requests, 1);
-	if (h->opcode == FUSE_INIT) {
-		init_save(x, request, n);
-		init_process(x, request, n);
-		server_note_start(&x->mount);
-	} else {
-		fuse_session_process_buf(x->fuse, &b);
-	}
+	if (h->opcode == FUSE_INIT)
+		begin(x, request, n);
+	else if (c == NULL)
+		refuse(x, h, EIO);
+	else if (h->opcode != FUSE_INTERRUPT)
+		codec_process(c, request, n);
 }
 
 static void
@@ -221,14 +249,21 @@ process_noted(struct session *x, uint8_t *request, size_t n)
 	unanswered_settle(u, request, n);
 }
 
+/* Requests of one session that a thread answers before it looks at the others. */
+enum { TURN = 64 };
+
 bool
 session_serve(struct session *x, uint8_t *buffer, size_t size)
 {
 	struct unanswered *u = x->mount.server->unanswered;
 
-	for (;;) {
+	for (unsigned served = 0;; served++) {
 		ssize_t n;
 
+		if (served == TURN) {
+			server_wake_again(x->mount.server, x);
+			return true;
+		}
 		unanswered_expect(u, buffer, x->mount.id);
 		n = read(x->fd, buffer, size);
 		if (n >= (ssize_t)sizeof(struct fuse_in_header))
@@ -239,6 +274,6 @@ session_serve(struct session *x, uint8_t *buffer, size_t size)
 		else if (n >= 0 || (errno != EINTR && errno != ENOENT))
 			break;
 	}
-	fuse_session_exit(x->fuse); /* late answers fail in silence */
+	atomic_store(&x->is_over, true); /* late answers fail in silence */
 	return false;
 }

@@ -4,10 +4,10 @@
  *
  *	new -> [replay saved INIT] -> served -> the kernel ended it -> free
  *
- * libfuse is used as a codec: we read requests ourselves (non-blocking, any
- * thread) and hand them to it.  Nothing depends on the order of requests, and
- * node ids mean the same in every life of the worker: a session has no state
- * but INIT's.
+ * We read requests ourselves (non-blocking, any thread) and hand them to
+ * libfuse, which is but a codec (codec.h).  Nothing depends on the order of
+ * requests, and node ids mean the same in every life of the worker: a session
+ * has no state but INIT's.
  *
  * References (the mount's): the owner, the server's table, each thread that
  * serves, each parked read, each file of a data_fs.
@@ -22,13 +22,16 @@
 
 #include <fuse_lowlevel.h>
 
+#include "mount/codec.h"
 #include "mount/server.h"
 
 struct session {
 	struct mount mount;
 	void *owner;
-	struct fuse_session *fuse; /* owns fd */
+	const struct fuse_lowlevel_ops *ops;
+	struct codec *_Atomic codec; /* NULL before INIT */
 	int fd;
+	atomic_bool is_over;         /* the kernel takes no more answers */
 	_Atomic uint64_t idmap_init; /* the INIT whose answer, while it is being
 					made, is to allow idmapped mounts; 0 */
 	struct hnode node; /* in server->sessions by serial; server->lock */
@@ -61,10 +64,14 @@ struct session *session_resume(struct mount_server *s, const char *id,
  * kernel ends it.  Drops the reference. */
 void session_unmount(struct session *x);
 
-/* Answers requests until there are none.  False when the kernel has ended the
- * connection. */
+/* Answers requests until there are none, or others have their turn (the server is
+ * woken again then).  False when the kernel has ended the connection. */
 bool session_serve(struct session *x, uint8_t *buffer, size_t size);
 enum { SESSION_BUFFER = (1 << 20) + 4096 };
+
+/* Has the kernel ask anew for this file's contents.  Waits for reads of it that
+ * are under way.  -1 with ENOENT: the kernel does not know it. */
+int session_drop_pages(struct session *x, uint64_t nid);
 
 /* What every session's init has to say, as it was mounted with it. */
 enum { SESSION_MAX_READ = 1 << 20 };
@@ -73,7 +80,8 @@ enum { SESSION_MAX_READ = 1 << 20 };
  * for again, so the supervisor keeps it. */
 void init_choose(struct fuse_conn_info *c);
 void init_save(struct session *x, const void *request, size_t n);
-void init_process(struct session *x, void *request, size_t n);
+int init_process(
+    struct session *x, const void *request, size_t n, struct err *e);
 /* Adds to INIT's answer what libfuse does not know; other answers stay. */
 void init_amend(struct session *x, const struct iovec *v, int n);
 void init_replay(struct session *x, const void *request, size_t n);
@@ -82,7 +90,26 @@ bool init_resend(struct session *x);
 
 /* fuse_ops.c */
 extern const struct fuse_lowlevel_ops session_ops;
-#define SESSION_OF(req) ((struct session *)fuse_req_userdata(req))
+
+/* ---- whose requests and answers the calling thread is at ---- */
+
+/* Every fuse_reply_...() goes to the session of the innermost scope.  A request
+ * is processed in its own; who answers it later opens one.  The session is
+ * referenced meanwhile by who opened it. */
+#define SESSION_SCOPE(x)                                             \
+	CLEANUP(session_leave_)                                      \
+	struct session *CAT(session_, __LINE__) = session_enter_(x); \
+	(void)CAT(session_, __LINE__)
+#define SESSION_HERE session_here_()
+/* While a request is processed. */
+#define SESSION_OF(req) ((void)(req), SESSION_HERE)
+
+struct session *session_here_(void);
+struct session *session_enter_(struct session *x); /* gives the one before */
+void session_leave_(struct session *const *before);
+
+/* Writes an answer; codec.c. */
+ssize_t session_write(struct session *x, struct iovec *v, int n);
 
 /* read.c: answers with a range of the mount's contents, now or later.  nid is
  * the file's, for messages, or 0: not known. */

@@ -9,12 +9,14 @@
 
 #include "mount/mount.h"
 #include "mount/server.h"
+#include "mount/unclaimed.h"
 #include "layer/catalog.h"
 #include "layer/image.h"
 #include "layer/view.h"
 #include "supervisor/agent.h"
 #include "base/digest.h"
 #include "base/err.h"
+#include "base/hmap.h"
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/log.h"
@@ -24,6 +26,7 @@ _Static_assert((int)ID_SIZE == AGENT_ID_MAX + 1, "ids");
 
 struct showing {
 	struct list link;
+	struct hnode node;
 	char id[ID_SIZE];
 	struct digest digest; /* the image's */
 	int layer;
@@ -46,26 +49,28 @@ struct wish {
 	int layer;
 };
 
-struct unclaimed {
-	struct list link;
-	struct held held;
-};
-
 struct showings {
 	struct mount_server *server;
 	struct catalog *catalog;
 	struct agent *agent;
-	struct list unclaimed; /* the starting thread's */
+	struct list unclaimed; /* mount/unclaimed.h; the starting thread's */
 
 	struct lock lock; /* guards what follows */
 	struct cond changed;
 	struct list all;
+	struct hmap by_id; /* the same */
 };
 
 const char *
 showing_id(const struct showing *w)
 {
 	return w->id;
+}
+
+struct mount *
+showing_mount(const struct showing *w)
+{
+	return w->mount;
 }
 
 const char *
@@ -78,6 +83,18 @@ const struct image *
 showing_image(const struct showing *w)
 {
 	return w->image;
+}
+
+void
+showing_set_patience(struct showing *w, uint32_t ms)
+{
+	mount_set_patience(w->mount, ms);
+}
+
+uint32_t
+showing_patience(const struct showing *w)
+{
+	return mount_patience(w->mount);
 }
 
 static struct wish
@@ -108,11 +125,17 @@ make_source(char source[SOURCE_SIZE], const char *label)
 
 /* ---- the list ---- */
 
+static uint64_t
+hash_of(const char *id)
+{
+	return hash_bytes(id, strlen(id), 0);
+}
+
 static struct showing *
 find_showing(struct showings *s, const char *id)
 {
-	list_for_each(l, &s->all) {
-		struct showing *w = list_entry(l, struct showing, link);
+	hmap_for_each_match(&s->by_id, hash_of(id), n) {
+		struct showing *w = container_of(n, struct showing, node);
 
 		if (strcmp(w->id, id) == 0)
 			return w;
@@ -133,6 +156,7 @@ add_showing(struct showings *s, const struct wish *q, struct err *e)
 	w->digest = *q->image;
 	w->layer = q->layer;
 	list_push_back(&s->all, &w->link);
+	hmap_insert(&s->by_id, &w->node, hash_of(w->id));
 	return w;
 }
 
@@ -163,6 +187,7 @@ take_out(struct showings *s, struct showing *w)
 {
 	LOCK_SCOPE(&s->lock);
 	list_remove(&w->link);
+	hmap_remove(&s->by_id, &w->node);
 	cond_broadcast(&s->changed);
 }
 
@@ -233,6 +258,10 @@ mount_image(struct showings *s, const struct showing *w, const char *target,
 		return NULL;
 	make_source(source, w->image->label);
 	m = mount_new(s->server, w->id, v, source, target, e);
+	/* What could not be unmounted when it ended: nobody has the id. */
+	if (m == NULL && e->code == EEXIST &&
+	    agent_unmount(s->agent, w->id, e) == 0)
+		m = mount_new(s->server, w->id, v, source, target, e);
 	view_unref(v);
 	return m;
 }
@@ -317,6 +346,27 @@ showings_list(struct showings *s, size_t *n)
 	return rows;
 }
 
+struct showing **
+showings_take_all(struct showings *s, size_t *n)
+{
+	struct showing **all;
+
+	*n = 0;
+	LOCK_SCOPE(&s->lock);
+	all = calloc(count(s) + 1, sizeof *all);
+	if (all == NULL)
+		return NULL;
+	list_for_each(l, &s->all) {
+		struct showing *w = list_entry(l, struct showing, link);
+
+		if (w->state != SHOWING_SHOWN)
+			continue;
+		w->users++;
+		all[(*n)++] = w;
+	}
+	return all;
+}
+
 void
 shown_free(struct shown *rows, size_t n)
 {
@@ -326,34 +376,6 @@ shown_free(struct shown *rows, size_t n)
 }
 
 /* ---- after a restart ---- */
-
-/* Of "KIND:ID". */
-static const char *
-held_id(const struct held *h)
-{
-	return h->name + strcspn(h->name, ":") + 1;
-}
-
-static struct unclaimed *
-find_unclaimed(struct showings *s, const char *id)
-{
-	list_for_each(l, &s->unclaimed) {
-		struct unclaimed *u = list_entry(l, struct unclaimed, link);
-
-		if (strcmp(held_id(&u->held), id) == 0)
-			return u;
-	}
-	return NULL;
-}
-
-static void
-free_unclaimed(struct unclaimed *u)
-{
-	list_remove(&u->link);
-	if (u->held.fd >= 0)
-		close(u->held.fd);
-	free(u);
-}
 
 static struct mount *
 resume_image(struct showings *s, const struct showing *w, struct unclaimed *u,
@@ -375,7 +397,7 @@ static struct mount *
 resume_showing(
     struct showings *s, struct showing *w, const char *label, struct err *e)
 {
-	struct unclaimed *u = find_unclaimed(s, w->id);
+	struct unclaimed *u = unclaimed_find(&s->unclaimed, w->id);
 	struct mount *m;
 
 	if (u == NULL) {
@@ -388,7 +410,7 @@ resume_showing(
 		return NULL;
 	m = resume_image(s, w, u, e);
 	if (m != NULL)
-		free_unclaimed(u);
+		unclaimed_free(u);
 	return m;
 }
 
@@ -414,12 +436,12 @@ showings_drop_unclaimed(struct showings *s)
 {
 	list_for_each_safe(l, &s->unclaimed) {
 		struct unclaimed *u = list_entry(l, struct unclaimed, link);
-		const char *id = held_id(&u->held);
 		struct err e = ERR_INIT;
 
-		if (agent_unmount(s->agent, id, &e) < 0)
-			log_warn("leftover mount %s: %s", id, e.msg);
-		free_unclaimed(u);
+		if (agent_unmount(s->agent, unclaimed_id(u), &e) < 0)
+			log_warn(
+			    "leftover mount %s: %s", unclaimed_id(u), e.msg);
+		unclaimed_free(u);
 	}
 }
 
@@ -428,14 +450,7 @@ showings_drop_unclaimed(struct showings *s)
 void
 showings_add_held(struct showings *s, const struct held *h)
 {
-	struct unclaimed *u = calloc(1, sizeof *u);
-
-	if (u == NULL) {
-		close(h->fd);
-		return;
-	}
-	u->held = *h;
-	list_push_back(&s->unclaimed, &u->link);
+	unclaimed_add(&s->unclaimed, h);
 }
 
 struct showings *
@@ -463,7 +478,7 @@ showings_free(struct showings *s)
 	if (s == NULL)
 		return;
 	list_for_each_safe(l, &s->unclaimed)
-		free_unclaimed(list_entry(l, struct unclaimed, link));
+		unclaimed_free(list_entry(l, struct unclaimed, link));
 	list_for_each_safe(k, &s->all) {
 		struct showing *w = list_entry(k, struct showing, link);
 
@@ -473,6 +488,7 @@ showings_free(struct showings *s)
 		image_unref(w->image);
 		free(w);
 	}
+	hmap_release(&s->by_id);
 	cond_destroy(&s->changed);
 	lock_destroy(&s->lock);
 	free(s);

@@ -33,7 +33,7 @@ struct showings *showings_new(
 void showings_free(struct showings *s);
 
 /* The showing of the image's layer (or IMAGE_MERGED), made if it is not there.
- * With own_id it is a new one, mounted on the target. */
+ * With own_id it is a new one, mounted on the target, or with NULL at RUN/m/ID. */
 struct showing *showings_take(struct showings *s, struct image *i, int layer,
     const char *own_id, const char *target, struct err *e);
 
@@ -51,7 +51,16 @@ void showings_drop_unclaimed(struct showings *s);
 /* The last one unmounts. */
 void showings_put(struct showings *s, struct showing *w);
 
+/* All that are shown now, *n of them, for showings_put() and free(); NULL: no
+ * memory. */
+struct showing **showings_take_all(struct showings *s, size_t *n);
+
+/* Of one with an own_id, which nobody else reads through (mount/mount.h). */
+void showing_set_patience(struct showing *w, uint32_t ms);
+uint32_t showing_patience(const struct showing *w);
+
 const char *showing_id(const struct showing *w);
+struct mount *showing_mount(const struct showing *w);
 const char *showing_kind(const struct showing *w);
 const struct image *showing_image(const struct showing *w);
 

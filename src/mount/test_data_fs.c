@@ -4,6 +4,8 @@
 #include <linux/fuse.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "mount/data_fs.h"
 #include "mount/fake_kernel.h"
@@ -235,6 +237,45 @@ without_a_view_there_is_the_text_of_the_trial(void **state)
 	kernel_free(k);
 }
 
+/* ---- the session ends ---- */
+
+static struct data_fs *ending;
+static bool may_mount;
+
+static void
+look_at_ending(void)
+{
+	LOCK_SCOPE(&ending->lock);
+	may_mount = ending->state == DATA_FS_BEGUN;
+}
+
+static void
+no_other_is_mounted_while_one_that_ended_is_unmounted(void **state)
+{
+	struct kernel *k = mounted();
+	struct held h = { .fd = session_pair(k) };
+	struct data_fs *f = &k->server.data;
+	struct session *x;
+	struct err e;
+
+	(void)state;
+	k->server.epoll = epoll_create1(EPOLL_CLOEXEC);
+	assert_int_equal(data_fs_begin(&k->server, &h, &e), 0);
+	x = f->session;
+	ending = f;
+	supervisor.on_unmount = look_at_ending;
+	assert_true(server_take_out(&k->server, session_ref(x)));
+	x->mount.on_gone(x->mount.ctx, &x->mount);
+	assert_int_equal(supervisor.n_unmounts, 1);
+	assert_false(may_mount);
+	assert_null(f->session);
+	assert_int_equal(f->state, DATA_FS_BEGUN);
+	session_unref(x);
+	close(k->server.epoll);
+	hmap_release(&k->server.sessions);
+	kernel_free(k);
+}
+
 int
 main(void)
 {
@@ -251,6 +292,8 @@ main(void)
 		    a_missing_read_waits_for_each_file_that_it_covers),
 		cmocka_unit_test(reads_of_a_mount_that_nobody_has_end),
 		cmocka_unit_test(without_a_view_there_is_the_text_of_the_trial),
+		cmocka_unit_test(
+		    no_other_is_mounted_while_one_that_ended_is_unmounted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

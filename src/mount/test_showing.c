@@ -124,6 +124,18 @@ mount_kind_name(const struct mount *m)
 }
 
 void
+mount_set_patience(struct mount *m, uint32_t ms)
+{
+	m->patience_ms = ms;
+}
+
+uint32_t
+mount_patience(const struct mount *m)
+{
+	return m->patience_ms;
+}
+
+void
 mount_count(const struct mount *m, uint64_t *reads, uint64_t *errors)
 {
 	*reads = m->n_reads;
@@ -137,6 +149,8 @@ agent_unmount(struct agent *a, const char *id, struct err *e)
 	(void)id;
 	(void)e;
 	world.removed++;
+	if (world.fail_with == EEXIST)
+		world.fail_with = 0;
 	return 0;
 }
 
@@ -256,6 +270,23 @@ what_could_not_be_mounted_says_why_and_can_be_tried_again(void **state)
 	showings_free(s);
 }
 
+static void
+what_could_not_be_unmounted_is_when_its_place_is_wanted(void **state)
+{
+	struct showings *s = start();
+	struct image i = image_of(7);
+	struct err e;
+
+	(void)state;
+	world.fail_with = EEXIST;
+	struct showing *a = showings_take(s, &i, IMAGE_MERGED, NULL, NULL, &e);
+	assert_non_null(a);
+	assert_int_equal(world.removed, 1);
+	showings_put(s, a);
+	assert_int_equal(i.refs, 0);
+	showings_free(s);
+}
+
 struct putting {
 	struct showings *showings;
 	struct showing *showing;
@@ -351,6 +382,8 @@ main(void)
 		    what_was_held_is_resumed_once_and_the_rest_unmounted),
 		cmocka_unit_test(
 		    what_could_not_be_mounted_says_why_and_can_be_tried_again),
+		cmocka_unit_test(
+		    what_could_not_be_unmounted_is_when_its_place_is_wanted),
 		cmocka_unit_test(what_is_shown_can_be_listed_with_who_uses_it),
 		cmocka_unit_test(
 		    one_that_is_wanted_while_it_ends_is_made_when_it_has_ended),

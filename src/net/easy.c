@@ -1,9 +1,13 @@
 #include "net/easy.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 
@@ -23,13 +27,16 @@ on_header(char *p, size_t one, size_t n, void *arg)
 	bool was_complete = r->head.is_complete;
 
 	(void)one;
-	r->active_ns = clock_now_ns();
 	if (http_head_add(&r->head, p, n, clock_wall_s(), &r->refusal) < 0)
 		return 0;
-	if (!was_complete && r->head.is_complete && r->sent_ns != 0)
+	if (was_complete || !r->head.is_complete)
+		return n;
+	/* Not with each line: there is no end to them where the server wants
+	 * none. */
+	r->active_ns = r->window_ns = clock_now_ns();
+	if (r->sent_ns != 0)
 		timing_add(TIMING_http_first_byte, r->active_ns - r->sent_ns);
-	if (!was_complete && r->head.is_complete &&
-	    r->on_head(r) == HTTP_STOP) {
+	if (r->on_head(r) == HTTP_STOP) {
 		r->is_stopped = true;
 		return 0;
 	}
@@ -42,7 +49,9 @@ on_body(char *p, size_t one, size_t n, void *arg)
 	struct http_request *r = arg;
 
 	(void)one;
-	if (n == 0)
+	/* libcurl 7.88 forgets that what it held back over a pause was not
+	 * wanted any more, and goes on. */
+	if (n == 0 || r->is_stopped || r->refusal.code != 0)
 		return 0;
 	if (n > r->body_max - r->body_len) {
 		err_set(&r->refusal, EPROTO,
@@ -77,21 +86,62 @@ on_sending(void *arg, char *ip, char *local_ip, int port, int local_port)
 	return CURL_PREREQFUNC_OK;
 }
 
+/* While a request is being sent, what leaves shows that it lives. */
+static int
+on_transfer(void *arg, curl_off_t down_total, curl_off_t down,
+    curl_off_t up_total, curl_off_t up)
+{
+	struct http_request *r = arg;
+
+	(void)down_total, (void)down, (void)up_total;
+	if ((uint64_t)up != r->sent_len && r->active_ns != 0)
+		r->active_ns = clock_now_ns();
+	r->sent_len = up;
+	return 0;
+}
+
+static int
+set_method(CURL *c, struct http_request *r)
+{
+	if (r->form != NULL)
+		return curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->form);
+	if (r->method == NULL)
+		return 0;
+	if (strcmp(r->method, "HEAD") == 0)
+		return curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+	return curl_easy_setopt(
+		   c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->sends_len) |
+	       curl_easy_setopt(
+		   c, CURLOPT_POSTFIELDS, r->sends_len > 0 ? r->sends : "") |
+	       curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, r->method) |
+	       curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_transfer) |
+	       curl_easy_setopt(c, CURLOPT_XFERINFODATA, r) |
+	       curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+}
+
+static int
+add_header(struct curl_slist **l, const char *line)
+{
+	struct curl_slist *more = curl_slist_append(*l, line);
+
+	if (more == NULL)
+		return 1;
+	*l = more;
+	return 0;
+}
+
+/* libcurl would send "Expect: 100-continue", and wait a second for an answer
+ * where nobody knows that. */
 static int
 set_headers(CURL *c, struct http_request *r)
 {
-	struct curl_slist *l = NULL, *more;
+	struct curl_slist *l = NULL;
+	int bad = r->sends_len > 0 ? add_header(&l, "Expect:") : 0;
 
-	for (size_t i = 0; r->headers != NULL && r->headers[i] != NULL; i++) {
-		more = curl_slist_append(l, r->headers[i]);
-		if (more == NULL) {
-			curl_slist_free_all(l);
-			return 1;
-		}
-		l = more;
-	}
+	for (size_t i = 0; r->headers != NULL && r->headers[i] != NULL; i++)
+		bad |= add_header(&l, r->headers[i]);
 	r->header_list = l;
-	return curl_easy_setopt(c, CURLOPT_HTTPHEADER, l);
+	return bad | curl_easy_setopt(c, CURLOPT_HTTPHEADER, l);
 }
 
 /* A list of authorities replaces libcurl's default bundle, but not its folder
@@ -120,30 +170,29 @@ set_tls(CURL *c, const struct http_tls *t)
 	return bad;
 }
 
-static int
-set_range(CURL *c, const struct http_request *r)
+/* In clear text there is no HTTP/2 here, and libcurl must not wait for the first
+ * answer to find that out. */
+static bool
+may_share(const struct http_request *r)
 {
-	char text[64];
-
-	if (!r->has_range)
-		return 0;
-	snprintf(text, sizeof text, "%ju-%ju", (uintmax_t)r->range_first,
-	    (uintmax_t)r->range_last);
-	return curl_easy_setopt(c, CURLOPT_RANGE, text);
+	return r->class != HTTP_BULK && !r->is_alone &&
+	       strncasecmp(r->url, "https:", strlen("https:")) == 0;
 }
 
 static int
-set_class(CURL *c, enum http_class class)
+set_class(CURL *c, const struct http_request *r)
 {
-	if (class == HTTP_BULK)
-		return curl_easy_setopt(
-		    c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	if (!may_share(r))
+		return curl_easy_setopt(c, CURLOPT_HTTP_VERSION,
+			   (long)CURL_HTTP_VERSION_1_1) |
+		       curl_easy_setopt(
+			   c, CURLOPT_FRESH_CONNECT, r->is_alone ? 1L : 0L);
 	return curl_easy_setopt(
 		   c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) |
 	       curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L) |
 	       curl_easy_setopt(c, CURLOPT_STREAM_WEIGHT,
-		   (long)(class == HTTP_URGENT ? WEIGHT_URGENT
-					       : WEIGHT_NORMAL));
+		   (long)(r->class == HTTP_URGENT ? WEIGHT_URGENT
+						  : WEIGHT_NORMAL));
 }
 
 static int
@@ -174,13 +223,14 @@ easy_prepare(CURL *c, struct http_request *r, const struct http_options *o,
 	bad |= curl_easy_setopt(c, CURLOPT_USERAGENT, o->user_agent);
 	bad |=
 	    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER_BYTES);
-	bad |= curl_easy_setopt(
-	    c, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
-	if (r->form != NULL)
-		bad |= curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->form);
+	bad |= curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
+	    (long)(r->connect_timeout_ms != 0 ? r->connect_timeout_ms
+					      : o->connect_timeout_ms));
 	if (r->tls != NULL)
 		bad |= set_tls(c, r->tls);
-	bad |= set_range(c, r) | set_class(c, r->class) | set_headers(c, r);
+	bad |= set_method(c, r);
+	bad |= curl_easy_setopt(c, CURLOPT_RANGE, r->ranges);
+	bad |= set_class(c, r) | set_headers(c, r);
 	return bad ? err_set(e, ENOMEM, "an HTTP request's options") : 0;
 }
 
@@ -224,6 +274,41 @@ say_unconnected(const struct http_request *r, struct err *e)
 	return -1;
 }
 
+/* What OpenSSL says of a file that it may not read is that it is in a wrong
+ * format. */
+static bool
+is_unreadable(const char *path, struct err *e)
+{
+	AUTO_CLOSE int fd =
+	    path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (path == NULL || fd >= 0)
+		return false;
+	err_sys(e,
+	    "client certificate: the user that this daemon runs as "
+	    "(uid %u) has to be able to read %s",
+	    (unsigned)geteuid(), path);
+	e->code = EACCES;
+	return true;
+}
+
+static int
+say_certificate(const struct http_request *r, struct err *e)
+{
+	if (r->tls != NULL && (is_unreadable(r->tls->client_cert, e) ||
+				  is_unreadable(r->tls->client_key, e)))
+		return -1;
+	return err_set(e, EACCES, "%s", r->reason);
+}
+
+/* OpenSSL takes the answer's first bytes for a version of TLS. */
+static bool
+lacks_tls(const struct http_request *r, CURLcode result)
+{
+	return result == CURLE_SSL_CONNECT_ERROR &&
+	       strstr(r->reason, "wrong version number") != NULL;
+}
+
 int
 easy_judge(struct http_request *r, CURLcode result, struct err *e)
 {
@@ -237,6 +322,11 @@ easy_judge(struct http_request *r, CURLcode result, struct err *e)
 		return 0;
 	if (result == CURLE_COULDNT_CONNECT && r->reason[0] != 0)
 		return say_unconnected(r, e);
+	if (result == CURLE_SSL_CERTPROBLEM)
+		return say_certificate(r, e);
+	if (lacks_tls(r, result))
+		return err_set(e, code_of(result),
+		    "it answers without TLS, which --plain-http allows");
 	return err_set(e, code_of(result), "%s",
 	    r->reason[0] != 0 ? r->reason : curl_easy_strerror(result));
 }

@@ -74,6 +74,10 @@ struct grpc_server_options {
 	 * Both may be NULL. */
 	void (*on_open)(void *ctx, uint64_t serial, int fd);
 	void (*on_close)(void *ctx, uint64_t serial);
+	/* In place of on_open(), of one that was just accepted: true where whoever
+	 * is to hold it does, and has said the empty SETTINGS.  A process that is
+	 * killed between the two keeps no peer waiting then.  NULL: nobody does. */
+	bool (*greet)(void *ctx, uint64_t serial, int fd);
 	void *ctx; /* of all of these */
 };
 
@@ -92,6 +96,12 @@ struct grpc_server *grpc_server_new(struct loop *l, int listener,
  * whole, so that is where the socket was full: the peer had stopped reading
  * while more than its buffer holds was to be said. */
 void grpc_server_adopt(struct grpc_server *s, int fd);
+
+/* A connection that somebody accepted while nobody served, to which an empty
+ * SETTINGS was said and of which nothing was read: it is served as one that is
+ * accepted here, admission and on_open() included.  Takes fd.  `serial` is what
+ * it is held as already; where it is hung up on at once, on_close() says so. */
+void grpc_server_take_greeted(struct grpc_server *s, int fd, uint64_t serial);
 
 /* Accepts no more (what connects now waits for the next process), tells every
  * peer to go elsewhere, and lets the calls that run end.  on_done is called

@@ -161,10 +161,21 @@ set_options(nghttp2_option *option)
 	nghttp2_option_set_no_closed_streams(option, 1);
 }
 
+/* What the peer has heard already; its acknowledgement is still to come. */
+static int
+skip_greeting(nghttp2_session *session)
+{
+	const uint8_t *p;
+
+	if (nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, NULL, 0) != 0)
+		return -1;
+	return nghttp2_session_mem_send(session, &p) > 0 ? 0 : -1;
+}
+
 /* NULL: no memory.  CONTINUATION, PING, SETTINGS and RST_STREAM floods are
  * bounded by nghttp2's defaults. */
 static nghttp2_session *
-session_new(struct grpc_connection *k)
+session_new(struct grpc_connection *k, bool is_greeted)
 {
 	nghttp2_session_callbacks *cb = NULL;
 	nghttp2_option *option = NULL;
@@ -178,7 +189,8 @@ session_new(struct grpc_connection *k)
 	}
 	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(cb);
-	if (session != NULL && grpc_wire_submit_settings(session) < 0) {
+	if (session != NULL && ((is_greeted && skip_greeting(session) < 0) ||
+				   grpc_wire_submit_settings(session) < 0)) {
 		nghttp2_session_del(session);
 		return NULL;
 	}
@@ -206,10 +218,10 @@ on_handshake_late(void *ctx)
 }
 
 static int
-open_wire(struct grpc_connection *k, int fd, struct err *e)
+open_wire(struct grpc_connection *k, int fd, bool is_greeted, struct err *e)
 {
 	struct loop *l = k->server->loop;
-	nghttp2_session *session = session_new(k);
+	nghttp2_session *session = session_new(k, is_greeted);
 
 	if (session == NULL)
 		return err_set(e, ENOMEM, "HTTP/2 session");
@@ -224,8 +236,8 @@ open_wire(struct grpc_connection *k, int fd, struct err *e)
 	return -1;
 }
 
-struct grpc_connection *
-grpc_connection_open(struct grpc_server *s, int fd, struct err *e)
+static struct grpc_connection *
+open_connection(struct grpc_server *s, int fd, bool is_greeted, struct err *e)
 {
 	struct grpc_connection *k = calloc(1, sizeof *k);
 
@@ -235,13 +247,35 @@ grpc_connection_open(struct grpc_server *s, int fd, struct err *e)
 	}
 	k->server = s;
 	list_init(&k->calls);
-	if (open_wire(k, fd, e) < 0) {
+	if (open_wire(k, fd, is_greeted, e) < 0) {
 		free(k);
 		return NULL;
 	}
-	k->serial = ++s->serial;
 	list_push_back(&s->connections, &k->link);
 	s->n_connections++;
+	return k;
+}
+
+struct grpc_connection *
+grpc_connection_open(struct grpc_server *s, int fd, struct err *e)
+{
+	struct grpc_connection *k = open_connection(s, fd, false, e);
+
+	if (k != NULL)
+		k->serial = ++s->serial;
+	return k;
+}
+
+struct grpc_connection *
+grpc_connection_open_greeted(
+    struct grpc_server *s, int fd, uint64_t serial, struct err *e)
+{
+	struct grpc_connection *k = open_connection(s, fd, true, e);
+
+	if (k != NULL)
+		k->serial = serial;
+	if (k != NULL && s->serial < serial)
+		s->serial = serial;
 	return k;
 }
 

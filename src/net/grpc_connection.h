@@ -29,6 +29,10 @@ struct grpc_connection {
 /* Takes fd, non-blocking, on success; appears in the server's list. */
 struct grpc_connection *grpc_connection_open(
     struct grpc_server *s, int fd, struct err *e);
+/* The same of one whose peer was told an empty SETTINGS, and which has a serial
+ * already: the server's next ones are above it. */
+struct grpc_connection *grpc_connection_open_greeted(
+    struct grpc_server *s, int fd, uint64_t serial, struct err *e);
 /* Cancels its calls; those that run become the server's orphans. */
 void grpc_connection_close(struct grpc_connection *k);
 

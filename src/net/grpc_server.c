@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/grpc_call.h"
@@ -15,84 +13,89 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-enum { PAUSE_MS = 100 };
-
 /* --- accepting --- */
 
-static void
-on_pause_over(void *ctx)
-{
-	struct grpc_server *s = ctx;
-
-	s->pause = NULL;
-	if (s->watch != NULL)
-		watch_set_events(s->watch, EPOLLIN);
-}
-
-/* The connection stays in the queue, so the listener stays readable: without a
- * pause the loop would spin. */
-static void
-pause_accepting(struct grpc_server *s)
+/* False: hung up on. */
+static bool
+is_admitted(const struct grpc_server *s, int fd)
 {
 	struct err e = ERR_INIT;
 
-	if (s->pause == NULL)
-		s->pause =
-		    loop_at(s->loop, clock_now_ns() + PAUSE_MS * NS_PER_MS,
-			on_pause_over, s, &e);
-	if (s->pause != NULL)
-		watch_set_events(s->watch, 0);
-}
-
-/* -1: none now. */
-static int
-accept_next(struct grpc_server *s)
-{
-	int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-			  errno == ENOBUFS))
-		pause_accepting(s);
-	return fd;
-}
-
-static void
-on_connect(void *ctx, uint32_t ready)
-{
-	struct grpc_server *s = ctx;
-	AUTO_CLOSE int fd = accept_next(s);
-	struct grpc_connection *k;
-	struct err e = ERR_INIT;
-
-	(void)ready;
-	if (fd < 0)
-		return;
 	if (s->n_connections >= LIMIT_GRPC_CONNECTIONS) {
 		log_warn("gRPC: connection %d is closed at once",
 		    LIMIT_GRPC_CONNECTIONS + 1);
-		return;
+		return false;
 	}
-	if (s->options.admit != NULL &&
-	    s->options.admit(s->options.ctx, fd, &e) < 0)
-		return;
-	k = grpc_connection_open(s, fd, &e);
+	return s->options.admit == NULL ||
+	       s->options.admit(s->options.ctx, fd, &e) == 0;
+}
+
+/* k NULL: it was not to be. */
+static bool
+begin(struct grpc_server *s, struct grpc_connection *k, const struct err *e)
+{
 	if (k == NULL) {
-		log_warn("gRPC: %s", e.msg);
-		return;
+		log_warn("gRPC: %s", e->msg);
+		return false;
 	}
-	take_fd(&fd);
 	if (s->options.on_open != NULL)
 		s->options.on_open(s->options.ctx, k->serial, k->wire.fd);
 	grpc_connection_flush(k);
+	return true;
+}
+
+/* Whoever is to hold it has greeted its peer. */
+static bool
+begin_greeted(struct grpc_server *s, int fd, uint64_t serial)
+{
+	struct err e = ERR_INIT;
+	struct grpc_connection *k =
+	    grpc_connection_open_greeted(s, fd, serial, &e);
+
+	s->serial = serial;
+	if (k != NULL) {
+		grpc_connection_flush(k);
+		return true;
+	}
+	log_warn("gRPC: %s", e.msg);
+	if (s->options.on_close != NULL)
+		s->options.on_close(s->options.ctx, serial);
+	return false;
+}
+
+static bool
+begin_accepted(struct grpc_server *s, int fd)
+{
+	uint64_t serial = s->serial + 1;
+	struct err e = ERR_INIT;
+
+	if (s->options.greet != NULL &&
+	    s->options.greet(s->options.ctx, serial, fd))
+		return begin_greeted(s, fd, serial);
+	return begin(s, grpc_connection_open(s, fd, &e), &e);
 }
 
 static void
-stop_accepting(struct grpc_server *s)
+on_accept(void *ctx, int fd)
 {
-	if (s->watch != NULL)
-		watch_remove(take_ptr(&s->watch));
-	if (s->pause != NULL)
-		timer_cancel(take_ptr(&s->pause));
+	struct grpc_server *s = ctx;
+	AUTO_CLOSE int taken = fd;
+
+	if (is_admitted(s, fd) && begin_accepted(s, fd))
+		take_fd(&taken);
+}
+
+void
+grpc_server_take_greeted(struct grpc_server *s, int fd, uint64_t serial)
+{
+	AUTO_CLOSE int taken = fd;
+	struct err e = ERR_INIT;
+
+	if (is_admitted(s, fd) &&
+	    begin(s, grpc_connection_open_greeted(s, fd, serial, &e), &e))
+		take_fd(&taken);
+	else if (s->options.on_close != NULL)
+		s->options.on_close(s->options.ctx, serial);
 }
 
 void
@@ -144,7 +147,7 @@ grpc_server_drain(struct grpc_server *s, uint32_t patience_ms,
 
 	s->on_drained = on_done;
 	s->drained_ctx = ctx;
-	stop_accepting(s);
+	acceptor_stop(&s->acceptor);
 	list_for_each_safe(l, &s->connections)
 		grpc_connection_drain(
 		    list_entry(l, struct grpc_connection, link));
@@ -168,14 +171,13 @@ grpc_server_new(struct loop *l, int listener,
 		err_set(e, ENOMEM, "gRPC server");
 		return NULL;
 	}
-	s->watch = loop_watch(l, listener, EPOLLIN, on_connect, s, e);
-	if (s->watch == NULL) {
+	if (acceptor_init(&s->acceptor, l, listener, on_accept, NULL, s, e) <
+	    0) {
 		free(s);
 		return NULL;
 	}
 	s->loop = l;
 	s->options = *o;
-	s->listener = listener;
 	/* Later than any that an earlier process can have come to. */
 	s->serial = clock_now_ns();
 	s->drained.run = on_drained;
@@ -195,8 +197,8 @@ grpc_server_free(struct grpc_server *s)
 	s->is_draining = false;
 	if (s->patience != NULL)
 		timer_cancel(s->patience);
-	stop_accepting(s);
-	close(s->listener);
+	acceptor_stop(&s->acceptor);
+	close(s->acceptor.listener);
 	list_for_each_safe(k, &s->connections)
 		grpc_connection_close(
 		    list_entry(k, struct grpc_connection, link));

@@ -3,16 +3,15 @@
 #define NET_GRPC_SERVER_H
 
 #include "net/grpc.h"
+#include "base/acceptor.h"
 #include "base/list.h"
 #include "base/loop.h"
 
 struct grpc_server {
 	struct loop *loop;
 	struct grpc_server_options options;
-	int listener;
-	struct watch *watch; /* NULL: accepts no more */
-	struct timer *pause; /* no descriptors were left to accept with */
-	uint64_t serial;     /* of the latest connection */
+	struct acceptor acceptor;
+	uint64_t serial; /* of the latest connection */
 	struct list connections;
 	size_t n_connections;
 	struct list farewells;

@@ -16,10 +16,10 @@ http_head_init(struct http_head *h)
 {
 	*h = (struct http_head){
 		.content_length = HEAD_UNKNOWN,
-		.range_first = HEAD_UNKNOWN,
-		.range_last = HEAD_UNKNOWN,
-		.range_total = HEAD_UNKNOWN,
+		.range = { HEAD_UNKNOWN, HEAD_UNKNOWN, HEAD_UNKNOWN },
 		.retry_after_s = HEAD_UNKNOWN,
+		.received = HEAD_UNKNOWN,
+		.chunk_min = HEAD_UNKNOWN,
 	};
 }
 
@@ -28,7 +28,11 @@ http_head_release(struct http_head *h)
 {
 	free(h->location);
 	free(h->content_type);
+	free(h->boundary);
 	free(h->docker_digest);
+	free(h->link);
+	free(h->subject);
+	free(h->filters);
 	for (unsigned i = 0; i < h->n_challenges; i++)
 		free(h->challenges[i]);
 	http_head_init(h);
@@ -63,27 +67,34 @@ parse_length(struct http_head *h, const char *s)
 	return true;
 }
 
-static bool
-parse_range(struct http_head *h, const char *s)
+bool
+byte_range_parse(struct byte_range *r, const char *s)
 {
-	if (h->has_range || strncasecmp(s, "bytes ", 6) != 0)
+	*r = (struct byte_range){ HEAD_UNKNOWN, HEAD_UNKNOWN, HEAD_UNKNOWN };
+	if (strncasecmp(s, "bytes ", 6) != 0)
 		return false;
 	s += 6;
 	if (*s == '*') {
 		s++;
-	} else if (!take_number(&s, &h->range_first) || *s++ != '-' ||
-		   !take_number(&s, &h->range_last) ||
-		   h->range_last < h->range_first) {
+	} else if (!take_number(&s, &r->first) || *s++ != '-' ||
+		   !take_number(&s, &r->last) || r->last < r->first) {
 		return false;
 	}
 	if (*s++ != '/')
 		return false;
-	if (strcmp(s, "*") != 0 &&
-	    (!take_number(&s, &h->range_total) || *s != 0))
+	if (strcmp(s, "*") != 0 && (!take_number(&s, &r->total) || *s != 0))
 		return false;
-	h->has_range = true;
-	return h->range_total == HEAD_UNKNOWN ||
-	       h->range_last == HEAD_UNKNOWN || h->range_last < h->range_total;
+	return r->total == HEAD_UNKNOWN || r->last == HEAD_UNKNOWN ||
+	       r->last < r->total;
+}
+
+static bool
+parse_range(struct http_head *h, const char *s)
+{
+	if (h->has_range)
+		return false;
+	h->has_range = byte_range_parse(&h->range, s);
+	return h->has_range;
 }
 
 static void
@@ -102,6 +113,28 @@ parse_retry_after(struct http_head *h, const char *s, int64_t now)
 		h->retry_after_s = at > now ? (uint64_t)(at - now) : 0;
 }
 
+/* "0-1233", also with "bytes=" before it. */
+static void
+parse_received(struct http_head *h, const char *s)
+{
+	uint64_t first, last;
+
+	if (strncasecmp(s, "bytes=", 6) == 0)
+		s += 6;
+	if (take_number(&s, &first) && first == 0 && *s++ == '-' &&
+	    take_number(&s, &last) && *s == 0)
+		h->received = last == 0 ? 0 : last + 1;
+}
+
+static void
+parse_chunk_min(struct http_head *h, const char *s)
+{
+	uint64_t v;
+
+	if (take_number(&s, &v) && *s == 0)
+		h->chunk_min = v;
+}
+
 static int
 keep(char **to, const char *value, struct err *e)
 {
@@ -114,16 +147,87 @@ keep(char **to, const char *value, struct err *e)
 	return 0;
 }
 
+struct parameter {
+	const char *name, *value; /* without quotes; ends are not marked */
+	size_t name_len, value_len;
+};
+
+/* The next "; name=value" after *at, which moves on; false: none. */
+static bool
+next_parameter(const char **at, struct parameter *p)
+{
+	const char *s = *at + strcspn(*at, ";");
+	bool is_quoted;
+
+	if (*s == 0)
+		return false;
+	s++;
+	p->name = s + strspn(s, " \t");
+	p->name_len = strcspn(p->name, "=;");
+	s = p->name + p->name_len;
+	if (*s == '=')
+		s++;
+	is_quoted = *s == '"';
+	p->value = s + is_quoted;
+	p->value_len = strcspn(p->value, is_quoted ? "\"" : "; \t");
+	*at = p->value + p->value_len;
+	return true;
+}
+
+static int
+keep_boundary(struct http_head *h, const char *value, struct err *e)
+{
+	static const char name[] = "boundary";
+	struct parameter p;
+
+	free(take_ptr(&h->boundary));
+	while (next_parameter(&value, &p)) {
+		if (p.name_len != strlen(name) ||
+		    strncasecmp(p.name, name, p.name_len) != 0 ||
+		    p.value_len == 0 || p.value_len > HEAD_BOUNDARY_BYTES)
+			continue;
+		h->boundary = strndup(p.value, p.value_len);
+		return h->boundary != NULL
+			   ? 0
+			   : err_set(e, ENOMEM, "a header's value");
+	}
+	return 0;
+}
+
 static int
 keep_type(struct http_head *h, const char *value, struct err *e)
 {
 	size_t n = strcspn(value, "; \t");
 
-	if (keep(&h->content_type, value, e) < 0)
+	if (keep(&h->content_type, value, e) < 0 ||
+	    keep_boundary(h, value, e) < 0)
 		return -1;
 	h->content_type[n] = 0;
 	for (char *c = h->content_type; *c != 0; c++)
 		*c = tolower((unsigned char)*c);
+	return 0;
+}
+
+/* Fields whose text is kept. */
+static const struct {
+	const char *name;
+	size_t at;
+} texts[] = {
+	{ "location", offsetof(struct http_head, location) },
+	{ "docker-content-digest", offsetof(struct http_head, docker_digest) },
+	{ "link", offsetof(struct http_head, link) },
+	{ "oci-subject", offsetof(struct http_head, subject) },
+	{ "oci-filters-applied", offsetof(struct http_head, filters) },
+};
+
+static int
+keep_text(
+    struct http_head *h, const char *name, const char *value, struct err *e)
+{
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (strcasecmp(name, texts[i].name) == 0)
+			return keep(
+			    (char **)((char *)h + texts[i].at), value, e);
 	return 0;
 }
 
@@ -137,16 +241,16 @@ add_field(struct http_head *h, const char *name, const char *value, int64_t now,
 		return err_set(e, EPROTO, "a damaged Content-Range");
 	if (strcasecmp(name, "retry-after") == 0)
 		parse_retry_after(h, value, now);
-	if (strcasecmp(name, "location") == 0)
-		return keep(&h->location, value, e);
+	if (strcasecmp(name, "range") == 0)
+		parse_received(h, value);
+	if (strcasecmp(name, "oci-chunk-min-length") == 0)
+		parse_chunk_min(h, value);
 	if (strcasecmp(name, "content-type") == 0)
 		return keep_type(h, value, e);
-	if (strcasecmp(name, "docker-content-digest") == 0)
-		return keep(&h->docker_digest, value, e);
 	if (strcasecmp(name, "www-authenticate") == 0 &&
 	    h->n_challenges < HEAD_MAX_CHALLENGES)
 		return keep(&h->challenges[h->n_challenges++], value, e);
-	return 0;
+	return keep_text(h, name, value, e);
 }
 
 static int

@@ -1,7 +1,7 @@
 /* The head of an HTTP answer: status and the header fields that registries
  * speak with.  Pure: fed line by line, whatever the server sends.
  *
- * A damaged field of no consequence (Retry-After, Content-Type) reads as
+ * A damaged field of no consequence (Retry-After, Content-Type, Range) reads as
  * absent; a damaged Content-Range or Content-Length is EPROTO, for bytes
  * would be placed by it.
  */
@@ -18,22 +18,38 @@ struct err;
 
 #define HEAD_UNKNOWN UINT64_MAX
 
-enum { HEAD_MAX_CHALLENGES = 8 };
+enum { HEAD_MAX_CHALLENGES = 8, HEAD_BOUNDARY_BYTES = 70 };
+
+/* Content-Range: bytes first-last/total, or bytes * /total. */
+struct byte_range {
+	uint64_t first, last; /* HEAD_UNKNOWN for the star */
+	uint64_t total;       /* HEAD_UNKNOWN for the star */
+};
+
+/* Its value, without white space around it. */
+bool byte_range_parse(struct byte_range *r, const char *value);
 
 struct http_head {
 	int status; /* 0 before the first line */
 	bool is_complete;
 	uint64_t content_length; /* or HEAD_UNKNOWN */
 
-	/* Content-Range: bytes first-last/total, or bytes * /total. */
 	bool has_range;
-	uint64_t range_first, range_last; /* HEAD_UNKNOWN for the star */
-	uint64_t range_total;             /* HEAD_UNKNOWN for the star */
+	struct byte_range range;
 
 	uint64_t retry_after_s; /* HEAD_UNKNOWN when absent */
 	char *location;
 	char *content_type; /* lower case, without parameters */
+	/* Of them, that of multipart (RFC 2046): HEAD_BOUNDARY_BYTES at most */
+	char *boundary;
 	char *docker_digest;
+	char *link;    /* Link, as it came */
+	char *subject; /* OCI-Subject */
+	char *filters; /* OCI-Filters-Applied */
+	/* Of an upload, Range: how many bytes arrived (0-0 is none), and
+	 * OCI-Chunk-Min-Length.  HEAD_UNKNOWN when absent. */
+	uint64_t received;
+	uint64_t chunk_min;
 	char *challenges[HEAD_MAX_CHALLENGES]; /* WWW-Authenticate, in order */
 	unsigned n_challenges;
 

@@ -20,6 +20,9 @@ enum {
 	 * the requests under way: after a burst it would close what a lone
 	 * reader's next misses need. */
 	MAX_IDLE_CONNECTIONS = 64,
+	/* Less is no transfer: who lets a byte drop now and then would keep
+	 * a request for ever. */
+	TRICKLE_BYTES_PER_S = 100,
 };
 
 struct http {
@@ -197,8 +200,8 @@ http_send(struct http *h, struct http_request *r)
 	http_head_init(&r->head);
 	r->http = h;
 	r->header_list = NULL;
-	r->body_len = 0;
-	r->active_ns = r->sent_ns = 0;
+	r->body_len = r->window_len = r->sent_len = 0;
+	r->active_ns = r->sent_ns = r->window_ns = 0;
 	r->refusal = ERR_INIT;
 	r->is_paused = r->is_stopped = false;
 	r->reason[0] = 0;
@@ -213,7 +216,8 @@ http_resume(struct http_request *r)
 	if (!r->is_paused)
 		return;
 	r->is_paused = false;
-	r->active_ns = clock_now_ns();
+	r->active_ns = r->window_ns = clock_now_ns();
+	r->window_len = r->body_len;
 	curl_easy_pause(r->easy, CURLPAUSE_CONT);
 }
 
@@ -255,11 +259,44 @@ reap(struct http *h)
 	}
 }
 
-static bool
-is_stalled(const struct http *h, const struct http_request *r, uint64_t now)
+static uint32_t
+stall_ms(const struct http *h, const struct http_request *r)
 {
-	return r->active_ns != 0 && !r->is_paused &&
-	       now > r->active_ns + h->options.stall_timeout_ms * NS_PER_MS;
+	return r->stall_timeout_ms != 0 ? r->stall_timeout_ms
+					: h->options.stall_timeout_ms;
+}
+
+/* Looked at once a stall timeout, from the head on. */
+static bool
+trickles(const struct http *h, struct http_request *r, uint64_t now)
+{
+	uint64_t ms = stall_ms(h, r);
+	bool is_too_little =
+	    r->body_len - r->window_len < ms * TRICKLE_BYTES_PER_S / 1000;
+
+	if (!r->head.is_complete || now < r->window_ns + ms * NS_PER_MS)
+		return false;
+	r->window_ns = now;
+	r->window_len = r->body_len;
+	return is_too_little;
+}
+
+static bool
+is_stalled(
+    const struct http *h, struct http_request *r, uint64_t now, struct err *e)
+{
+	uint32_t ms = stall_ms(h, r);
+
+	if (r->active_ns == 0 || r->is_paused)
+		return false;
+	if (now > r->active_ns + ms * NS_PER_MS)
+		err_set(e, ETIMEDOUT, "no %s for %u s",
+		    r->head.bytes > 0 && !r->head.is_complete ? "whole head"
+							      : "byte",
+		    ms / 1000);
+	else if (trickles(h, r, now))
+		err_set(e, ETIMEDOUT, "hardly a byte for %u s", ms / 1000);
+	return e->code != 0;
 }
 
 /* One that should end without curl saying so: it could not start, or no byte
@@ -271,12 +308,9 @@ find_dead(struct http *h, uint64_t now)
 		struct http_request *r =
 		    list_entry(l, struct http_request, link);
 
-		if (r->refusal.code == 0 && is_stalled(h, r, now))
-			err_set(&r->refusal, ETIMEDOUT, "no byte for %u s",
-			    h->options.stall_timeout_ms / 1000);
-		else if (r->refusal.code == 0 || r->active_ns != 0)
-			continue;
-		return r;
+		if (r->refusal.code == 0 ? is_stalled(h, r, now, &r->refusal)
+					 : r->active_ns == 0)
+			return r;
 	}
 	return NULL;
 }

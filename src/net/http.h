@@ -33,7 +33,8 @@ struct tally;
 
 struct http_options {
 	uint32_t connect_timeout_ms;
-	uint32_t stall_timeout_ms;     /* no byte for so long: ETIMEDOUT */
+	/* ETIMEDOUT: no whole head, or hardly a byte, for so long */
+	uint32_t stall_timeout_ms;
 	uint32_t max_host_connections; /* the rest waits, not timed */
 	const char *user_agent;        /* copied by libcurl for each request */
 };
@@ -105,9 +106,16 @@ struct http_request {
 	const char *url;
 	const char *const *headers; /* "Name: value"; NULL ends; may be NULL */
 	const char *form;           /* POSTed when not NULL */
+	/* Else the method, "PUT", with what it sends; NULL: GET. */
+	const char *method;
+	const void *sends;
+	size_t sends_len;
 	const struct http_tls *tls; /* may be NULL */
-	bool has_range;
-	uint64_t range_first, range_last;
+	const char
+	    *ranges; /* "0-99,200-299", of what is asked for; NULL: all */
+	uint32_t connect_timeout_ms; /* 0: the options' */
+	uint32_t stall_timeout_ms;   /* 0: the options' */
+	bool is_alone; /* on a new connection, shared with nobody */
 	enum http_class class;
 	uint64_t body_max; /* EPROTO past it */
 
@@ -132,7 +140,12 @@ struct http_request {
 	void *easy;
 	void *header_list;
 	uint64_t body_len;
-	uint64_t active_ns; /* last byte; 0 while it waits for a connection */
+	uint64_t sent_len;
+	uint64_t active_ns; /* a byte was sent, or the head or a byte of the
+			       body came last; 0 while it waits for a
+			       connection */
+	uint64_t window_ns; /* since then so much of the body had come: */
+	uint64_t window_len;
 	uint64_t sent_ns;   /* it went out; 0: not yet */
 	struct err refusal; /* why a callback of ours ended it */
 	bool is_paused;

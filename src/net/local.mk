@@ -16,6 +16,7 @@ noinst_LIBRARIES += %D%/libnet.a
 	%D%/grpc_wire.c %D%/grpc_wire.h \
 	%D%/head.c %D%/head.h \
 	%D%/http.c %D%/http.h \
+	%D%/parts.c %D%/parts.h \
 	%D%/tally.c %D%/tally.h \
 	%D%/url.c %D%/url.h
 
@@ -29,16 +30,33 @@ fuzz_programs += %D%/fuzz_grpc
 %C%_fuzz_grpc_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_grpc_LDADD = $(NET_LIBS)
 
+fuzz_programs += %D%/fuzz_parts
+%C%_fuzz_parts_SOURCES = %D%/fuzz_parts.c $(FUZZ_MAIN)
+%C%_fuzz_parts_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_parts_LDADD = $(NET_LIBS)
+
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_grpc
-%C%_test_grpc_SOURCES = %D%/test_grpc.c
+%C%_test_grpc_SOURCES = %D%/test_grpc.c %D%/scene.c %D%/scene.h \
+	%D%/asked.h src/base/test_await.h
 %C%_test_grpc_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_grpc_client
+%C%_test_grpc_client_SOURCES = %D%/test_grpc_client.c %D%/scene.c %D%/scene.h \
+	%D%/asked.h src/base/test_await.h
+%C%_test_grpc_client_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_grpc_server
+%C%_test_grpc_server_SOURCES = %D%/test_grpc_server.c %D%/scene.c %D%/scene.h \
+	%D%/asked.h src/base/test_await.h
+%C%_test_grpc_server_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_grpc_field
 %C%_test_grpc_field_SOURCES = %D%/test_grpc_field.c
 %C%_test_grpc_field_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_head
 %C%_test_head_SOURCES = %D%/test_head.c
 %C%_test_head_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_parts
+%C%_test_parts_SOURCES = %D%/test_parts.c
+%C%_test_parts_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_tally
 %C%_test_tally_SOURCES = %D%/test_tally.c
 %C%_test_tally_LDADD = $(NET_LIBS) $(CMOCKA_LIBS)

@@ -33,21 +33,91 @@ the_fields_of_an_answer_are_kept(void **state)
 	add(&h, "WWW-Authenticate: Basic\r\n", &e);
 	add(&h, "www-authenticate: Bearer realm=x\r\n", &e);
 	add(&h, "Retry-After: 7\r\n", &e);
+	add(&h, "Range: 0-99\r\n", &e);
+	add(&h, "OCI-Chunk-Min-Length: 65536\r\n", &e);
+	add(&h, "OCI-Subject: sha256:ab\r\n", &e);
+	add(&h, "OCI-Filters-Applied: artifactType\r\n", &e);
+	add(&h, "Link: </v2/x>; rel=\"next\"\r\n", &e);
 	add(&h, "no colon\r\n", &e);
 	assert_int_equal(add(&h, "\r\n", &e), 0);
 	assert_true(h.is_complete);
 	assert_int_equal(h.status, 206);
 	assert_int_equal(h.content_length, 10);
-	assert_int_equal(h.range_first, 5);
-	assert_int_equal(h.range_last, 14);
-	assert_int_equal(h.range_total, 20);
+	assert_int_equal(h.range.first, 5);
+	assert_int_equal(h.range.last, 14);
+	assert_int_equal(h.range.total, 20);
 	assert_int_equal(h.retry_after_s, 7);
 	assert_string_equal(h.content_type, "text/html");
 	assert_string_equal(h.location, "/x");
+	assert_int_equal(h.received, 100);
+	assert_int_equal(h.chunk_min, 65536);
+	assert_string_equal(h.subject, "sha256:ab");
+	assert_string_equal(h.filters, "artifactType");
+	assert_string_equal(h.link, "</v2/x>; rel=\"next\"");
 	assert_int_equal(h.n_challenges, 2);
 	assert_string_equal(h.challenges[1], "Bearer realm=x");
 	assert_int_equal(add(&h, "Location: /trailer\r\n", &e), 0);
 	assert_string_equal(h.location, "/x");
+}
+
+static void
+what_an_upload_has_is_known_only_from_a_whole_range(void **state)
+{
+	static const struct {
+		const char *line;
+		uint64_t received;
+	} cases[] = {
+		{ "Range: 0-0", 0 },
+		{ "Range: bytes=0-4", 5 },
+		{ "Range: 5-9", HEAD_UNKNOWN },
+		{ "Range: 0-", HEAD_UNKNOWN },
+		{ "Range: 0-4,6-9", HEAD_UNKNOWN },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		AUTO_HEAD struct http_head h;
+		struct err e = ERR_INIT;
+
+		http_head_init(&h);
+		add(&h, "HTTP/1.1 202 Accepted", &e);
+		assert_int_equal(add(&h, cases[i].line, &e), 0);
+		assert_true(h.received == cases[i].received);
+	}
+}
+
+static void
+the_boundary_of_a_type_is_kept(void **state)
+{
+	static const char long_one[] =
+	    "Content-Type: multipart/byteranges; boundary="
+	    "123456789012345678901234567890123456789012345678901234567890123456"
+	    "78901";
+	static const struct {
+		const char *line, *boundary; /* NULL: none */
+	} cases[] = {
+		{ "Content-Type: multipart/byteranges; boundary=aB1", "aB1" },
+		{ "Content-Type: a/b;charset=x ; BOUNDARY=\"a b;c\"; d=e",
+		    "a b;c" },
+		{ "Content-Type: a/b; x=\"; boundary=no\"; boundary=b", "b" },
+		{ "Content-Type: a/b; boundary=", NULL },
+		{ "Content-Type: a/b; boundary", NULL },
+		{ "Content-Type: a/b; xboundary=c", NULL },
+		{ long_one, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		AUTO_HEAD struct http_head h;
+		struct err e = ERR_INIT;
+
+		http_head_init(&h);
+		assert_int_equal(add(&h, cases[i].line, &e), 0);
+		if (cases[i].boundary == NULL)
+			assert_null(h.boundary);
+		else
+			assert_string_equal(h.boundary, cases[i].boundary);
+	}
 }
 
 static void
@@ -175,6 +245,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_fields_of_an_answer_are_kept),
+		cmocka_unit_test(
+		    what_an_upload_has_is_known_only_from_a_whole_range),
+		cmocka_unit_test(the_boundary_of_a_type_is_kept),
 		cmocka_unit_test(fields_that_place_bytes_must_be_right),
 		cmocka_unit_test(two_lengths_must_agree),
 		cmocka_unit_test(retry_after_may_be_a_date),

@@ -93,6 +93,14 @@ is_zstd(const struct doc *entry)
 	return v != NULL && strcmp(v, "true") == 0;
 }
 
+static bool
+is_artifact(const struct doc *entry)
+{
+	const char *type = doc_string(doc_find(entry, "artifactType"));
+
+	return type != NULL && *type != 0 && !manifest_is_image_config(type);
+}
+
 static int
 rank_entry(const struct doc *entry, size_t n_entries,
     const struct platform *want, int *rank, struct err *e)
@@ -103,7 +111,7 @@ rank_entry(const struct doc *entry, size_t n_entries,
 		return err_set(e, EBADMSG, "an entry that is no object");
 	if (read_platform(&p, entry, e) < 0)
 		return -1;
-	*rank = rank_platform(&p, want);
+	*rank = is_artifact(entry) ? RANK_NONE : rank_platform(&p, want);
 	if (*p.os == 0 && *p.architecture == 0 && n_entries == 1)
 		*rank = RANK_SOLE;
 	if (*rank != RANK_NONE)

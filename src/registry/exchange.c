@@ -2,16 +2,16 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "registry/answer.h"
 #include "registry/client.h"
 #include "registry/exchange_steps.h"
+#include "registry/page.h"
 #include "registry/secret.h"
+#include "registry/turn.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/limits.h"
 #include "base/metrics.h"
 
 enum { ASKED_START = 1, ASKED_RESUME = 2, ASKED_CANCEL = 4 };
@@ -23,14 +23,6 @@ enum {
 	PROGRESS_BYTES = 64 << 10, /* that make tries count anew */
 	ERROR_TEXT_BYTES = 4 << 10,
 };
-
-static const char accept_manifests[] =
-    "Accept: application/vnd.oci.image.index.v1+json, "
-    "application/vnd.oci.image.manifest.v1+json, "
-    "application/vnd.docker.distribution.manifest.list.v2+json, "
-    "application/vnd.docker.distribution.manifest.v2+json";
-
-static void choose_host(struct exchange *x);
 
 struct host *
 exchange_host(const struct exchange *x)
@@ -55,9 +47,43 @@ release(struct exchange *x)
 	buf_release(&x->text);
 }
 
+/* In the place of what it is, which may be relative; none when it is no URL. */
+static void
+make_absolute(char **url, const char *from)
+{
+	AUTO_FREE char *given = take_ptr(url);
+	struct err bad = ERR_INIT;
+
+	if (given != NULL && from != NULL)
+		*url = url_resolve(from, given, &bad);
+}
+
+static void
+give_answer(struct exchange *x)
+{
+	const char *from = x->away != NULL ? x->away : x->url;
+	struct http_head *h = x->answer;
+	AUTO_FREE char *link = NULL;
+
+	if (h == NULL || x->request.http == NULL)
+		return;
+	http_head_release(h);
+	*h = x->request.head;
+	http_head_init(&x->request.head);
+	make_absolute(&h->location, from);
+	link = take_ptr(&h->link);
+	if (link != NULL)
+		h->link = page_next(link);
+	make_absolute(&h->link, from);
+}
+
 void
 exchange_finish(struct exchange *x, const struct err *failure)
 {
+	give_answer(x);
+	/* What failed with several ranges went well without. */
+	if (failure == NULL && x->forgoes_parts)
+		exchange_forgo_parts(x);
 	release(x);
 	x->on_done(x, failure);
 }
@@ -82,79 +108,13 @@ exchange_set_away(struct exchange *x, char *take_url)
 		x->has_left = false;
 }
 
-static int
-set_url(struct exchange *x, struct err *e)
-{
-	AUTO_FREE char *ns = url_escape(x->namespace);
-	const struct host *h = exchange_host(x);
-
-	free(take_ptr(&x->url));
-	if (ns == NULL ||
-	    asprintf(&x->url, "%s/%s/%s%s%s", h->base, x->repository, x->path,
-		h->is_proxy ? "?ns=" : "", h->is_proxy ? ns : "") < 0) {
-		x->url = NULL;
-		return err_set(e, ENOMEM, "a URL");
-	}
-	return 0;
-}
-
-/* One try: from the registry's URL, or from where it redirected to lately. */
-void
-exchange_begin_try(struct exchange *x)
-{
-	struct err e = ERR_INIT;
-	char *known = NULL;
-
-	x->redirects = x->unauthorized = 0;
-	x->has_resolved_again = false;
-	x->failure = ERR_INIT;
-	exchange_set_away(x, NULL);
-	if (set_url(x, &e) < 0) {
-		exchange_finish(x, &e);
-		return;
-	}
-	if (x->is_blob)
-		known = redirects_find(&x->registry->redirects, x->url);
-	if (known != NULL && url_origin(known, &x->to, &e) == 0) {
-		exchange_set_away(x, known);
-		x->has_left = true;
-		x->is_remembered = true;
-		exchange_send(x);
-		return;
-	}
-	secret_free(known);
-	exchange_authorise(x);
-}
-
-/* The first host from x->host on that may be asked and is not known to be down;
- * one that is, when there is no other. */
-static bool
-pick_host(struct exchange *x)
-{
-	size_t down = x->hosts->n;
-
-	for (size_t i = x->host; i < x->hosts->n; i++) {
-		const struct host *h = &x->hosts->hosts[i];
-
-		if ((h->can & x->needs) != x->needs)
-			continue;
-		if (!origins_is_down(&x->registry->origins, &h->origin)) {
-			x->host = i;
-			return true;
-		}
-		if (down == x->hosts->n)
-			down = i;
-	}
-	x->host = down;
-	return down < x->hosts->n;
-}
-
 static void
 choose_host(struct exchange *x)
 {
 	struct err last = x->failure;
+	uint64_t limit_ns;
 
-	if (!pick_host(x)) {
+	if (!turn_pick(x)) {
 		if (last.code == 0)
 			err_set(&last, ENOENT, "no host of %s may be asked",
 			    x->namespace);
@@ -163,16 +123,11 @@ choose_host(struct exchange *x)
 	}
 	x->tries = 0;
 	x->tried_pos = x->range.pos;
-	exchange_begin_try(x);
-}
-
-static bool
-has_another_host(const struct exchange *x)
-{
-	for (size_t i = x->host + 1; i < x->hosts->n; i++)
-		if ((x->hosts->hosts[i].can & x->needs) == x->needs)
-			return true;
-	return false;
+	limit_ns = turn_limited_until(x, x->host);
+	if (limit_ns > clock_now_ns())
+		http_set_timer(x->registry->http, &x->timer, limit_ns);
+	else
+		exchange_begin_try(x);
 }
 
 static uint64_t
@@ -203,18 +158,34 @@ on_timer(struct http_timer *t)
 	exchange_begin_try(container_of(t, struct exchange, timer));
 }
 
+static unsigned
+retries_of(const struct exchange *x)
+{
+	unsigned most = x->haste == HASTE_ONCE ? 0 : 1;
+
+	return x->haste == HASTE_NONE ? x->registry->max_retries
+				      : min_u64(most, x->registry->max_retries);
+}
+
+static bool
+is_passing(const struct err *e)
+{
+	return e->code == EAGAIN || e->code == ETIMEDOUT;
+}
+
 static bool
 may_try_again(struct exchange *x, const struct err *e)
 {
-	unsigned allowed = x->registry->max_retries;
+	unsigned allowed = retries_of(x);
 
-	if (e->code != EAGAIN && e->code != ETIMEDOUT)
+	if (!is_passing(e))
 		return false;
 	if (x->range.pos - x->tried_pos >= PROGRESS_BYTES) {
 		x->tries = 0;
 		x->tried_pos = x->range.pos;
 	}
-	return x->tries < (has_another_host(x) ? min_u64(allowed, 1) : allowed);
+	/* Another has it now; this one may have it in a while. */
+	return !turn_has_other(x) && x->tries < allowed;
 }
 
 static void
@@ -229,6 +200,53 @@ name_who(const struct exchange *x, struct err *e)
 		err_wrap(e, "%s", authority);
 }
 
+/* It asks for a pause, and gets it from everybody.  Meanwhile another host is
+ * asked; where there is none, true: it is waited for, but not for ever. */
+static bool
+keep_limit(struct exchange *x)
+{
+	uint64_t until_ns = clock_now_ns() + wait_ns(x);
+
+	if (x->away == NULL)
+		origins_set_limited(
+		    &x->registry->origins, &exchange_host(x)->origin, until_ns);
+	return ++x->limits <= retries_of(x) && turn_has_other(x);
+}
+
+static void
+tell_trouble(struct exchange *x, const struct err *why)
+{
+	metric_add(METRIC_http_retries, 1);
+	if (x->on_trouble != NULL)
+		x->on_trouble(x, why);
+}
+
+static void
+leave_host(struct exchange *x, const struct err *failure)
+{
+	if (is_passing(failure) && !turn_wants_pause(x))
+		origins_note_failure(
+		    &x->registry->origins, &exchange_host(x)->origin);
+	x->failure = *failure;
+	x->tried |= (uint64_t)1 << x->host;
+	if (turn_has_other(x))
+		tell_trouble(x, failure);
+	choose_host(x);
+}
+
+/* It may be for them that it failed: they are not asked for again.  True: that is
+ * worth trying at once. */
+static bool
+forgo_parts(struct exchange *x, const struct err *e)
+{
+	bool has_answered = x->body_kind != BODY_NONE;
+
+	x->forgoes_parts = true;
+	if (has_answered)
+		exchange_forgo_parts(x);
+	return has_answered && !is_passing(e);
+}
+
 /* While paused nothing may end: the reader is about to call resume. */
 void
 exchange_try_failed(struct exchange *x, const struct err *failure)
@@ -240,134 +258,25 @@ exchange_try_failed(struct exchange *x, const struct err *failure)
 		x->is_held = true;
 		return;
 	}
+	if (x->range.has_parts && !turn_wants_pause(x) && forgo_parts(x, &e)) {
+		exchange_send(x);
+		return;
+	}
 	name_who(x, &e);
 	if (x->away != NULL)
 		redirects_forget(&x->registry->redirects, x->url);
-	if (may_try_again(x, &e)) {
+	if (turn_wants_pause(x) && keep_limit(x)) {
+		x->failure = e;
+		tell_trouble(x, &e);
+		choose_host(x);
+	} else if (may_try_again(x, &e)) {
 		http_set_timer(
 		    x->registry->http, &x->timer, clock_now_ns() + wait_ns(x));
 		x->tries++;
-		metric_add(METRIC_http_retries, 1);
-		return;
+		tell_trouble(x, &e);
+	} else {
+		leave_host(x, &e);
 	}
-	if (e.code == EAGAIN || e.code == ETIMEDOUT)
-		origins_set_down(
-		    &x->registry->origins, &exchange_host(x)->origin);
-	x->failure = e;
-	x->host++;
-	choose_host(x);
-}
-
-/* ---- asking ---- */
-
-static void
-on_authorised(
-    struct token_wait *w, const char *header, const struct err *failure)
-{
-	struct exchange *x = container_of(w, struct exchange, wait);
-
-	secret_free(take_ptr(&x->authorization));
-	if (failure != NULL) {
-		x->body_kind = BODY_NONE;
-		exchange_try_failed(x, failure);
-		return;
-	}
-	if (header != NULL && (x->authorization = strdup(header)) == NULL) {
-		exchange_fail(x, ENOMEM, "a request");
-		return;
-	}
-	exchange_send(x);
-}
-
-void
-exchange_authorise(struct exchange *x)
-{
-	x->to = exchange_host(x)->origin;
-	x->is_remembered = false;
-	x->wait.hosts = x->hosts;
-	x->wait.host = exchange_host(x);
-	x->wait.repository = x->repository;
-	x->wait.on_ready = on_authorised;
-	token_get(&x->registry->tokens, &x->wait);
-}
-
-/* What is for the registry stays with the registry: after a redirect to another
- * origin neither its Authorization nor its own headers go along. */
-static int
-set_headers(struct exchange *x)
-{
-	const struct host *h = exchange_host(x);
-	size_t at = 0;
-
-	free(take_ptr(&x->headers));
-	x->headers = calloc(h->n_headers + 3, sizeof *x->headers);
-	if (x->headers == NULL)
-		return -1;
-	x->headers[at++] =
-	    x->is_blob ? "Accept-Encoding: identity" : accept_manifests;
-	if (x->has_left)
-		return 0;
-	if (x->authorization != NULL)
-		x->headers[at++] = x->authorization;
-	for (size_t i = 0; i < h->n_headers; i++)
-		x->headers[at++] = h->headers[i];
-	return 0;
-}
-
-static bool
-wants_range(const struct exchange *x)
-{
-	const struct range *r = &x->range;
-
-	return x->is_blob && (r->pos != 0 || r->end != r->size) &&
-	       !origins_is_rangeless(&x->registry->origins, &x->to);
-}
-
-static void
-reset_answer(struct exchange *x)
-{
-	x->plan = (struct range_plan){ .verdict = RANGE_TAKE };
-	x->failure = ERR_INIT;
-	x->body_kind = BODY_NONE;
-	x->document.len = 0;
-	x->text.len = 0;
-}
-
-void
-exchange_say_rangeless(struct exchange *x)
-{
-	err_set(&x->failure, ENOTSUP, "it sends no parts of blobs");
-}
-
-void
-exchange_send(struct exchange *x)
-{
-	struct http_request *q = &x->request;
-
-	reset_answer(x);
-	if (x->needs_range && !wants_range(x)) {
-		exchange_say_rangeless(x);
-		exchange_try_failed(x, &x->failure);
-		return;
-	}
-	if (set_headers(x) < 0) {
-		exchange_fail(x, ENOMEM, "a request");
-		return;
-	}
-	x->tls = exchange_host(x)->tls;
-	if (x->has_left)
-		x->tls.client_cert = x->tls.client_key = NULL;
-	x->range.was_asked = wants_range(x);
-	q->url = x->away != NULL ? x->away : x->url;
-	q->headers = x->headers;
-	q->tls = &x->tls;
-	q->has_range = x->range.was_asked;
-	q->range_first = x->range.pos;
-	q->range_last = x->range.end - 1;
-	q->class = x->class;
-	q->body_max = UINT64_MAX;
-	x->is_sent = true;
-	http_send(x->registry->http, q);
 }
 
 /* ---- from other threads ---- */
@@ -435,7 +344,9 @@ exchange_start(struct exchange *x)
 	x->request.on_bytes = answer_on_bytes;
 	x->request.on_done = answer_on_done;
 	buf_init(&x->text, ERROR_TEXT_BYTES);
-	x->hosts = registry_get_hosts(x->registry, x->namespace, &x->failure);
+	if (x->hosts == NULL)
+		x->hosts = registry_get_hosts(
+		    x->registry, x->namespace, x->repository, &x->failure);
 	ask(x, ASKED_START);
 }
 

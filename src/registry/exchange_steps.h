@@ -1,5 +1,5 @@
 /* What an exchange may do next: between exchange.c, which asks, and answer.c,
- * which judges.  On the http thread; after each of them but the last three the
+ * which judges.  On the http thread; after each of them but the last four the
  * exchange may be gone.
  */
 #ifndef REGISTRY_EXCHANGE_STEPS_H
@@ -26,6 +26,9 @@ void exchange_send(struct exchange *x);
 void exchange_set_away(struct exchange *x, char *take_url);
 /* `failure` is that the one who is asked sends whole blobs only. */
 void exchange_say_rangeless(struct exchange *x);
+/* One range at a time is asked for from now on: there is something about several
+ * that this host does not bear. */
+void exchange_forgo_parts(struct exchange *x);
 struct host *exchange_host(const struct exchange *x);
 
 #endif

@@ -29,6 +29,7 @@ host_release(struct host *h)
 {
 	free(h->base);
 	free(h->authority);
+	free(h->repository);
 	free_texts(h->headers, h->n_headers);
 	free_texts(h->ca_files, h->n_ca_files);
 	free(h->client_cert);
@@ -61,8 +62,8 @@ no_memory(struct err *e)
 	return err_set(e, ENOMEM, "hosts");
 }
 
-static struct host_list *
-list_new(const char *namespace, size_t n, struct err *e)
+struct host_list *
+host_list_new(const char *namespace, size_t n, struct err *e)
 {
 	AUTO_HOST_LIST struct host_list *l = calloc(1, sizeof *l);
 
@@ -158,13 +159,15 @@ add_host(struct host_list *l, const char *url, bool is_final, struct err *e)
 	if (set_base(h, url, is_final, e) < 0 || set_authority(h, e) < 0)
 		return -1;
 	h->is_proxy = !is_upstream(h, l->namespace);
+	if (!h->is_proxy)
+		h->can |= HOST_PUSH;
 	return 0;
 }
 
 struct host_list *
 hosts_default(const char *namespace, bool is_plain, struct err *e)
 {
-	AUTO_HOST_LIST struct host_list *l = list_new(namespace, 1, e);
+	AUTO_HOST_LIST struct host_list *l = host_list_new(namespace, 1, e);
 	AUTO_FREE char *plain = NULL;
 	const char *url = upstream_of(namespace);
 
@@ -182,6 +185,28 @@ hosts_default(const char *namespace, bool is_plain, struct err *e)
 		return NULL;
 	l->hosts[0].may_be_tls = !is_plain && !l->hosts[0].origin.is_https;
 	return take_ptr(&l);
+}
+
+int
+host_list_add(struct host_list *l, const struct host_place *p, struct err *e)
+{
+	struct host *h = &l->hosts[l->n];
+	AUTO_FREE char *url = NULL;
+
+	if (asprintf(&url, "%s%.*s", p->scheme != NULL ? p->scheme : "",
+		p->authority_len, p->name) < 0) {
+		url = NULL;
+		return no_memory(e);
+	}
+	if (add_host(l, p->scheme != NULL ? url : upstream_of(url), false, e) <
+	    0)
+		return -1;
+	h->can = p->can;
+	h->has_no_ns = true;
+	h->tls.skip_verify = p->skip_verify;
+	h->may_be_tls = p->scheme == NULL && !h->origin.is_https;
+	h->repository = strdup(p->repository);
+	return h->repository == NULL ? no_memory(e) : 0;
 }
 
 /* ---- the table of one host ---- */
@@ -284,7 +309,9 @@ read_can(struct host *h, const struct doc *t, struct err *e)
 			h->can |= HOST_PULL;
 		else if (s != NULL && strcasecmp(s, "resolve") == 0)
 			h->can |= HOST_RESOLVE;
-		else if (s == NULL || strcasecmp(s, "push") != 0)
+		else if (s != NULL && strcasecmp(s, "push") == 0)
+			h->can |= HOST_PUSH;
+		else
 			return err_set(e, EBADMSG, "an unknown capability");
 	}
 	return 0;
@@ -331,6 +358,32 @@ read_headers(struct host *h, const struct doc *t, struct err *e)
 	return 0;
 }
 
+/* One number and one unit of Go's durations. */
+static int
+read_dial_timeout(struct host *h, const struct doc *t, struct err *e)
+{
+	static const struct {
+		const char *name;
+		uint32_t ms;
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 } };
+	const char *text = NULL;
+	size_t digits;
+
+	if (doc_find_string(t, "dial_timeout", &text, e) < 0)
+		return -1;
+	if (text == NULL)
+		return 0;
+	digits = strspn(text, "0123456789");
+	for (size_t i = 0; i < 3 && digits > 0 && digits < 5; i++)
+		if (strcmp(text + digits, units[i].name) == 0) {
+			h->connect_timeout_ms = atoi(text) * units[i].ms;
+			return 0;
+		}
+	return err_set(e, EBADMSG,
+	    "dial_timeout \"%.20s\" is not as \"500ms\", \"2s\" or \"1m\"",
+	    text);
+}
+
 /* The top level may hold the same keys, for `server`. */
 static int
 read_host(struct host_list *l, const char *url, const struct doc *t,
@@ -345,7 +398,8 @@ read_host(struct host_list *l, const char *url, const struct doc *t,
 	    add_host(l, url, is_final, e) < 0 ||
 	    doc_find_bool(t, "skip_verify", &h->tls.skip_verify, e) < 0 ||
 	    read_can(h, t, e) < 0 || read_ca(h, t, folder, e) < 0 ||
-	    read_client(h, t, folder, e) < 0 || read_headers(h, t, e) < 0)
+	    read_client(h, t, folder, e) < 0 || read_headers(h, t, e) < 0 ||
+	    read_dial_timeout(h, t, e) < 0)
 		return err_wrap(e, "host \"%.80s\"", url);
 	return 0;
 }
@@ -391,7 +445,7 @@ hosts_parse(const char *namespace, const char *text, size_t n,
 		    LIMIT_HOSTS);
 		return NULL;
 	}
-	l = list_new(namespace, n_hosts + 1, e);
+	l = host_list_new(namespace, n_hosts + 1, e);
 	if (l == NULL || read_hosts(l, file, folder, e) < 0)
 		return NULL;
 	return take_ptr(&l);

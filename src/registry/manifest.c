@@ -51,6 +51,12 @@ is_listed(const char *const *list, const char *s)
 	return false;
 }
 
+bool
+manifest_is_image_config(const char *media_type)
+{
+	return is_listed(config_types, media_type);
+}
+
 static struct doc *
 parse_document(const void *p, size_t n, struct err *e)
 {
@@ -157,7 +163,7 @@ parse_config(struct manifest *m, const struct doc *j, struct err *e)
 		return -1;
 	if (descriptor_parse(&m->config, config, e) < 0)
 		return err_wrap(e, "config");
-	if (!is_listed(config_types, m->config.media_type))
+	if (!manifest_is_image_config(m->config.media_type))
 		return err_set(e, ENOTSUP,
 		    "an artifact (\"%.100s\"), not a container image",
 		    m->config.media_type);

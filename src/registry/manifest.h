@@ -50,10 +50,14 @@ int manifest_parse(struct manifest *m, const void *p, size_t n, struct err *e);
 void manifest_release(struct manifest *m);
 
 /* The index's manifest for the platform: exact variant, else none, else the
- * nearest lower (v8 runs v7).  Attestation entries (os "unknown") never match.
+ * nearest lower (v8 runs v7).  Attestation entries (os "unknown") and artifacts
+ * never match: SOCI puts its indexes beside the images, of the same platforms.
  * ENOENT lists the platforms that there are. */
 int manifest_choose(const void *p, size_t n, const struct platform *want,
     struct descriptor *out, struct err *e);
+
+/* Is it the type of a container image's config?  An artifact has another. */
+bool manifest_is_image_config(const char *media_type);
 
 struct image_config {
 	struct digest *diff_ids;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "registry/client.h"
+#include "registry/race.h"
 #include "base/clock.h"
 #include "base/err.h"
 
@@ -39,15 +40,19 @@ registry_new(const struct registry_options *o, struct err *e)
 		err_set(e, ENOMEM, "the registry client");
 		return NULL;
 	}
-	if (hosts_dir_init(&r->hosts, o->hosts_dirs, o->ca_file, e) < 0) {
+	if (hosts_dir_init(&r->hosts, o->hosts_dirs, o->registries_conf,
+		o->ca_file, e) < 0) {
 		free(r);
 		return NULL;
 	}
 	r->max_retries = or_default(o->max_retries, DEFAULT_RETRIES);
+	r->max_connections = h.max_host_connections;
 	r->jitter = clock_now_ns();
+	r->hedge_credit = RACE_FIRST_CREDIT;
 	lock_init(&r->lock, RANK_SOURCE);
 	credentials_init(&r->credentials);
 	tokens_init(&r->tokens, r);
+	preconnects_init(&r->preconnects);
 	r->http = http_new(&h, e);
 	if (r->http == NULL) {
 		registry_free(r);
@@ -67,6 +72,7 @@ end_on_thread(struct http_job *j)
 {
 	struct ending *d = container_of(j, struct ending, job);
 
+	preconnects_release(&d->registry->preconnects);
 	tokens_release(&d->registry->tokens);
 	redirects_release(&d->registry->redirects);
 	origins_release(&d->registry->origins);
@@ -118,10 +124,11 @@ registry_set_plain_http(struct registry *r, const char *host, struct err *e)
 }
 
 struct host_list *
-registry_get_hosts(struct registry *r, const char *namespace, struct err *e)
+registry_get_hosts(struct registry *r, const char *namespace,
+    const char *repository, struct err *e)
 {
 	LOCK_SCOPE(&r->lock);
-	return hosts_dir_get(&r->hosts, namespace, e);
+	return hosts_dir_get(&r->hosts, namespace, repository, e);
 }
 
 int
@@ -140,4 +147,19 @@ registry_credential_generation(struct registry *r)
 {
 	LOCK_SCOPE(&r->lock);
 	return r->credentials.generation;
+}
+
+enum referrers_api
+registry_referrers_api(struct registry *r, const char *host)
+{
+	LOCK_SCOPE(&r->lock);
+	return referrers_memory_find(&r->referrers, host, clock_now_ns());
+}
+
+void
+registry_note_referrers_api(
+    struct registry *r, const char *host, enum referrers_api api)
+{
+	LOCK_SCOPE(&r->lock);
+	referrers_memory_note(&r->referrers, host, api, clock_now_ns());
 }

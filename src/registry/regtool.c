@@ -2,26 +2,23 @@
  *
  *	regtool [OPTION...] resolve REF
  *	regtool [OPTION...] cat REF LAYER OFFSET LENGTH   (LENGTH 0: to the end)
+ *	regtool [OPTION...] parts REF LAYER FIRST-END,FIRST-END...  (in one read)
  *	regtool [OPTION...] whole REF LAYER OFFSET LENGTH (in memory first)
  *	regtool [OPTION...] config REF
  *	regtool [OPTION...] bench REF LAYER BYTES COUNT IN-FLIGHT
  *
- *	--ca FILE, --hosts DIR, --user NAME:PASSWORD, --identity-token TOKEN,
- *	--auth-file FILE, --plain, --retries N, --stall MS, --connections N,
+ *	those of tool.h, --registries FILE, --plain, --stall MS, --connections N,
  *	--platform OS/ARCH[/VARIANT], --idle, --pause, --cancel
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "registry/credential.h"
 #include "registry/manifest.h"
-#include "registry/reference.h"
-#include "registry/registry.h"
 #include "registry/source.h"
+#include "registry/tool.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
@@ -31,83 +28,56 @@
 #include "base/metrics.h"
 #include "base/thread.h"
 
-struct tool {
-	struct registry_options options;
-	const char *hosts_dirs[2];
-	const char *auth_file;
-	char *user;
-	char *identity_token;
+struct regtool {
+	struct tool tool;
 	bool is_plain;
 	bool is_idle;
 	bool pauses;  /* every third piece is taken at its second coming */
 	bool cancels; /* every other read ends early */
 	struct platform platform;
 
-	struct registry *registry;
-	struct reference ref;
 	struct manifest manifest;
 	struct source *source;
 };
 
-static int
-give_credential(struct tool *t, struct err *e)
+static struct regtool *
+of(struct tool *t)
 {
-	AUTO_CREDENTIAL struct credential c = { 0 };
-	bool found = t->user != NULL || t->identity_token != NULL;
-
-	if (t->user != NULL) {
-		char *colon = strchr(t->user, ':');
-
-		c.username = strndup(t->user, colon - t->user);
-		c.password = strdup(colon + 1);
-	}
-	if (t->identity_token != NULL)
-		c.identity_token = strdup(t->identity_token);
-	if (t->auth_file != NULL &&
-	    (setenv("REGISTRY_AUTH_FILE", t->auth_file, 1) < 0 ||
-		credential_find(&c, &found, t->ref.host, t->ref.repository, e) <
-		    0))
-		return -1;
-	return found ? registry_set_credential(
-			   t->registry, t->ref.host, "", &c, e)
-		     : 0;
+	return container_of(t, struct regtool, tool);
 }
 
 static int
 open_source(struct tool *t, struct err *e)
 {
+	struct source *s = NULL;
 	int dir;
 
 	if (!t->ref.is_layout)
-		t->source = source_new_registry(
+		s = source_new_registry(
 		    t->registry, t->ref.host, t->ref.repository, e);
 	else if ((dir = fs_open_dir(AT_FDCWD, t->ref.repository, e)) >= 0)
-		t->source = source_new_layout(dir, t->ref.name, e);
-	return t->source == NULL ? -1 : 0;
+		s = source_new_layout(dir, t->ref.name, e);
+	of(t)->source = s;
+	return s == NULL ? -1 : 0;
 }
 
 static int
-open_image(struct tool *t, const char *text, struct err *e)
+open_image(struct tool *t, struct err *e)
 {
+	struct registry_question q = { .reference = &t->ref,
+		.platform = &of(t)->platform };
 	AUTO_CLOSE int layout = -1;
 
-	if (reference_parse(&t->ref, text, e) < 0)
-		return -1;
-	t->registry = registry_new(&t->options, e);
-	if (t->registry == NULL)
-		return -1;
 	if (t->ref.is_layout) {
 		layout = fs_open_dir(AT_FDCWD, t->ref.repository, e);
 		if (layout < 0)
 			return -1;
-	} else if (give_credential(t, e) < 0) {
-		return -1;
 	}
-	if (t->is_plain &&
+	if (of(t)->is_plain &&
 	    registry_set_plain_http(t->registry, t->ref.host, e) < 0)
 		return -1;
-	if (registry_resolve(t->registry, &t->ref, layout, &t->platform,
-		&t->manifest, e) < 0)
+	q.layout = layout;
+	if (registry_resolve(t->registry, &q, &of(t)->manifest, e) < 0)
 		return -1;
 	return open_source(t, e);
 }
@@ -115,23 +85,21 @@ open_image(struct tool *t, const char *text, struct err *e)
 static void
 close_image(struct tool *t)
 {
-	source_unref(t->source);
-	manifest_release(&t->manifest);
-	reference_release(&t->ref);
-	registry_free(t->registry);
+	source_unref(of(t)->source);
+	manifest_release(&of(t)->manifest);
 }
 
 static int
 resolve(struct tool *t, char **args, struct err *e)
 {
+	const struct manifest *m = &of(t)->manifest;
+
 	(void)args, (void)e;
-	printf("%s\n%s\n%s\n", t->ref.name, DIGEST_TEXT(&t->manifest.digest),
-	    t->manifest.media_type);
-	for (size_t i = 0; i < t->manifest.n_layers; i++)
-		printf("%s %ju %s\n",
-		    DIGEST_TEXT(&t->manifest.layers[i].digest),
-		    (uintmax_t)t->manifest.layers[i].size,
-		    t->manifest.layers[i].media_type);
+	printf("%s\n%s\n%s\n", t->ref.name, DIGEST_TEXT(&m->digest),
+	    m->media_type);
+	for (size_t i = 0; i < m->n_layers; i++)
+		printf("%s %ju %s\n", DIGEST_TEXT(&m->layers[i].digest),
+		    (uintmax_t)m->layers[i].size, m->layers[i].media_type);
 	return 0;
 }
 
@@ -141,7 +109,8 @@ config(struct tool *t, char **args, struct err *e)
 	AUTO_BUF struct buf text = BUF_INIT(LIMIT_CONFIG_BYTES);
 
 	(void)args;
-	if (source_read_verified(t->source, &t->manifest.config, &text, e) < 0)
+	if (source_read_verified(
+		of(t)->source, &of(t)->manifest.config, &text, e) < 0)
 		return -1;
 	fwrite(text.data, 1, text.len, stdout);
 	return 0;
@@ -150,11 +119,13 @@ config(struct tool *t, char **args, struct err *e)
 /* ---- many reads at once, or one with pauses ---- */
 
 struct crowd {
-	struct tool *tool;
+	struct regtool *tool;
 	const struct descriptor *layer;
 	FILE *out;
-	uint64_t bytes; /* of each read */
-	uint64_t until; /* of the layer */
+	uint64_t bytes;                          /* of each read */
+	uint64_t until;                          /* of the layer */
+	struct source_gap gaps[SOURCE_MAX_GAPS]; /* of a read */
+	unsigned n_gaps;
 	struct lock lock;
 	struct cond changed;
 	/* guarded by lock */
@@ -175,6 +146,21 @@ struct one {
 	bool wants_cancel;
 };
 
+/* Gaps may come, and are left out here. */
+static void
+write_wanted(struct crowd *c, uint64_t at, const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool is_wanted = true;
+
+		for (unsigned k = 0; k < c->n_gaps; k++)
+			if (at + i >= c->gaps[k].off && at + i < c->gaps[k].end)
+				is_wanted = false;
+		if (is_wanted)
+			putc_unlocked(p[i], c->out);
+	}
+}
+
 static enum source_verdict
 on_bytes(struct source_read *r, const void *p, size_t n)
 {
@@ -194,7 +180,7 @@ on_bytes(struct source_read *r, const void *p, size_t n)
 	}
 	c->received += n;
 	if (c->out != NULL)
-		fwrite(p, 1, n, c->out);
+		write_wanted(c, r->at, p, n);
 	return SOURCE_CONTINUE;
 }
 
@@ -222,6 +208,8 @@ start_one(struct crowd *c, struct one *o)
 		.blob_size = c->layer->size,
 		.off = c->next_off,
 		.len = min_u64(c->bytes, c->until - c->next_off),
+		.gaps = c->gaps,
+		.n_gaps = c->n_gaps,
 		.priority = c->tool->is_idle ? SOURCE_IDLE : SOURCE_NOW,
 		.on_bytes = on_bytes,
 		.on_done = on_done };
@@ -299,10 +287,10 @@ pick_layer(struct crowd *c, struct tool *t, const char *number, struct err *e)
 {
 	size_t i = strtoul(number, NULL, 10);
 
-	*c = (struct crowd){ .tool = t };
-	if (i >= t->manifest.n_layers)
+	*c = (struct crowd){ .tool = of(t) };
+	if (i >= of(t)->manifest.n_layers)
 		return err_set(e, EINVAL, "no layer %zu", i);
-	c->layer = &t->manifest.layers[i];
+	c->layer = &of(t)->manifest.layers[i];
 	c->until = c->layer->size;
 	return 0;
 }
@@ -323,16 +311,48 @@ cat(struct tool *t, char **args, struct err *e)
 	return run(&c, 1, e);
 }
 
+/* What was shown of several ranges at once, and how many bytes came in all, go to
+ * stderr. */
+static int
+parts(struct tool *t, char **args, struct err *e)
+{
+	uint64_t first, end, last_end = 0;
+	char *text = args[1], *one;
+	struct crowd c;
+
+	if (pick_layer(&c, t, args[0], e) < 0)
+		return -1;
+	while ((one = strsep(&text, ",")) != NULL &&
+	       sscanf(one, "%ju-%ju", &first, &end) == 2) {
+		if (last_end == 0)
+			c.next_off = first;
+		else if (c.n_gaps < SOURCE_MAX_GAPS)
+			c.gaps[c.n_gaps++] =
+			    (struct source_gap){ last_end, first };
+		last_end = end;
+	}
+	c.bytes = last_end - c.next_off;
+	c.left = 1;
+	c.out = stdout;
+	if (run(&c, 1, e) < 0)
+		return -1;
+	fprintf(stderr, "%ju bytes\n", (uintmax_t)c.received);
+	return 0;
+}
+
 static int
 whole(struct tool *t, char **args, struct err *e)
 {
 	AUTO_BUF struct buf out = BUF_INIT(LIMIT_TOC_COMPRESSED_BYTES);
+	struct source_part part = { .off = strtoull(args[1], NULL, 10),
+		.len = strtoull(args[2], NULL, 10) };
 	struct crowd c;
 
-	if (pick_layer(&c, t, args[0], e) < 0 ||
-	    source_read_all(t->source, &c.layer->digest, c.layer->size,
-		strtoull(args[1], NULL, 10), strtoull(args[2], NULL, 10), &out,
-		e) < 0)
+	if (pick_layer(&c, t, args[0], e) < 0)
+		return -1;
+	part.blob = &c.layer->digest;
+	part.blob_size = c.layer->size;
+	if (source_read_all(of(t)->source, &part, &out, e) < 0)
 		return -1;
 	fwrite(out.data, 1, out.len, stdout);
 	return 0;
@@ -355,31 +375,24 @@ bench(struct tool *t, char **args, struct err *e)
 	s = (clock_now_ns() - start) / 1e9;
 	printf("%s reads: %.0f/s, %.1f MB/s\n", args[2],
 	    strtoul(args[2], NULL, 10) / s, c.received / 1e6 / s);
-	if (t->cancels)
+	if (of(t)->cancels)
 		printf("%u cancelled\n", c.cancelled);
 	return 0;
 }
 
-static const struct {
-	const char *name;
-	int n_args; /* after REF */
-	int (*run)(struct tool *t, char **args, struct err *e);
-} commands[] = {
+static const struct tool_command commands[] = {
 	{ "resolve", 0, resolve },
 	{ "config", 0, config },
 	{ "cat", 3, cat },
+	{ "parts", 2, parts },
 	{ "whole", 3, whole },
 	{ "bench", 4, bench },
+	{ NULL, 0, NULL },
 };
 
 static const struct option options[] = {
-	{ "ca", required_argument, NULL, 'c' },
-	{ "hosts", required_argument, NULL, 'h' },
-	{ "user", required_argument, NULL, 'u' },
-	{ "identity-token", required_argument, NULL, 't' },
-	{ "auth-file", required_argument, NULL, 'a' },
+	{ "registries", required_argument, NULL, 'R' },
 	{ "plain", no_argument, NULL, 'p' },
-	{ "retries", required_argument, NULL, 'r' },
 	{ "stall", required_argument, NULL, 's' },
 	{ "connections", required_argument, NULL, 'n' },
 	{ "platform", required_argument, NULL, 'P' },
@@ -390,37 +403,22 @@ static const struct option options[] = {
 };
 
 static void
-set_platform(struct tool *t, char *text)
+set_platform(struct platform *p, char *text)
 {
-	t->platform.os = strsep(&text, "/");
-	t->platform.architecture = strsep(&text, "/");
-	t->platform.variant = strsep(&text, "/");
+	p->os = strsep(&text, "/");
+	p->architecture = strsep(&text, "/");
+	p->variant = strsep(&text, "/");
 }
 
 static bool
-take_option(struct tool *t, int o)
+take_option(struct tool *t, int letter)
 {
-	switch (o) {
-	case 'c':
-		t->options.ca_file = optarg;
-		return true;
-	case 'h':
-		t->hosts_dirs[0] = optarg;
-		return true;
-	case 'u':
-		t->user = optarg;
-		return strchr(optarg, ':') != NULL;
-	case 't':
-		t->identity_token = optarg;
-		return true;
-	case 'a':
-		t->auth_file = optarg;
+	switch (letter) {
+	case 'R':
+		t->options.registries_conf = optarg;
 		return true;
 	case 'p':
-		t->is_plain = true;
-		return true;
-	case 'r':
-		t->options.max_retries = atoi(optarg);
+		of(t)->is_plain = true;
 		return true;
 	case 's':
 		t->options.stall_timeout_ms = atoi(optarg);
@@ -429,64 +427,36 @@ take_option(struct tool *t, int o)
 		t->options.max_connections = atoi(optarg);
 		return true;
 	case 'P':
-		set_platform(t, optarg);
+		set_platform(&of(t)->platform, optarg);
 		return true;
 	case 'i':
-		t->is_idle = true;
+		of(t)->is_idle = true;
 		return true;
 	case 'z':
-		t->pauses = true;
+		of(t)->pauses = true;
 		return true;
 	case 'x':
-		t->cancels = true;
+		of(t)->cancels = true;
 		return true;
 	default:
 		return false;
 	}
 }
 
-static int
-usage(void)
-{
-	fprintf(stderr,
-	    "usage: regtool [OPTION...] resolve|config|cat|whole|bench "
-	    "REF [ARGUMENT...]\n");
-	return 2;
-}
-
-static int
-run_command(struct tool *t, int argc, char **argv)
-{
-	struct err e = ERR_INIT;
-	int rc = -1;
-
-	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-		if (strcmp(commands[i].name, argv[0]) != 0)
-			continue;
-		if (argc != 2 + commands[i].n_args)
-			return usage();
-		if (open_image(t, argv[1], &e) == 0)
-			rc = commands[i].run(t, argv + 2, &e);
-		close_image(t);
-		if (rc < 0)
-			fprintf(
-			    stderr, "%s: %s\n", strerrorname_np(e.code), e.msg);
-		return rc < 0;
-	}
-	return usage();
-}
+static const struct tool_program program = {
+	.usage = "regtool [OPTION...] resolve|config|cat|parts|whole|bench "
+		 "REF [ARGUMENT...]",
+	.options = options,
+	.take_option = take_option,
+	.commands = commands,
+	.begin = open_image,
+	.end = close_image,
+};
 
 int
 main(int argc, char **argv)
 {
-	struct tool t = { .platform = platform_of_machine() };
-	int o;
+	struct regtool t = { .platform = platform_of_machine() };
 
-	t.options.hosts_dirs = t.hosts_dirs;
-	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1)
-		if (!take_option(&t, o))
-			return usage();
-	return argc - optind < 2
-		   ? usage()
-		   : run_command(&t, argc - optind, argv + optind);
+	return tool_main(&t.tool, &program, argc, argv);
 }

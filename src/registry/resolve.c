@@ -1,14 +1,15 @@
 /* From a reference to the manifest of this machine's platform. */
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "registry/client.h"
-#include "registry/exchange.h"
+#include "registry/inquiry.h"
 #include "registry/layout.h"
 #include "registry/manifest.h"
+#include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/doc.h"
 #include "base/err.h"
 #include "base/limits.h"
 
@@ -19,63 +20,39 @@ struct where {
 	struct registry *registry;
 	const struct reference *ref;
 	int layout;
+	bool is_start;
+	uint32_t patience_ms;
+	uint64_t until_ns; /* UINT64_MAX: as long as it takes */
 };
 
-/* ---- a document from a registry, waiting for it ---- */
+/* ---- a document from a registry ---- */
 
-struct fetch {
-	struct exchange exchange;
-	struct err failure;
-	struct lock lock;
-	struct cond ended;
-	/* guarded by lock */
-	bool is_done;
-};
-
-static void
-wake(struct exchange *x, const struct err *failure)
-{
-	struct fetch *f = container_of(x, struct fetch, exchange);
-
-	if (failure != NULL)
-		f->failure = *failure;
-	LOCK_SCOPE(&f->lock);
-	f->is_done = true;
-	cond_signal(&f->ended);
-}
-
-/* On success the document; *host is the one that sent it. */
+/* On success the document, and who sent it is one of *tried. */
 static int
-fetch_from(const struct where *w, const char *path, bool by_tag, size_t *host,
-    struct buf *out, struct err *e)
+fetch_from(const struct where *w, const char *path, bool by_tag,
+    uint64_t *tried, struct buf *out, struct err *e)
 {
-	struct fetch f = { .exchange = { .registry = w->registry,
-			       .namespace = w->ref->host,
-			       .repository = w->ref->repository,
-			       .path = path,
-			       .needs = by_tag ? HOST_RESOLVE : HOST_PULL,
-			       .host = *host,
-			       .class = HTTP_URGENT,
-			       .on_done = wake } };
+	const struct repository at = { w->registry, w->ref->host,
+		w->ref->repository };
+	struct inquiry q;
+	int rc;
 
-	assert(!http_is_own_thread(w->registry->http));
-	buf_init(&f.exchange.document, LIMIT_MANIFEST_BYTES);
-	lock_init(&f.lock, RANK_LEAF);
-	cond_init(&f.ended);
-	exchange_start(&f.exchange);
-	lock_acquire(&f.lock);
-	while (!f.is_done)
-		cond_wait(&f.ended, &f.lock);
-	lock_release(&f.lock);
-	cond_destroy(&f.ended);
-	lock_destroy(&f.lock);
-	*host = f.exchange.host;
+	inquiry_init(&q, &at, LIMIT_MANIFEST_BYTES);
+	q.exchange.path = path;
+	q.exchange.needs = by_tag ? HOST_RESOLVE : HOST_PULL;
+	q.exchange.tried = *tried;
+	q.exchange.haste = w->patience_ms > 0 ? HASTE_ONCE_MORE : HASTE_NONE;
+	inquiry_start(&q);
+	if (w->is_start)
+		preconnect(w->registry, w->ref->host, w->ref->repository);
+	rc = inquiry_wait(&q, w->until_ns, e);
+	*tried = q.exchange.tried | (uint64_t)1 << q.exchange.host;
 	buf_release(out);
-	*out = f.exchange.document;
-	if (f.failure.code == 0)
-		return 0;
-	*e = f.failure;
-	return -1;
+	*out = q.exchange.document;
+	if (rc < 0 && q.is_late && e->code == ECANCELED)
+		err_set(
+		    e, ETIMEDOUT, "no answer in %u s", w->patience_ms / 1000);
+	return rc;
 }
 
 static int
@@ -92,34 +69,55 @@ check_digest(const struct buf *text, const struct digest *want, struct err *e)
 	    DIGEST_TEXT(want), DIGEST_TEXT(&is));
 }
 
-/* A host that lies about a digest is left for the next. */
+/* A host that lies is left for the next. */
 static int
 fetch_digest(const struct where *w, const struct digest *d, struct buf *out,
     struct err *e)
 {
 	char path[sizeof "manifests/" + DIGEST_TEXT_SIZE];
 	struct err lie = ERR_INIT;
+	uint64_t tried = 0;
 
 	snprintf(path, sizeof path, "manifests/%s", DIGEST_TEXT(d));
-	for (size_t host = 0;; host++) {
-		if (fetch_from(w, path, false, &host, out, e) < 0)
-			break;
+	while (fetch_from(w, path, false, &tried, out, e) == 0)
 		if (check_digest(out, d, &lie) == 0)
 			return 0;
-	}
 	if (lie.code != 0)
 		*e = lie;
 	return -1;
+}
+
+/* Networks that want a login answer every question with a page of theirs, and
+ * not all of them say what it is. */
+static int
+check_document(const struct buf *text, struct err *e)
+{
+	struct err no_json = ERR_INIT;
+	AUTO_DOC struct doc *j =
+	    doc_parse_json(text->data, text->len, &no_json);
+
+	if (doc_find(j, "schemaVersion") != NULL ||
+	    doc_find(j, "mediaType") != NULL)
+		return 0;
+	return err_set(e, EPROTO,
+	    "what came is no manifest: is a proxy or a network login in "
+	    "between?");
 }
 
 static int
 fetch_tag(const struct where *w, struct buf *out, struct err *e)
 {
 	char path[sizeof "manifests/" + LIMIT_REFERENCE_BYTES];
-	size_t host = 0;
+	struct err lie = ERR_INIT;
+	uint64_t tried = 0;
 
 	snprintf(path, sizeof path, "manifests/%s", w->ref->tag);
-	return fetch_from(w, path, true, &host, out, e);
+	while (fetch_from(w, path, true, &tried, out, e) == 0)
+		if (check_document(out, &lie) == 0)
+			return 0;
+	if (lie.code != 0)
+		*e = lie;
+	return -1;
 }
 
 /* ---- either ---- */
@@ -191,13 +189,41 @@ resolve(const struct where *w, const struct platform *p, struct manifest *out,
 	}
 }
 
-int
-registry_resolve(struct registry *r, const struct reference *ref, int layout,
-    const struct platform *p, struct manifest *out, struct err *e)
+static struct where
+where_of(struct registry *r, const struct registry_question *q)
 {
-	struct where w = { .registry = r, .ref = ref, .layout = layout };
+	struct where w = {
+		.registry = r,
+		.ref = q->reference,
+		.layout = q->layout,
+		.is_start = q->is_start,
+		.patience_ms = q->patience_ms,
+		.until_ns = UINT64_MAX,
+	};
 
-	if (resolve(&w, p, out, e) == 0)
+	if (q->patience_ms > 0)
+		w.until_ns = clock_now_ns() + q->patience_ms * NS_PER_MS;
+	return w;
+}
+
+int
+registry_resolve(struct registry *r, const struct registry_question *q,
+    struct manifest *out, struct err *e)
+{
+	struct where w = where_of(r, q);
+
+	if (resolve(&w, q->platform, out, e) == 0)
 		return 0;
-	return err_wrap(e, "%s", ref->name);
+	return err_wrap(e, "%s", q->reference->name);
+}
+
+int
+registry_read_document(struct registry *r, const struct registry_question *q,
+    const struct digest *d, struct buf *out, struct err *e)
+{
+	struct where w = where_of(r, q);
+	int rc =
+	    d != NULL ? get_document(&w, d, out, e) : get_first(&w, out, e);
+
+	return rc < 0 ? err_wrap(e, "%s", q->reference->name) : 0;
 }

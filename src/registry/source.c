@@ -30,6 +30,16 @@ source_name(const struct source *s)
 	return s->name;
 }
 
+uint64_t
+source_wanted(const struct source_read *r)
+{
+	uint64_t n = r->len;
+
+	for (unsigned i = 0; i < r->n_gaps; i++)
+		n -= r->gaps[i].end - r->gaps[i].off;
+	return n;
+}
+
 /* The range comes from tables of contents, which come from outside. */
 static bool
 is_in_blob(const struct source_read *r)
@@ -42,6 +52,8 @@ source_read(struct source *s, struct source_read *r)
 {
 	struct err e = ERR_INIT;
 
+	r->at = r->off;
+	r->parts = SOURCE_PARTS_UNKNOWN;
 	if (r->len > 0 && is_in_blob(r)) {
 		s->ops->read(s, r);
 		return;

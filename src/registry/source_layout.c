@@ -40,7 +40,7 @@ struct layout_read {
 
 	/* the thread's */
 	int fd;
-	uint64_t done;
+	unsigned gap; /* the next */
 };
 
 static struct layout_source *
@@ -98,26 +98,40 @@ pause_read(struct layout_source *s, struct layout_read *q)
 	return q->is_paused;
 }
 
+/* What comes next, up to PIECE_BYTES; 0: that was all. */
+static size_t
+next_piece(struct layout_read *q)
+{
+	struct source_read *r = q->read;
+	uint64_t end = r->off + r->len;
+
+	if (q->gap < r->n_gaps && r->at == r->gaps[q->gap].off)
+		r->at = r->gaps[q->gap++].end;
+	if (q->gap < r->n_gaps)
+		end = r->gaps[q->gap].off;
+	return min_u64(end - r->at, PIECE_BYTES);
+}
+
 /* 0: all given; 1: it rests, and is no longer the thread's; -1. */
 static int
 serve_pieces(struct layout_source *s, struct layout_read *q, uint8_t *piece,
     struct err *e)
 {
 	struct source_read *r = q->read;
+	size_t n;
 
 	if (open_once(s, q, e) < 0)
 		return -1;
-	while (q->done < r->len) {
-		size_t n = min_u64(r->len - q->done, PIECE_BYTES);
-
+	r->parts = SOURCE_PARTS_GIVEN;
+	while ((n = next_piece(q)) > 0) {
 		if (q->is_cancelled)
 			return err_set(e, ECANCELED, "cancelled");
-		if (fs_pread(q->fd, piece, n, r->off + q->done, e) < 0)
+		if (fs_pread(q->fd, piece, n, r->at, e) < 0)
 			return -1;
 		before_piece(s, q);
 		switch (r->on_bytes(r, piece, n)) {
 		case SOURCE_CONTINUE:
-			q->done += n;
+			r->at += n;
 			break;
 		case SOURCE_PAUSE:
 			if (pause_read(s, q))

@@ -1,11 +1,13 @@
 /* A repository of a registry as a source. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "registry/client.h"
-#include "registry/exchange.h"
+#include "registry/race.h"
+#include "registry/source.h"
 #include "base/err.h"
+#include "base/list.h"
 
 struct registry_source {
 	struct source source;
@@ -14,111 +16,56 @@ struct registry_source {
 	char *repository;
 };
 
-struct registry_read {
-	struct exchange exchange;
-	struct source_read *read;
-	struct registry_source *source; /* a reference */
-	char path[sizeof "blobs/" + DIGEST_TEXT_SIZE];
-};
-
 static struct registry_source *
 of(struct source *s)
 {
 	return container_of(s, struct registry_source, source);
 }
 
-static enum source_verdict
-on_bytes(struct exchange *x, const void *p, size_t n)
-{
-	struct registry_read *q =
-	    container_of(x, struct registry_read, exchange);
-
-	return q->read->on_bytes(q->read, p, n);
-}
-
 static void
-on_done(struct exchange *x, const struct err *failure)
+on_over(void *ctx)
 {
-	struct registry_read *q =
-	    container_of(x, struct registry_read, exchange);
-	struct registry_source *s = q->source;
-	struct source_read *r = q->read;
-	struct err e = ERR_INIT;
-
-	if (failure != NULL) {
-		e = *failure;
-		err_wrap(&e, "%s: blob %.19s", s->source.name,
-		    DIGEST_TEXT(&r->blob));
-	}
-	/* Until this returns another thread may still resume or cancel. */
-	r->on_done(r, failure != NULL ? &e : NULL);
-	exchange_forget(&q->exchange);
-	free(q);
-	source_unref(&s->source);
-}
-
-static enum http_class
-class_of(enum source_priority p)
-{
-	switch (p) {
-	case SOURCE_NOW:
-		return HTTP_URGENT;
-	case SOURCE_SOON:
-		return HTTP_NORMAL;
-	default:
-		return HTTP_BULK;
-	}
+	source_unref(ctx);
 }
 
 static void
 registry_source_read(struct source *s, struct source_read *r)
 {
-	struct registry_read *q = calloc(1, sizeof *q);
-	struct exchange *x = &q->exchange;
+	const struct race_track t = {
+		.registry = of(s)->registry,
+		.namespace = of(s)->host,
+		.repository = of(s)->repository,
+		.name = s->name,
+		.read = r,
+		.on_over = on_over,
+		.ctx = source_ref(s),
+	};
+	struct race *race = race_new(&t);
+	struct err e = ERR_INIT;
 
-	if (q == NULL) {
-		struct err e = ERR_INIT;
-
-		err_set(&e, ENOMEM, "%s: a read", s->name);
-		r->on_done(r, &e);
+	r->gave = 0;
+	r->state = race;
+	if (race != NULL) {
+		race_start(race);
 		return;
 	}
-	r->state = q;
-	q->read = r;
-	q->source = of(source_ref(s));
-	snprintf(q->path, sizeof q->path, "blobs/%s", DIGEST_TEXT(&r->blob));
-	x->registry = of(s)->registry;
-	x->namespace = of(s)->host;
-	x->repository = of(s)->repository;
-	x->path = q->path;
-	x->needs = HOST_PULL;
-	x->class = class_of(r->priority);
-	x->is_blob = true;
-	x->range = (struct range){
-		.pos = r->off, .end = r->off + r->len, .size = r->blob_size
-	};
-	x->needs_range = r->needs_range;
-	x->on_bytes = on_bytes;
-	x->on_done = on_done;
-	exchange_start(x);
+	source_unref(s);
+	err_set(&e, ENOMEM, "%s: a read", s->name);
+	r->on_done(r, &e);
 }
 
 static void
 registry_source_resume(struct source *s, struct source_read *r)
 {
-	struct registry_read *q = r->state;
-
 	(void)s;
-	exchange_resume(&q->exchange);
+	race_resume(r->state);
 }
 
 static void
 registry_source_cancel(struct source *s, struct source_read *r)
 {
-	struct registry_read *q = r->state;
-
 	(void)s;
-	exchange_cancel(&q->exchange);
+	race_cancel(r->state);
 }
 
 static void

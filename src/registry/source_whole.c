@@ -24,6 +24,8 @@ struct whole {
 	struct cond ended;
 	/* guarded by lock */
 	unsigned pending;
+	uint64_t gave;
+	bool has_others;
 	struct err failure; /* the first; code 0: none */
 };
 
@@ -51,6 +53,8 @@ end_part(struct source_read *r, const struct err *failure)
 	LOCK_SCOPE(&w->lock);
 	if (failure != NULL && w->failure.code == 0)
 		w->failure = *failure;
+	w->gave |= r->gave;
+	w->has_others |= r->has_others;
 	w->pending--;
 	cond_signal(&w->ended);
 }
@@ -71,10 +75,10 @@ count_parts(const struct source *s, uint64_t len)
 	return min_u64(len / PART_BYTES, MAX_PARTS);
 }
 
-/* `of` in n parts that are all under way at once. */
+/* `of` in n parts that are all under way at once; notes whose bytes came. */
 static int
-read_parts(struct source *s, const struct source_read *of, unsigned n,
-    uint8_t *to, struct err *e)
+read_parts(struct source *s, struct source_read *of, unsigned n, uint8_t *to,
+    struct err *e)
 {
 	struct whole w = { .pending = n };
 	struct part parts[MAX_PARTS];
@@ -93,6 +97,8 @@ read_parts(struct source *s, const struct source_read *of, unsigned n,
 	wait_for(&w);
 	cond_destroy(&w.ended);
 	lock_destroy(&w.lock);
+	of->gave = w.gave;
+	of->has_others = w.has_others;
 	if (w.failure.code == 0)
 		return 0;
 	*e = w.failure;
@@ -100,16 +106,18 @@ read_parts(struct source *s, const struct source_read *of, unsigned n,
 }
 
 int
-source_read_all(struct source *s, const struct digest *blob, uint64_t blob_size,
-    uint64_t off, uint64_t len, struct buf *out, struct err *e)
+source_read_all(
+    struct source *s, struct source_part *part, struct buf *out, struct err *e)
 {
+	uint64_t len = part->len;
 	unsigned n = count_parts(s, len);
 	struct source_read read = {
-		.blob = *blob,
-		.blob_size = blob_size,
-		.off = off,
+		.blob = *part->blob,
+		.blob_size = part->blob_size,
+		.off = part->off,
 		.len = len,
 		.priority = SOURCE_NOW,
+		.avoid = part->avoid,
 		.on_bytes = take,
 		.on_done = end_part,
 	};
@@ -120,24 +128,39 @@ source_read_all(struct source *s, const struct digest *blob, uint64_t blob_size,
 	rc = read_parts(s, &read, n, out->data + out->len, e);
 	if (rc < 0 && n > 1 && e->code == ENOTSUP)
 		rc = read_parts(s, &read, 1, out->data + out->len, e);
+	part->gave |= read.gave;
+	part->has_others = read.has_others;
 	if (rc == 0)
 		out->len += len;
 	return rc;
+}
+
+bool
+source_part_reject(struct source_part *part)
+{
+	part->avoid |= part->gave;
+	part->gave = 0;
+	return part->has_others;
 }
 
 int
 source_read_verified(struct source *s, const struct descriptor *d,
     struct buf *out, struct err *e)
 {
+	struct source_part all = {
+		.blob = &d->digest, .blob_size = d->size, .len = d->size
+	};
 	size_t start = out->len;
 	struct digest is;
 
-	if (source_read_all(s, &d->digest, d->size, 0, d->size, out, e) < 0)
-		return -1;
-	digest_of(&is, out->data + start, d->size);
-	if (digest_equal(&is, &d->digest))
-		return 0;
-	out->len = start;
+	do {
+		if (source_read_all(s, &all, out, e) < 0)
+			return -1;
+		digest_of(&is, out->data + start, d->size);
+		if (digest_equal(&is, &d->digest))
+			return 0;
+		out->len = start;
+	} while (source_part_reject(&all));
 	return err_set(e, EBADMSG, "%s: blob %s: its bytes have the digest %s",
 	    s->name, DIGEST_TEXT(&d->digest), DIGEST_TEXT(&is));
 }

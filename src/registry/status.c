@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/doc.h"
 #include "base/err.h"
@@ -39,6 +40,21 @@ quote_message(const struct buf *text, char out[QUOTE_BYTES + 8])
 			*c = '?';
 }
 
+/* docker-registry says so where two write the same manifest at the same moment:
+ * it reads back what the other has begun to write. */
+static bool
+is_digest_disputed(const struct status *s)
+{
+	struct err ignored = ERR_INIT;
+	AUTO_DOC struct doc *j =
+	    doc_parse_json(s->text->data, s->text->len, &ignored);
+	const struct doc *first = doc_at(doc_find(j, "errors"), 0);
+	const char *code = doc_string(doc_find(first, "code"));
+
+	return s->code == 400 && code != NULL &&
+	       strcmp(code, "DIGEST_INVALID") == 0;
+}
+
 int
 status_error(const struct status *s, struct err *e)
 {
@@ -66,7 +82,8 @@ status_error(const struct status *s, struct err *e)
 	case 425:
 		return err_set(e, EAGAIN, "it answered %d%s", s->code, message);
 	default:
-		return err_set(e, s->code >= 500 ? EAGAIN : EPROTO,
+		return err_set(e,
+		    s->code >= 500 || is_digest_disputed(s) ? EAGAIN : EPROTO,
 		    "it answered %d%s", s->code, message);
 	}
 }

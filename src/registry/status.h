@@ -17,8 +17,8 @@ struct status {
 };
 
 /* Always fails: EACCES for 401 and 403, ENOENT for 404 and 410, EAGAIN for 408,
- * 425, 429 and 5xx, EPROTO for the rest.  Quotes the registry's own message,
- * made printable. */
+ * 425, 429, 5xx and DIGEST_INVALID, EPROTO for the rest.  Quotes the registry's
+ * own message, made printable. */
 int status_error(const struct status *s, struct err *e);
 
 #endif

@@ -40,6 +40,44 @@ hosts_come_in_order_and_the_server_last(void **state)
 }
 
 static void
+a_mirror_is_written_to_only_when_it_says_so(void **state)
+{
+	struct err e = ERR_INIT;
+	AUTO_HOST_LIST struct host_list *l = parse("x.io",
+	    "[host.\"https://a\"]\n"
+	    "[host.\"https://b\"]\ncapabilities = [\"pull\", \"push\"]\n",
+	    &e);
+
+	(void)state;
+	if (l == NULL)
+		fail_msg("%s", e.msg);
+	assert_int_equal(l->n, 3);
+	assert_int_equal(l->hosts[0].can, HOST_PULL | HOST_RESOLVE);
+	assert_int_equal(l->hosts[1].can, HOST_PULL | HOST_PUSH);
+	assert_int_equal(l->hosts[2].can, HOST_PULL | HOST_RESOLVE | HOST_PUSH);
+}
+
+static void
+each_host_has_its_own_dial_timeout(void **state)
+{
+	struct err e = ERR_INIT;
+	AUTO_HOST_LIST struct host_list *l = parse("x.io",
+	    "[host.\"https://a\"]\ndial_timeout = \"500ms\"\n"
+	    "[host.\"https://b\"]\ndial_timeout = \"2s\"\n",
+	    &e);
+
+	(void)state;
+	if (l == NULL)
+		fail_msg("%s", e.msg);
+	assert_int_equal(l->hosts[0].connect_timeout_ms, 500);
+	assert_int_equal(l->hosts[1].connect_timeout_ms, 2000);
+	assert_int_equal(l->hosts[2].connect_timeout_ms, 0);
+	assert_null(parse(
+	    "x.io", "[host.\"https://a\"]\ndial_timeout = \"soon\"\n", &e));
+	assert_int_equal(e.code, EBADMSG);
+}
+
+static void
 files_and_headers_are_read(void **state)
 {
 	struct err e = ERR_INIT;
@@ -151,7 +189,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hosts_come_in_order_and_the_server_last),
+		cmocka_unit_test(a_mirror_is_written_to_only_when_it_says_so),
 		cmocka_unit_test(files_and_headers_are_read),
+		cmocka_unit_test(each_host_has_its_own_dial_timeout),
 		cmocka_unit_test(damaged_files_are_refused),
 		cmocka_unit_test(too_many_hosts_are_refused),
 		cmocka_unit_test(without_a_file_the_host_itself_is_asked),

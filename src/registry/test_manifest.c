@@ -180,6 +180,25 @@ the_platform_is_chosen_by_variant(void **state)
 }
 
 static void
+an_artifact_of_the_platform_is_not_chosen(void **state)
+{
+	static const char index[] = INDEX(ENTRY("30",
+	    ON("amd64", "") ",\"artifactType\":"
+			    "\"application/vnd.amazon.soci.index.v2+json"
+			    "\"") "," ENTRY("31",
+	    ON("amd64", "") ",\"artifactType\":"
+			    "\"application/vnd.oci.image.config.v1+json\""));
+	struct platform p = { "linux", "amd64", NULL };
+	struct descriptor d = { 0 };
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(manifest_choose(index, strlen(index), &p, &d, &e), 0);
+	assert_int_equal(d.digest.bytes[31], 0x31);
+	descriptor_release(&d);
+}
+
+static void
 a_sole_entry_needs_no_platform(void **state)
 {
 	struct platform p = { "linux", "amd64", NULL };
@@ -251,6 +270,7 @@ main(void)
 		cmocka_unit_test(damaged_manifests_are_refused),
 		cmocka_unit_test(layers_are_counted),
 		cmocka_unit_test(the_platform_is_chosen_by_variant),
+		cmocka_unit_test(an_artifact_of_the_platform_is_not_chosen),
 		cmocka_unit_test(a_sole_entry_needs_no_platform),
 		cmocka_unit_test(the_machine_has_a_platform),
 		cmocka_unit_test(a_config_gives_its_diff_ids),

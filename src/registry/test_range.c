@@ -65,7 +65,11 @@ what_hosts_make_of_a_range(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		struct range r = { 10, 20, 100, table[i].was_asked };
+		struct range r = { .pos = 10,
+			.end = 20,
+			.size = 100,
+			.was_asked = table[i].was_asked,
+			.ask_end = 20 };
 		AUTO_HEAD struct http_head h;
 		struct err e = ERR_INIT;
 		struct range_plan p;
@@ -81,6 +85,139 @@ what_hosts_make_of_a_range(void **state)
 		assert_int_equal(p.verdict, table[i].verdict);
 		assert_int_equal(p.skip, table[i].skip);
 		assert_int_equal(p.take, table[i].take);
+	}
+}
+
+static const struct source_gap gaps[] = {
+	{ 1000, 5000 },
+	{ 6000, 6000 + 64 * 1024 },
+	{ 80000, 80000 + 64 * 1024 + 1 },
+};
+
+static struct range
+far_ranges(uint64_t pos)
+{
+	return (struct range){ .pos = pos,
+		.end = 200000,
+		.size = 300000,
+		.gaps = gaps,
+		.n_gaps = 3,
+		.was_asked = true };
+}
+
+static void
+several_ranges_are_asked_for_at_once_or_up_to_a_large_gap(void **state)
+{
+	static const struct {
+		uint64_t pos;
+		const char *parts, *one;
+	} cases[] = {
+		{ 10, "10-999,5000-5999,71536-79999,145537-199999",
+		    "10-79999" },
+		{ 999, "999-999,5000-5999,71536-79999,145537-199999",
+		    "999-79999" },
+		{ 1000, "5000-5999,71536-79999,145537-199999", "5000-79999" },
+		{ 75000, "75000-79999,145537-199999", "75000-79999" },
+		{ 145536, "145537-199999", "145537-199999" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct range r = far_ranges(cases[i].pos);
+		char text[RANGE_TEXT_BYTES];
+
+		range_pass_gap(&r);
+		range_ask(&r, true);
+		range_write(&r, text);
+		assert_string_equal(text, cases[i].parts);
+		assert_int_equal(r.has_parts, strchr(text, ',') != NULL);
+		range_ask(&r, false);
+		range_write(&r, text);
+		assert_string_equal(text, cases[i].one);
+		assert_false(r.has_parts);
+	}
+}
+
+/* To bytes 10-999,5000-5999,71536-79999,145537-199999 of a blob of 300000. */
+static void
+what_hosts_make_of_several_ranges(void **state)
+{
+	static const char several[] =
+	    "206|Content-Type: multipart/byteranges; boundary=b";
+	static const struct {
+		const char *head;
+		enum range_verdict verdict;
+		uint64_t take;
+	} cases[] = {
+		{ several, RANGE_TAKE_PARTS, 0 },
+		{ "206|Content-Type: multipart/byteranges", RANGE_ASK_ONE, 0 },
+		{ "206|Content-Type: multipart/byteranges; boundary=b|"
+		  "Content-Range: bytes 10-999/300000",
+		    RANGE_ASK_ONE, 0 },
+		{ "206|Content-Range: bytes 10-999/300000", RANGE_TAKE, 990 },
+		{ "206|Content-Range: bytes 10-99/300000", RANGE_TAKE, 90 },
+		{ "206|Content-Range: bytes 10-79999/300000", RANGE_TAKE,
+		    79990 },
+		{ "206|Content-Range: bytes 10-199999/300000", RANGE_ASK_ONE,
+		    0 },
+		{ "206|Content-Range: bytes 11-999/300000", RANGE_ASK_ONE, 0 },
+		{ "206|Content-Range: bytes 10-999/9999", RANGE_ASK_ONE, 0 },
+		{ "206", RANGE_ASK_ONE, 0 },
+		{ "200|Content-Length: 300000", RANGE_ASK_ONE, 0 },
+		{ "200|Content-Type: text/html", RANGE_ASK_ONE, 0 },
+		{ "400", RANGE_ASK_ONE, 0 },
+		{ "416|Content-Range: bytes */7", RANGE_ASK_ONE, 0 },
+		{ "501", RANGE_ASK_ONE, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct range r = far_ranges(10);
+		AUTO_HEAD struct http_head h;
+		struct err e = ERR_INIT;
+		struct range_plan p;
+
+		range_ask(&r, true);
+		assert_int_equal(feed(&h, cases[i].head, &e), 0);
+		assert_int_equal(range_plan(&p, &r, &h, &e), 0);
+		if (p.verdict != cases[i].verdict)
+			fail_msg("%s: %d", cases[i].head, p.verdict);
+		assert_int_equal(p.take, cases[i].take);
+		assert_false(p.ignores_ranges);
+	}
+}
+
+/* Of the same, when those up to 6000 have come. */
+static void
+a_part_begins_where_the_last_ended_and_brings_no_large_gap(void **state)
+{
+	static const struct {
+		struct byte_range part;
+		bool is_right;
+	} cases[] = {
+		{ { 71536, 79999, 300000 }, true },
+		{ { 71536, 79999, HEAD_UNKNOWN }, true },
+		{ { 71536, 71536, 300000 }, true },
+		{ { 71535, 79999, 300000 }, false },
+		{ { 71537, 79999, 300000 }, false },
+		{ { 145537, 199999, 300000 }, false },
+		{ { 71536, 80000, 300000 }, false },
+		{ { 71536, 199999, 300000 }, false },
+		{ { 71536, 200000, 300000 }, false },
+		{ { 71536, 79999, 299999 }, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct range r = far_ranges(6000);
+		struct err e = ERR_INIT;
+		int rc;
+
+		range_pass_gap(&r);
+		range_ask(&r, true);
+		rc = range_check_part(&r, &cases[i].part, &e);
+		if ((rc == 0) != cases[i].is_right)
+			fail_msg("%zu: %d", i, rc);
 	}
 }
 
@@ -144,6 +281,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_hosts_make_of_a_range),
+		cmocka_unit_test(
+		    several_ranges_are_asked_for_at_once_or_up_to_a_large_gap),
+		cmocka_unit_test(what_hosts_make_of_several_ranges),
+		cmocka_unit_test(
+		    a_part_begins_where_the_last_ended_and_brings_no_large_gap),
 		cmocka_unit_test(a_refusal_says_what_to_do),
 		cmocka_unit_test(tokens_are_read_and_bad_ones_refused),
 	};

@@ -98,7 +98,8 @@ get_entry(struct tokens *t, const struct token_wait *w)
 	struct token_entry *n;
 	uint64_t hash;
 
-	if (asprintf(&key, "%s\n%s", w->host->base, w->repository) < 0) {
+	if (asprintf(&key, "%s\n%s%s", w->host->base, w->repository,
+		w->is_push ? "\npush" : "") < 0) {
 		key = NULL;
 		return NULL;
 	}
@@ -110,8 +111,10 @@ get_entry(struct tokens *t, const struct token_wait *w)
 	}
 	make_room(t);
 	n = entry_new(t, key, hash);
-	if (n != NULL)
-		key = NULL;
+	if (n == NULL)
+		return NULL;
+	key = NULL;
+	n->is_push = w->is_push;
 	return n;
 }
 

@@ -1,4 +1,6 @@
-/* What to send as Authorization: one entry for each host and repository.
+/* What to send as Authorization: one entry for each host, repository, and
+ * whether it is to be written to.  Who may only read is refused a token for
+ * both by some; reading must not suffer from that.
  *
  *	           get               challenged (401)
  *	 unknown   anonymous         -> Basic, or -> fetching
@@ -38,6 +40,7 @@ struct token_wait {
 	struct host_list *hosts;
 	const struct host *host;
 	const char *repository;
+	bool is_push;
 
 	/* `header` is "Authorization: ...", or NULL for anonymous; borrowed for
 	 * the call. EAGAIN: the token server failed; EACCES: it refused. */

@@ -13,7 +13,8 @@ struct credential;
 struct token_entry {
 	struct hnode node;
 	struct tokens *tokens;
-	char *key;           /* host's base, newline, repository */
+	char *key; /* host's base, newline, repository, "\npush" or not */
+	bool is_push;
 	unsigned version;    /* grows when what is sent changes */
 	unsigned generation; /* of the credentials it was made from */
 	bool had_credential;

@@ -182,7 +182,8 @@ append_question(const struct token_entry *n, const char *repository,
 		return -1;
 	if (n->challenge.scope != NULL)
 		scope = strdup(n->challenge.scope);
-	else if (asprintf(&scope, "repository:%s:pull", repository) < 0)
+	else if (asprintf(&scope, "repository:%s:pull%s", repository,
+		     n->is_push ? ",push" : "") < 0)
 		scope = NULL;
 	if (scope == NULL)
 		return no_memory(e);

@@ -115,6 +115,15 @@ on_open(void *ctx, uint64_t serial, int fd)
 		p->options.on_open(p->options.ctx, serial, fd);
 }
 
+static bool
+greet(void *ctx, uint64_t serial, int fd)
+{
+	struct cri_proxy *p = ctx;
+
+	return p->options.greet != NULL &&
+	       p->options.greet(p->options.ctx, serial, fd);
+}
+
 static void
 on_close(void *ctx, uint64_t serial)
 {
@@ -136,6 +145,7 @@ cri_proxy_new(struct loop *l, int listener, const struct cri_proxy_options *o,
 		.pool = o->pool,
 		.admit = admit,
 		.on_open = on_open,
+		.greet = greet,
 		.on_close = on_close,
 		.ctx = p,
 	};

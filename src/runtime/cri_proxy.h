@@ -13,6 +13,7 @@
 #ifndef RUNTIME_CRI_PROXY_H
 #define RUNTIME_CRI_PROXY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct cri_proxy;
@@ -36,6 +37,7 @@ struct cri_proxy_options {
 	/* As grpc_server_options has them; may be NULL. */
 	int (*admit)(void *ctx, int fd, struct err *e);
 	void (*on_open)(void *ctx, uint64_t serial, int fd);
+	bool (*greet)(void *ctx, uint64_t serial, int fd);
 	void (*on_close)(void *ctx, uint64_t serial);
 	void *ctx;
 };

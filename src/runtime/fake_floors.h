@@ -19,6 +19,7 @@ struct fake_floors {
 	bool is_missing[FAKE_LAYERS_MAX]; /* the layer could not be opened */
 	bool is_away;                     /* the registry fails */
 	bool is_known;                    /* catalog_find_chain() has it */
+	bool has_lied;                    /* an index of it */
 	bool is_damaged; /* its layer 1 was, and is made again when opened */
 	_Atomic bool is_stalled; /* the registry does not answer */
 

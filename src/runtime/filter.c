@@ -229,12 +229,17 @@ parse_path(struct cursor *c, struct selector *s, struct err *e)
 }
 
 /* Counts nest ("a{99}{99}{99}") and references backtrack: both are exponential
- * in the pattern's length. */
+ * in the pattern's length.  So is "+", of which glibc makes "aa*": each around
+ * another doubles what it takes. */
 static bool
 is_costly(const char *p)
 {
+	unsigned n_doubled = 0;
+
 	for (; *p != 0; p++) {
 		if (*p == '{')
+			return true;
+		if (*p == '+' && ++n_doubled > FILTER_PLUS_MAX)
 			return true;
 		if (*p == '\\' && *++p >= '1' && *p <= '9')
 			return true;

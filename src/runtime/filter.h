@@ -12,8 +12,8 @@
  *
  * Without an operator the field must be there.  "!=" holds for an absent field
  * too.  "~=" is a POSIX extended regular expression (containerd has Go's),
- * found anywhere in the value; repetition counts and back references are
- * refused: they let a short text take the machine down.
+ * found anywhere in the value; repetition counts, back references and more than
+ * a few "+" are refused: they let a short text take the machine down.
  *
  * Pure; a filter is immutable.  Specification: containerd, package filters.
  */
@@ -33,6 +33,7 @@ enum {
 	FILTER_SELECTORS_MAX = 64, /* of one filter */
 	FILTER_BYTES_MAX = 16 << 10,
 	FILTER_PATTERN_BYTES_MAX = 1 << 10,
+	FILTER_PLUS_MAX = 4, /* of one pattern */
 };
 
 #define AUTO_FILTER CLEANUP(filter_cleanup)

@@ -49,6 +49,8 @@ struct remote_request {
 	const char *reference; /* borrowed from the labels; NULL: none */
 	bool has_manifest, has_layer;
 	struct digest manifest, layer;
+	bool is_promised; /* the runtime has it from us, and no blob: what is to
+			     be read whole is, however large */
 };
 
 /* *is_remote is false when no layer is asked for.  EINVAL: one is, wrongly. */

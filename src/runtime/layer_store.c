@@ -235,6 +235,7 @@ read_part(struct blob_read *b, struct buf *out, struct err *e)
 {
 	struct layer_store *s = b->store;
 	struct store_answer found;
+	struct source_part part;
 	struct source *source;
 	int rc;
 
@@ -244,8 +245,11 @@ read_part(struct blob_read *b, struct buf *out, struct err *e)
 	source = open_source(s, b->path.reference, e);
 	if (source == NULL)
 		return -1;
-	rc = source_read_all(source, &found.blob, found.blob_size,
-	    path_read_offset(b->read), path_read_length(b->read), out, e);
+	part = (struct source_part){ .blob = &found.blob,
+		.blob_size = found.blob_size,
+		.off = path_read_offset(b->read),
+		.len = path_read_length(b->read) };
+	rc = source_read_all(source, &part, out, e);
 	source_unref(source);
 	return rc;
 }

@@ -16,6 +16,7 @@ noinst_LIBRARIES += %D%/libruntime.a
 	%D%/service.c %D%/service.h \
 	%D%/snapshot_mounts.c \
 	%D%/snapshotter.c %D%/snapshotter.h %D%/snapshotter_private.h \
+	%D%/stack.c %D%/stack.h \
 	%D%/store_info.c %D%/store_info.h \
 	%D%/store_layers.c %D%/store_layers.h \
 	%D%/store_path.c %D%/store_path.h
@@ -69,7 +70,8 @@ fuzz_programs += %D%/fuzz_messages
 
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_cri_proxy
-%C%_test_cri_proxy_SOURCES = %D%/test_cri_proxy.c src/base/test.h
+%C%_test_cri_proxy_SOURCES = %D%/test_cri_proxy.c src/net/asked.h \
+	src/base/test.h src/base/test_await.h
 %C%_test_cri_proxy_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) \
 	$(PROTOBUF_C_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_cri_pull
@@ -102,10 +104,21 @@ check_PROGRAMS += %D%/test_store_info
 check_PROGRAMS += %D%/test_store_layers
 %C%_test_store_layers_SOURCES = %D%/test_store_layers.c \
 	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h
+%C%_test_store_layers_LDFLAGS = -Wl,--wrap=db_commit
 %C%_test_store_layers_LDADD = %D%/libruntime.a $(FLOOR2_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_snapshotter
-%C%_test_snapshotter_SOURCES = %D%/test_snapshotter.c \
+%C%_test_snapshotter_SOURCES = %D%/test_snapshotter.c %D%/testing.h \
 	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h
 %C%_test_snapshotter_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) $(STORE_LIBS) \
+	$(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_remote
+%C%_test_remote_SOURCES = %D%/test_remote.c %D%/testing.h \
+	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h
+%C%_test_remote_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) $(STORE_LIBS) \
+	$(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_lives
+%C%_test_lives_SOURCES = %D%/test_lives.c %D%/testing.h \
+	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h
+%C%_test_lives_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) $(STORE_LIBS) \
 	$(CMOCKA_LIBS)
 endif

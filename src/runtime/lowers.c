@@ -7,34 +7,18 @@
 
 #include "runtime/chain.h"
 #include "runtime/labels.h"
-#include "runtime/pulls.h"
 #include "runtime/snapshotter.h"
+#include "runtime/stack.h"
 #include "mount/showing.h"
-#include "layer/catalog.h"
-#include "layer/image.h"
 #include "base/err.h"
 #include "base/hmap.h"
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/log.h"
 
-/* What one snapshot has of showings; NULL for a lower folder that is none. */
-struct stack {
-	struct hnode node; /* by number */
-	struct list link;  /* ended */
-	uint64_t number;
-	bool is_merged;
-	bool is_mapped; /* shown with other owners, too */
-	bool is_whole;  /* else some did not survive, and nobody mounts it */
-	struct showing **showings;
-	size_t n;
-};
-
 struct lowers {
 	struct agent *agent;
-	struct showings *showings;
-	struct catalog *catalog;
-	struct pulls *pulls;
+	struct stack_parts parts;
 	const char *run_path;
 
 	struct lock lock;   /* guards what follows */
@@ -42,127 +26,7 @@ struct lowers {
 	struct list ended;
 };
 
-/* ---- which folders a chain has ---- */
-
-/* The first link below which, itself included, all are remote. */
-static size_t
-find_remote(const struct chain *c)
-{
-	size_t at = c->n;
-
-	while (at > 0 && c->links[at - 1].is_remote)
-		at--;
-	return at;
-}
-
-/* The links from `at` on are the image's layers from its last to its first.
- * Another image's layer will do where it stands for the same chain. */
-static bool
-is_image(const struct chain *c, size_t at, const struct image *i)
-{
-	size_t n = c->n - at;
-	struct err no = ERR_INIT;
-
-	if (n != i->manifest.n_layers)
-		return false;
-	for (size_t k = 0; k < n; k++) {
-		const struct chain_link *l = &c->links[at + k];
-		int layer = n - 1 - k;
-		struct digest chain;
-
-		if (digest_equal(&l->image, &i->manifest.digest) &&
-		    l->layer == layer)
-			continue;
-		if (image_chain_id(i, layer, &chain, &no) < 0 ||
-		    !digest_equal(&chain, &l->chain))
-			return false;
-	}
-	return true;
-}
-
-/* Whether one merged index shows all that is remote; it can be had now only
- * where all the layers are here. */
-static bool
-is_merged(struct lowers *l, const struct chain *c, bool only_whole)
-{
-	size_t at = find_remote(c);
-	const struct chain_link *top = &c->links[at];
-	struct err no = ERR_INIT;
-	struct image *i;
-	bool is;
-
-	if (at == c->n)
-		return false;
-	i = catalog_open_known(l->catalog, &top->image, top->label, true, &no);
-	if (i == NULL)
-		return false;
-	is = is_image(c, at, i) &&
-	     (!only_whole || image_check_whole(i, &no) == 0);
-	image_unref(i);
-	return is;
-}
-
-/* ---- showings ---- */
-
-static bool
-has_layer(const struct image *i, int layer)
-{
-	return layer == IMAGE_MERGED || ((size_t)layer < i->manifest.n_layers &&
-					    i->layers[layer] != NULL);
-}
-
-/* What was damaged on disk, and dropped, is made again. */
-static struct image *
-open_image(
-    struct lowers *l, const struct chain_link *link, int layer, struct err *e)
-{
-	struct remote_request again = {
-		.reference = link->label,
-		.has_manifest = true,
-		.manifest = link->image,
-	};
-	struct image *i =
-	    catalog_open_known(l->catalog, &link->image, link->label, true, e);
-
-	if (*link->label == 0 || (i != NULL && has_layer(i, layer)))
-		return i;
-	image_unref(i);
-	return pulls_take(l->pulls, &again, e);
-}
-
-static struct showing *
-take_showing(
-    struct lowers *l, const struct chain_link *link, int layer, struct err *e)
-{
-	struct image *i = open_image(l, link, layer, e);
-	struct showing *w;
-
-	if (i == NULL)
-		return NULL;
-	w = showings_take(l->showings, i, layer, NULL, NULL, e);
-	image_unref(i);
-	return w;
-}
-
-/* ---- stacks ---- */
-
-static struct stack *
-new_stack(const struct chain *c, bool merged, struct err *e)
-{
-	struct stack *s = calloc(1, sizeof *s);
-
-	if (s != NULL) {
-		s->n = merged ? find_remote(c) + 1 : c->n;
-		s->is_merged = merged;
-		s->showings = calloc(s->n + 1, sizeof *s->showings);
-	}
-	if (s == NULL || s->showings == NULL) {
-		free(s);
-		err_set(e, ENOMEM, "lower folders");
-		return NULL;
-	}
-	return s;
-}
+/* ---- snapshots' stacks ---- */
 
 static void
 unmap(struct lowers *l, uint64_t number)
@@ -178,64 +42,7 @@ free_stack(struct lowers *l, struct stack *s)
 {
 	if (s->is_mapped)
 		unmap(l, s->number);
-	for (size_t i = 0; i < s->n; i++)
-		if (s->showings[i] != NULL)
-			showings_put(l->showings, s->showings[i]);
-	free(s->showings);
-	free(s);
-}
-
-static int
-layer_of(const struct stack *s, const struct chain_link *k)
-{
-	return s->is_merged ? IMAGE_MERGED : k->layer;
-}
-
-static struct stack *
-take_stack(struct lowers *l, const struct chain *c, struct err *e)
-{
-	struct stack *s = new_stack(c, is_merged(l, c, true), e);
-
-	for (size_t i = 0; s != NULL && i < s->n; i++) {
-		const struct chain_link *k = &c->links[i];
-
-		if (!k->is_remote)
-			continue;
-		s->showings[i] = take_showing(l, k, layer_of(s, k), e);
-		if (s->showings[i] != NULL)
-			continue;
-		free_stack(l, s);
-		return NULL;
-	}
-	if (s != NULL)
-		s->is_whole = true;
-	return s;
-}
-
-/* As much as there is; NULL when that is nothing. */
-static struct stack *
-resume_stack(
-    struct lowers *l, const struct chain *c, bool merged, struct err *e)
-{
-	struct stack *s = new_stack(c, merged, e);
-	size_t wanted = 0, resumed = 0;
-
-	for (size_t i = 0; s != NULL && i < s->n; i++) {
-		const struct chain_link *k = &c->links[i];
-
-		if (!k->is_remote)
-			continue;
-		s->showings[i] = showings_resume(
-		    l->showings, &k->image, layer_of(s, k), k->label, NULL, e);
-		wanted++;
-		resumed += s->showings[i] != NULL;
-	}
-	if (s != NULL)
-		s->is_whole = resumed == wanted;
-	if (s == NULL || s->is_whole || resumed > 0)
-		return s;
-	free_stack(l, s);
-	return NULL;
+	stack_free(&l->parts, s);
 }
 
 /* With the lock held. */
@@ -336,7 +143,7 @@ lowers_take(struct lowers *l, uint64_t number, const struct chain *c,
 {
 	*out = (struct lower_paths){ 0 };
 	if (!has_whole(l, number)) {
-		struct stack *s = take_stack(l, c, e);
+		struct stack *s = stack_take(&l->parts, c, e);
 
 		if (s == NULL)
 			return -1;
@@ -409,8 +216,9 @@ int
 lowers_resume(
     struct lowers *l, uint64_t number, const struct chain *c, struct err *e)
 {
-	for (int merged = is_merged(l, c, false); merged >= 0; merged--) {
-		struct stack *s = resume_stack(l, c, merged, e);
+	for (int merged = stack_may_be_merged(&l->parts, c); merged >= 0;
+	     merged--) {
+		struct stack *s = stack_resume(&l->parts, c, merged, e);
 		LOCK_SCOPE(&l->lock);
 
 		if (s != NULL)
@@ -464,20 +272,11 @@ lowers_new(
 		return NULL;
 	}
 	l->agent = p->agent;
-	l->showings = p->showings;
-	l->catalog = p->catalog;
-	l->pulls = pulls;
+	l->parts = (struct stack_parts){ p->showings, p->catalog, pulls };
 	l->run_path = p->run_path;
 	lock_init(&l->lock, RANK_LEAF);
 	list_init(&l->ended);
 	return l;
-}
-
-static void
-forget_stack(struct stack *s)
-{
-	free(s->showings);
-	free(s);
 }
 
 void
@@ -490,10 +289,10 @@ lowers_free(struct lowers *l)
 		return;
 	while ((n = hmap_any(&l->stacks)) != NULL) {
 		hmap_remove(&l->stacks, n);
-		forget_stack(container_of(n, struct stack, node));
+		stack_forget(container_of(n, struct stack, node));
 	}
 	while ((k = list_pop_front(&l->ended)) != NULL)
-		forget_stack(list_entry(k, struct stack, link));
+		stack_forget(list_entry(k, struct stack, link));
 	hmap_release(&l->stacks);
 	lock_destroy(&l->lock);
 	free(l);

@@ -23,7 +23,7 @@ struct pull {
 	struct task task;
 	struct pulls *pulls;
 	struct reference reference;
-	bool has_manifest;
+	bool has_manifest, is_promised;
 	struct digest manifest;
 	uint64_t begun_ns;
 
@@ -55,7 +55,8 @@ open_image(struct pull *p, struct err *e)
 		.reference = &p->reference,
 		.layout = -1,
 		.manifest = p->has_manifest ? &p->manifest : NULL,
-		.whole_max_bytes = parts->whole_layer_bytes,
+		.whole_max_bytes =
+		    p->is_promised ? 0 : parts->whole_layer_bytes,
 		.is_partial = true,
 		.is_start = true,
 		.is_unnamed = true,
@@ -113,6 +114,7 @@ new_pull(struct pulls *all, const struct remote_request *r, struct err *e)
 	p->pulls = all;
 	p->has_manifest = r->has_manifest;
 	p->manifest = r->manifest;
+	p->is_promised = r->is_promised;
 	p->begun_ns = clock_now_ns();
 	if (!p->reference.is_layout)
 		return p;
@@ -128,6 +130,7 @@ static bool
 is_same(const struct pull *a, const struct pull *b)
 {
 	return strcmp(a->reference.name, b->reference.name) == 0 &&
+	       a->is_promised == b->is_promised &&
 	       a->has_manifest == b->has_manifest &&
 	       (!a->has_manifest || digest_equal(&a->manifest, &b->manifest));
 }
@@ -208,6 +211,7 @@ pulls_take(struct pulls *all, const struct remote_request *r, struct err *e)
 
 	if (mine == NULL)
 		return NULL;
+	pulls_expire(all, 0);
 	i = take_joined(all, &mine, e);
 	if (mine != NULL)
 		free_pull(mine);
@@ -222,13 +226,17 @@ pulls_cancel(struct pulls *all)
 	cond_broadcast(&all->changed);
 }
 
+/* What an index lied about is kept for nobody. */
 static bool
 is_expired(const struct pull *p, uint64_t now_ns)
 {
 	uint64_t keep_s = p->state == PULL_FAILED ? KEEP_FAILED_S : KEEP_S;
 
-	return p->state != PULL_OPENING && p->waiters == 0 &&
-	       now_ns >= p->ended_ns + keep_s * NS_PER_S;
+	if (p->state == PULL_OPENING || p->waiters > 0)
+		return false;
+	return now_ns >= p->ended_ns + keep_s * NS_PER_S ||
+	       (p->image != NULL &&
+		   image_is_distrusted(p->image, IMAGE_MERGED));
 }
 
 void

@@ -5,6 +5,8 @@
  *	opening -> open   -> (5 s later) gone
  *	       \-> failed -> (10 s later) gone
  *
+ * One that an index lied about is gone as soon as that is known.
+ *
  * An asker waits until the time that the options give has passed since the
  * opening began; the opening goes on and serves the next one who asks.
  *
@@ -34,7 +36,7 @@ struct image *pulls_take(
 /* Nobody waits any more: ECANCELED at once. */
 void pulls_cancel(struct pulls *p);
 
-/* Closes what is older than that. */
+/* Closes what is older than that, and lies. */
 void pulls_expire(struct pulls *p, uint64_t now_ns);
 
 #endif

@@ -242,7 +242,8 @@ update_row(struct snapshotter *s, void *ctx, struct err *e)
 		return -1;
 	text = doc_to_json(labels, false);
 	row.labels = text;
-	if (row.kind == SNAPSHOT_COMMITTED)
+	/* A remote one is of its layer's chain, whatever its labels say. */
+	if (row.kind == SNAPSHOT_COMMITTED && *row.image == 0)
 		row.chain = snapshot_chain(labels);
 	row.updated_ns = clock_wall_ns();
 	if (db_set_snapshot(s->parts.db, &row, e) < 0)

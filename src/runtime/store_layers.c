@@ -29,6 +29,7 @@ struct store_layer {
 	struct digest digest;
 	enum { LAYER_KNOWN, LAYER_OPENING, LAYER_SHOWN } state;
 	int64_t uses;
+	bool is_counting; /* somebody changes that */
 	uint64_t seen_ns;
 
 	/* While it is opening, the opener's; not changed afterwards. */
@@ -88,6 +89,14 @@ free_layer(struct store_layer *n)
 	free(n);
 }
 
+/* Shown as an index has it that lied; nobody would lose it. */
+static bool
+is_useless(const struct store_layer *n)
+{
+	return n->state == LAYER_SHOWN && n->uses == 0 &&
+	       image_is_distrusted(showing_image(n->showing), n->layer);
+}
+
 static bool
 answer(struct store_layer *n, struct store_answer *out)
 {
@@ -106,7 +115,8 @@ store_layers_find(struct store_layers *s, const struct store_path *p,
 	LOCK_SCOPE(&s->lock);
 	struct store_layer *n = find_layer(s, p);
 
-	return n != NULL && n->state == LAYER_SHOWN && answer(n, out);
+	return n != NULL && n->state == LAYER_SHOWN && !is_useless(n) &&
+	       answer(n, out);
 }
 
 /* ---- opening ---- */
@@ -149,7 +159,7 @@ end_opening(struct store_layers *s, struct store_layer *n, int rc,
 	return rc;
 }
 
-/* One that is in use is here, unless something damaged it. */
+/* One that is in use is here, unless something damaged it, or it lied. */
 static struct image *
 open_image(struct store_layers *s, const struct store_layer *n,
     bool asks_nobody, struct err *e)
@@ -160,7 +170,8 @@ open_image(struct store_layers *s, const struct store_layer *n,
 	if (n->has_image) {
 		i = catalog_open_known(s->parts.catalog, &n->manifest,
 		    n->reference, true, &ignored);
-		if (i != NULL && i->layers[n->layer] != NULL)
+		if (i != NULL && i->layers[n->layer] != NULL &&
+		    !image_is_distrusted(i, n->layer))
 			return i;
 		image_unref(i);
 	}
@@ -207,6 +218,15 @@ open_layer(struct store_layers *s, struct store_layer *n, bool asks_nobody,
 	return n->showing != NULL ? 0 : -1;
 }
 
+static bool
+shows_lie(struct store_layers *s, const struct store_path *p)
+{
+	LOCK_SCOPE(&s->lock);
+	struct store_layer *n = find_layer(s, p);
+
+	return n != NULL && is_useless(n);
+}
+
 int
 store_layers_take(struct store_layers *s, const struct store_path *p,
     bool asks_nobody, struct store_answer *out, struct err *e)
@@ -214,6 +234,8 @@ store_layers_take(struct store_layers *s, const struct store_path *p,
 	struct store_layer *n;
 	int rc;
 
+	if (shows_lie(s, p))
+		store_layers_expire(s, clock_now_ns());
 	if (answer_or_begin(s, p, &n, out, e) < 0)
 		return -1;
 	if (n == NULL)
@@ -242,16 +264,19 @@ name_holder(char who[HOLDER_BYTES], const struct store_path *p, struct err *e)
 }
 
 /* A copy of what is in the table, for somebody who may count on it: it is shown
- * or in use. */
+ * or in use.  It stays, and nobody else counts, till end_counting(). */
 static bool
-copy_countable(
+begin_counting(
     struct store_layers *s, const struct store_path *p, struct db_use *out)
 {
 	LOCK_SCOPE(&s->lock);
-	struct store_layer *n = find_layer(s, p);
+	struct store_layer *n;
 
+	while ((n = find_layer(s, p)) != NULL && n->is_counting)
+		cond_wait(&s->changed, &s->lock);
 	if (n == NULL || (n->state != LAYER_SHOWN && n->uses == 0))
 		return false;
+	n->is_counting = true;
 	*out = (struct db_use){ .reference = p->reference,
 		.digest = n->digest,
 		.manifest = n->manifest,
@@ -261,15 +286,15 @@ copy_countable(
 }
 
 static void
-set_uses(struct store_layers *s, const struct store_path *p, int64_t uses)
+end_counting(struct store_layers *s, const struct store_path *p, int64_t uses)
 {
 	LOCK_SCOPE(&s->lock);
 	struct store_layer *n = find_layer(s, p);
 
-	if (n == NULL)
-		return;
+	n->is_counting = false;
 	n->uses = uses;
 	n->seen_ns = clock_now_ns();
+	cond_broadcast(&s->changed);
 }
 
 /* What is counted in state.db holds its image there. */
@@ -293,27 +318,42 @@ drop_use(struct store_layers *s, const struct db_use *u, const char *who,
 		   : catalog_release(s->parts.catalog, &u->manifest, who, e);
 }
 
+typedef int change_use(struct store_layers *s, const struct db_use *u,
+    const char *who, int64_t *uses, struct err *e);
+
+/* *uses: how many there are now. */
 static int
-count(struct store_layers *s, const struct store_path *p,
-    int (*change)(struct store_layers *s, const struct db_use *u,
-	const char *who, int64_t *uses, struct err *e),
-    struct err *e)
+count_in_db(struct store_layers *s, const struct store_path *p,
+    change_use *change, const struct db_use *u, int64_t *uses, struct err *e)
 {
 	char who[HOLDER_BYTES];
-	struct db_use u;
-	int64_t uses;
+	int64_t n;
 
-	if (!copy_countable(s, p, &u))
-		return err_set(e, ENOENT, "%s of %s is not known",
-		    DIGEST_TEXT(&p->digest), p->reference);
 	if (name_holder(who, p, e) < 0 || db_begin(s->parts.db, e) < 0)
 		return -1;
-	if (change(s, &u, who, &uses, e) < 0 || db_commit(s->parts.db, e) < 0) {
+	if (change(s, u, who, &n, e) < 0 || db_commit(s->parts.db, e) < 0) {
 		db_rollback(s->parts.db);
 		return -1;
 	}
-	set_uses(s, p, uses);
+	*uses = n;
 	return 0;
+}
+
+static int
+count(struct store_layers *s, const struct store_path *p, change_use *change,
+    struct err *e)
+{
+	struct db_use u;
+	int64_t uses;
+	int rc;
+
+	if (!begin_counting(s, p, &u))
+		return err_set(e, ENOENT, "%s of %s is not known",
+		    DIGEST_TEXT(&p->digest), p->reference);
+	uses = u.uses;
+	rc = count_in_db(s, p, change, &u, &uses, e);
+	end_counting(s, p, uses);
+	return rc;
 }
 
 int
@@ -335,8 +375,9 @@ store_layers_release(
 static bool
 is_expired(const struct store_layer *n, uint64_t now_ns)
 {
-	return n->state == LAYER_SHOWN && n->uses == 0 &&
-	       now_ns >= n->seen_ns + UNUSED_S * NS_PER_S;
+	if (n->is_counting || n->state != LAYER_SHOWN || n->uses > 0)
+		return false;
+	return is_useless(n) || now_ns >= n->seen_ns + UNUSED_S * NS_PER_S;
 }
 
 static struct store_layer *

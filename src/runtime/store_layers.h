@@ -7,6 +7,9 @@
  *	                      v  |
  *	                      in use: counted in state.db, its image is held
  *
+ * One that an index showed that lied stays as it is while it is in use; then the next
+ * look has it made from the blob.
+ *
  * After a restart those in use are known again, and shown when looked at; no
  * registry is asked.
  *
@@ -71,7 +74,7 @@ int store_layers_use(
 int store_layers_release(
     struct store_layers *s, const struct store_path *p, struct err *e);
 
-/* Hides what was not looked at for a while and is not in use. Blocking. */
+/* Hides what is not in use and was not looked at for a while, or is a lie. Blocking. */
 void store_layers_expire(struct store_layers *s, uint64_t now_ns);
 
 #endif

@@ -2,22 +2,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "runtime/cri_proxy.h"
 #include "registry/credential.h"
+#include "net/asked.h"
 #include "net/grpc.h"
-#include "net/grpc_client.h"
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/loop.h"
 #include "base/pool.h"
-#include "base/test.h"
 #include "base/thread.h"
-
-enum { PATIENCE_S = 20 };
 
 #define PULL "/runtime.v1.ImageService/PullImage"
 #define PULL_ALPHA "/runtime.v1alpha2.ImageService/PullImage"
@@ -39,26 +34,6 @@ struct scene {
 	struct grpc_call *parked;
 	bool is_cancelled;
 };
-
-#define CHANGE(x, statement)                   \
-	do {                                   \
-		LOCK_SCOPE(&(x)->lock);        \
-		statement;                     \
-		cond_broadcast(&(x)->changed); \
-	} while (0)
-
-/* Waits until the condition holds; under the lock. */
-#define AWAIT(x, condition)                                               \
-	do {                                                              \
-		uint64_t until_ = clock_now_ns() + PATIENCE_S * NS_PER_S; \
-		bool is_late_ = false;                                    \
-		lock_acquire(&(x)->lock);                                 \
-		while (!(condition) && !is_late_)                         \
-			is_late_ = !cond_wait_until(                      \
-			    &(x)->changed, &(x)->lock, until_);           \
-		lock_release(&(x)->lock);                                 \
-		assert_false(is_late_);                                   \
-	} while (0)
 
 static void
 tell(struct scene *x, const char *a, const char *b)
@@ -117,28 +92,6 @@ on_credential(void *ctx, const char *image, const struct credential *c)
 	tell(ctx, c->username, c->password);
 }
 
-static int
-open_listener(const char *path)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
-	assert_return_code(bind(fd, (struct sockaddr *)&a, sizeof a), errno);
-	assert_return_code(listen(fd, 16), errno);
-	return fd;
-}
-
-static void *
-run_loop(void *arg)
-{
-	struct scene *x = arg;
-	struct err e = ERR_INIT;
-
-	assert_int_equal(loop_run(x->loop, &e), 0);
-	return NULL;
-}
-
 static void
 start_containerd(struct scene *x)
 {
@@ -191,7 +144,8 @@ open_scene_with(void **s, bool has_containerd)
 		start_containerd(x);
 	start_proxy(x);
 	x->kubelet = grpc_client_new(x->loop, x->kubelet_path, &e);
-	assert_int_equal(thread_start(&x->thread, "main", run_loop, x, &e), 0);
+	assert_int_equal(
+	    thread_start(&x->thread, "main", run_loop, x->loop, &e), 0);
 	*s = x;
 	return 0;
 }
@@ -231,51 +185,19 @@ close_scene(void **s)
 
 /* --- kubelet --- */
 
-struct asked {
-	struct scene *scene;
-	struct grpc_client_call call;
-	bool is_done;
-	int status;
-	char text[64];
-	char message[64];
-	size_t n;
-};
-
-static void
-on_answer(struct grpc_client_call *call, const struct grpc_answer *a)
-{
-	struct asked *q = container_of(call, struct asked, call);
-
-	q->status = a->status;
-	q->n = a->n;
-	snprintf(q->text, sizeof q->text, "%s", a->text);
-	assert_in_range(a->n, 0, sizeof q->message);
-	if (a->n > 0)
-		memcpy(q->message, a->message, a->n);
-	CHANGE(q->scene, q->is_done = true);
-}
-
 static void
 send_call(struct scene *x, struct asked *q, const char *path,
     const char *message, size_t n)
 {
 	static const struct grpc_field field = { "traceparent", "00-1" };
 
-	*q = (struct asked){ .scene = x };
+	*q = ASKED(x);
 	q->call.path = path;
 	q->call.metadata = &field;
 	q->call.n_metadata = 1;
 	q->call.message = message;
 	q->call.n = n;
-	q->call.on_done = on_answer;
 	grpc_client_send(x->kubelet, &q->call);
-}
-
-static int
-status_of(struct scene *x, struct asked *q)
-{
-	AWAIT(x, q->is_done);
-	return q->status;
 }
 
 /* image { image: "r.x/a:1" }  auth { username: "me"  password: "secret" } */
@@ -298,7 +220,7 @@ a_call_is_forwarded_with_its_bytes_and_fields(void **s)
 	    "\0\xff"
 	    "bytes",
 	    7);
-	assert_int_equal(status_of(x, &q), GRPC_OK);
+	assert_int_equal(status_of(&q), GRPC_OK);
 	assert_int_equal(q.n, 7);
 	assert_memory_equal(q.message,
 	    "\0\xff"
@@ -314,7 +236,7 @@ an_error_comes_back_as_it_is(void **s)
 	struct asked q;
 
 	send_call(x, &q, "/fail", "", 0);
-	assert_int_equal(status_of(x, &q), GRPC_NOT_FOUND);
+	assert_int_equal(status_of(&q), GRPC_NOT_FOUND);
 	assert_string_equal(q.text, "no 100 %");
 }
 
@@ -325,11 +247,11 @@ a_credential_is_told_before_the_pull_is_forwarded(void **s)
 	struct asked q;
 
 	send_call(x, &q, PULL, with_login, sizeof with_login - 1);
-	assert_int_equal(status_of(x, &q), GRPC_OK);
+	assert_int_equal(status_of(&q), GRPC_OK);
 	assert_int_equal(q.n, sizeof with_login - 1);
 	assert_memory_equal(q.message, with_login, q.n);
 	send_call(x, &q, PULL_ALPHA, with_login, sizeof with_login - 1);
-	assert_int_equal(status_of(x, &q), GRPC_OK);
+	assert_int_equal(status_of(&q), GRPC_OK);
 	assert_string_equal(x->story, "r.x/a:1 ;mesecret;" PULL "00-1;"
 				      "r.x/a:1 ;mesecret;" PULL_ALPHA "00-1;");
 }
@@ -341,9 +263,9 @@ a_pull_without_credential_and_one_that_is_none_are_forwarded(void **s)
 	struct asked q;
 
 	send_call(x, &q, PULL, without, sizeof without - 1);
-	assert_int_equal(status_of(x, &q), GRPC_OK);
+	assert_int_equal(status_of(&q), GRPC_OK);
 	send_call(x, &q, PULL, "\xff", 1);
-	assert_int_equal(status_of(x, &q), GRPC_OK);
+	assert_int_equal(status_of(&q), GRPC_OK);
 	assert_string_equal(x->story, PULL "00-1;" PULL "00-1;");
 }
 
@@ -366,7 +288,7 @@ a_call_that_kubelet_gives_up_is_given_up(void **s)
 	AWAIT(x, x->parked != NULL);
 	q.call.start.run = cancel_first;
 	loop_defer(x->loop, &q.call.start);
-	assert_int_equal(status_of(x, &q), GRPC_CANCELLED);
+	assert_int_equal(status_of(&q), GRPC_CANCELLED);
 	AWAIT(x, x->is_cancelled);
 	grpc_call_finish(x->parked, GRPC_CANCELLED, NULL);
 }
@@ -375,15 +297,14 @@ static void
 a_deadline_is_handed_on(void **s)
 {
 	struct scene *x = *s;
-	struct asked q = { .scene = x };
+	struct asked q = ASKED(x);
 
 	q.call.path = "/park";
-	q.call.on_done = on_answer;
 	q.call.deadline_ns = clock_now_ns() + 200 * NS_PER_MS;
 	grpc_client_send(x->kubelet, &q.call);
 	AWAIT(x, x->parked != NULL);
 	assert_true(grpc_call_deadline_ns(x->parked) != 0);
-	assert_int_equal(status_of(x, &q), GRPC_DEADLINE_EXCEEDED);
+	assert_int_equal(status_of(&q), GRPC_DEADLINE_EXCEEDED);
 	AWAIT(x, x->is_cancelled);
 	grpc_call_finish(x->parked, GRPC_CANCELLED, NULL);
 }
@@ -395,7 +316,7 @@ without_containerd_calls_are_unavailable(void **s)
 	struct asked q;
 
 	send_call(x, &q, PULL, with_login, sizeof with_login - 1);
-	assert_int_equal(status_of(x, &q), GRPC_UNAVAILABLE);
+	assert_int_equal(status_of(&q), GRPC_UNAVAILABLE);
 	assert_string_equal(x->story, "r.x/a:1 ;mesecret;");
 }
 
@@ -407,7 +328,7 @@ streams_are_not_forwarded(void **s)
 
 	send_call(
 	    x, &q, "/runtime.v1.RuntimeService/GetContainerEvents", "", 0);
-	assert_int_equal(status_of(x, &q), GRPC_UNIMPLEMENTED);
+	assert_int_equal(status_of(&q), GRPC_UNIMPLEMENTED);
 	assert_string_equal(x->story, "");
 }
 

@@ -145,6 +145,8 @@ costly_filters_are_refused(void **state)
 	(void)state;
 	refuses("name~=/a{9}/");
 	refuses("name~=/(a)\\1/");
+	refuses("name~=/a+++++++++++++++++++++++++++++++++++++++++/");
+	refuses("name~=/(((((a+)+)+)+)+)/");
 	refuses("name~=/(/");
 	memset(text, 'a', sizeof text - 1);
 	text[sizeof text - 1] = 0;

@@ -251,6 +251,32 @@ what_is_in_use_stays_shown_and_the_rest_goes(void **state)
 }
 
 static void
+what_lied_stays_while_it_is_in_use_and_is_opened_again_after(void **state)
+{
+	struct place *p = *state;
+	struct store_path path = path_of(0);
+	struct store_answer found;
+	struct err e;
+
+	look(p, 0, false, &e);
+	look(p, 1, false, &e);
+	assert_int_equal(fake.openings, 2);
+	assert_int_equal(use(p, 0, &e), 0);
+	fake.has_lied = true;
+	assert_string_equal(look(p, 0, true, &e), "a0");
+	assert_int_equal(release(p, 0, &e), 0);
+	assert_false(store_layers_find(p->s, &path, &found));
+	assert_string_equal(look(p, 0, true, &e), "");
+	assert_int_equal(e.code, EAGAIN);
+	/* The other one would keep the image open. */
+	assert_int_equal(fake.showings, 0);
+	assert_int_equal(fake.images, 0);
+	fake.has_lied = false;
+	assert_string_equal(look(p, 0, false, &e), "a0");
+	assert_int_equal(fake.openings, 3);
+}
+
+static void
 after_a_restart_what_is_in_use_needs_no_registry(void **state)
 {
 	struct place *p = *state;
@@ -281,6 +307,57 @@ after_a_restart_what_is_in_use_needs_no_registry(void **state)
 	assert_fails(release(p, 1, &e), e, ENOENT);
 }
 
+/* Whose commits are done a moment before he knows it. */
+static _Thread_local bool is_slow;
+
+int __real_db_commit(struct db *d, struct err *e);
+int __wrap_db_commit(struct db *d, struct err *e);
+
+int
+__wrap_db_commit(struct db *d, struct err *e)
+{
+	int rc = __real_db_commit(d, e);
+
+	if (is_slow)
+		usleep(30000);
+	return rc;
+}
+
+static void *
+release_slowly(void *arg)
+{
+	struct err e;
+
+	is_slow = true;
+	return release(arg, 1, &e) == 0 ? NULL : "failed";
+}
+
+/* Or what a container runs on goes 15 s later. */
+static void
+who_counts_at_once_with_another_counts_right(void **state)
+{
+	struct place *p = *state;
+	struct store_path path = path_of(1);
+	struct store_answer found;
+	pthread_t thread;
+	void *failed;
+	struct err e;
+
+	assert_string_equal(look(p, 1, false, &e), "a1");
+	assert_int_equal(use(p, 1, &e), 0);
+	assert_int_equal(
+	    thread_start(&thread, "release", release_slowly, p, &e), 0);
+	while (fake.holds > 0)
+		usleep(1000);
+	assert_int_equal(use(p, 1, &e), 0);
+	pthread_join(thread, &failed);
+	assert_null(failed);
+	store_layers_expire(p->s, UINT64_MAX);
+	assert_true(store_layers_find(p->s, &path, &found));
+	free(found.info);
+	assert_int_equal(release(p, 1, &e), 0);
+}
+
 #define IN_PLACE(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int
@@ -292,7 +369,10 @@ main(void)
 		IN_PLACE(what_cannot_be_had_is_noted_and_can_be_tried_again),
 		IN_PLACE(uses_hold_the_image_until_the_last_is_released),
 		IN_PLACE(what_is_in_use_stays_shown_and_the_rest_goes),
+		IN_PLACE(
+		    what_lied_stays_while_it_is_in_use_and_is_opened_again_after),
 		IN_PLACE(after_a_restart_what_is_in_use_needs_no_registry),
+		IN_PLACE(who_counts_at_once_with_another_counts_right),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

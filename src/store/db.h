@@ -69,7 +69,14 @@ int db_remove_image(struct db *d, const struct digest *manifest, struct err *e);
 /* Without layers and chains. */
 int db_each_image(struct db *d, int (*fn)(void *ctx, const struct db_image *i),
     void *ctx, struct err *e);
-/* Images with neither reference nor holder. */
+/* The others whose layers unpack to the same: whoever has its config is one. */
+int db_each_image_alike(struct db *d, const struct digest *manifest,
+    int (*fn)(void *ctx, const struct digest *manifest), void *ctx,
+    struct err *e);
+/* It has a reference or a holder: 1 or 0. */
+int db_is_image_wanted(
+    struct db *d, const struct digest *manifest, struct err *e);
+/* Images with neither. */
 int db_each_unwanted_image(struct db *d,
     int (*fn)(void *ctx, const struct digest *manifest), void *ctx,
     struct err *e);

@@ -94,6 +94,30 @@ db_each_image(struct db *d, int (*fn)(void *ctx, const struct db_image *i),
 }
 
 int
+db_each_image_alike(struct db *d, const struct digest *manifest,
+    int (*fn)(void *ctx, const struct digest *manifest), void *ctx,
+    struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+
+	if (db_run(d, DB_EACH_IMAGE_ALIKE, DB_VALUES(DB_DIGEST(manifest)),
+		&rows, e) < 0)
+		return -1;
+	return db_rows_each_digest(&rows, fn, ctx, e);
+}
+
+int
+db_is_image_wanted(struct db *d, const struct digest *manifest, struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+
+	if (db_run(d, DB_IS_IMAGE_WANTED, DB_VALUES(DB_DIGEST(manifest)), &rows,
+		e) < 0)
+		return -1;
+	return db_rows_next(&rows) && db_rows_number(&rows) != 0;
+}
+
+int
 db_each_unwanted_image(struct db *d,
     int (*fn)(void *ctx, const struct digest *manifest), void *ctx,
     struct err *e)

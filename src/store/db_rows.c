@@ -204,18 +204,28 @@ db_run_all(struct db *d, const enum db_statement *which, size_t n,
 }
 
 int
-db_each_digest(struct db *d, enum db_statement which,
+db_rows_each_digest(struct db_rows *r,
     int (*fn)(void *ctx, const struct digest *digest), void *ctx, struct err *e)
 {
-	AUTO_DB_ROWS struct db_rows rows = { 0 };
-	int rc = db_run(d, which, NULL, 0, &rows, e);
+	int rc = 0;
 
-	while (rc == 0 && db_rows_next(&rows)) {
+	while (rc == 0 && db_rows_next(r)) {
 		struct digest digest;
 
-		if (db_rows_digest(&rows, &digest, e) < 0)
+		if (db_rows_digest(r, &digest, e) < 0)
 			return -1;
 		rc = fn(ctx, &digest);
 	}
 	return rc;
+}
+
+int
+db_each_digest(struct db *d, enum db_statement which,
+    int (*fn)(void *ctx, const struct digest *digest), void *ctx, struct err *e)
+{
+	AUTO_DB_ROWS struct db_rows rows = { 0 };
+
+	if (db_run(d, which, NULL, 0, &rows, e) < 0)
+		return -1;
+	return db_rows_each_digest(&rows, fn, ctx, e);
 }

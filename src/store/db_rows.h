@@ -46,10 +46,18 @@ struct err;
 	X(REMOVE_IMAGE, "DELETE FROM image WHERE manifest = ?1")               \
 	X(EACH_IMAGE, "SELECT manifest, last_used_s, label FROM image ORDER "  \
 		      "BY manifest")                                           \
+	X(EACH_IMAGE_ALIKE,                                                    \
+	    "SELECT b.manifest FROM chain a JOIN chain b USING (chain_id) "    \
+	    "WHERE a.manifest = ?1 AND a.position = "                          \
+	    "(SELECT max(position) FROM chain WHERE manifest = ?1) "           \
+	    "AND b.manifest != ?1")                                            \
 	X(EACH_UNWANTED_IMAGE,                                                 \
 	    "SELECT manifest FROM image "                                      \
 	    "WHERE manifest NOT IN (SELECT manifest FROM reference) "          \
 	    "AND manifest NOT IN (SELECT manifest FROM holder)")               \
+	X(IS_IMAGE_WANTED,                                                     \
+	    "SELECT EXISTS (SELECT 1 FROM holder WHERE manifest = ?1) "        \
+	    "OR EXISTS (SELECT 1 FROM reference WHERE manifest = ?1)")         \
 	X(ADD_IMAGE_LAYER,                                                     \
 	    "INSERT INTO image_layer (manifest, position, layer) "             \
 	    "VALUES (?1, ?2, ?3)")                                             \
@@ -248,6 +256,9 @@ int db_run_all(struct db *d, const enum db_statement *which, size_t n,
 
 /* fn for the digest that each row of the answer is. */
 int db_each_digest(struct db *d, enum db_statement which,
+    int (*fn)(void *ctx, const struct digest *digest), void *ctx,
+    struct err *e);
+int db_rows_each_digest(struct db_rows *r,
     int (*fn)(void *ctx, const struct digest *digest), void *ctx,
     struct err *e);
 

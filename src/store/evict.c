@@ -115,9 +115,89 @@ spare_start(struct sweep *w, struct err *e)
 
 /* ---- maps that go one after the other ---- */
 
-/* is_all: past what is needed, too: half of such a map is worth nothing. */
+/* What of a map is nobody else's: own[i] of maps[i], where that is IDLE. */
+struct owned {
+	struct ranges *own;
+	size_t n;
+};
+
+static void
+owned_release(struct owned *o)
+{
+	for (size_t i = 0; o->own != NULL && i < o->n; i++)
+		ranges_release(&o->own[i]);
+	free(o->own);
+}
+
+/* What the map names and no one in `spared` does; then it is one of those. */
 static int
-take_map(struct sweep *w, const struct map *m, bool is_all, struct err *e)
+part_from_spared(
+    struct sweep *w, const struct map *m, struct ranges *own, struct err *e)
+{
+	AUTO_RANGES struct ranges all = { 0 };
+
+	if (map_ranges_push(&all, m, e) < 0)
+		return -1;
+	map_let_go(m);
+	for (size_t i = 0; i < all.n; i++)
+		if (ranges_push_outside(own, all.at[i], &w->spared, e) < 0)
+			return -1;
+	return ranges_add(&w->spared, &all, e);
+}
+
+/* From the last map on: what a later one has as well goes with that. */
+static int
+find_owned(struct sweep *w, struct owned *o, struct err *e)
+{
+	const struct eviction *v = w->v;
+
+	o->own = calloc(v->n_maps + 1, sizeof *o->own);
+	if (o->own == NULL)
+		return err_set(e, ENOMEM, "eviction");
+	o->n = v->n_maps;
+	w->spared.n = 0;
+	for (size_t i = 0; i < v->n_maps; i++)
+		if (v->maps[i].class != EVICT_IDLE &&
+		    map_ranges_push(&w->spared, v->maps[i].map, e) < 0)
+			return -1;
+	ranges_normalise(&w->spared);
+	for (size_t i = v->n_maps; i-- > 0;)
+		if (v->maps[i].class == EVICT_IDLE &&
+		    part_from_spared(w, v->maps[i].map, &o->own[i], e) < 0)
+			return -1;
+	w->spared.n = 0;
+	return 0;
+}
+
+static bool
+is_any_present(const struct sweep *w, const struct ranges *own)
+{
+	for (size_t i = 0; i < own->n; i++)
+		if (bits_count(&w->store->present.now, own->at[i]) > 0)
+			return true;
+	return false;
+}
+
+static int
+take_own(
+    struct sweep *w, struct range r, const struct ranges *own, struct err *e)
+{
+	for (size_t i = ranges_find(own, r.first);
+	     i < own->n && own->at[i].first < r.end; i++) {
+		struct range piece = { max_u64(r.first, own->at[i].first),
+			min_u64(r.end, own->at[i].end) };
+
+		if (take(w, piece, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Of the map's objects what is its own.  is_all: past what is needed, too: half of
+ * such a map is worth nothing. */
+static int
+take_map(struct sweep *w, const struct map *m, const struct ranges *own,
+    bool is_all, struct err *e)
 {
 	for (uint32_t i = 0; i < map_n_objects(m); i++) {
 		struct object o;
@@ -125,45 +205,35 @@ take_map(struct sweep *w, const struct map *m, bool is_all, struct err *e)
 		if (!is_all && is_enough(w))
 			break;
 		map_object(m, i, &o);
-		if (take(w, range_of_bytes(o.data_off, o.size), e) < 0)
+		if (take_own(w, range_of_bytes(o.data_off, o.size), own, e) < 0)
 			return -1;
 	}
 	map_let_go(m);
 	return flush(w, e);
 }
 
-static bool
-is_present(const struct sweep *w, const struct map *m)
-{
-	return store_map_present(w->store, m) > 0;
-}
-
-/* The one at `i`, without what the later ones have as well. */
-static int
-take_idle(struct sweep *w, size_t i, struct err *e)
-{
-	const struct eviction *v = w->v;
-	const struct map *m = v->maps[i].map;
-
-	w->spared.n = 0;
-	for (size_t k = 0; k < v->n_maps; k++)
-		if ((k > i || v->maps[k].class != EVICT_IDLE) &&
-		    map_ranges_push(&w->spared, v->maps[k].map, e) < 0)
-			return -1;
-	ranges_normalise(&w->spared);
-	return take_map(w, m, store_map_is_whole(m), e);
-}
-
 static int
 sweep_idle(struct sweep *w, struct err *e)
 {
 	const struct eviction *v = w->v;
+	CLEANUP(owned_release) struct owned o = { 0 };
 
-	for (size_t i = 0; i < v->n_maps && !is_enough(w); i++)
-		if (v->maps[i].class == EVICT_IDLE &&
-		    is_present(w, v->maps[i].map) && take_idle(w, i, e) < 0)
+	if (find_owned(w, &o, e) < 0)
+		return -1;
+	for (size_t i = 0; i < v->n_maps && !is_enough(w); i++) {
+		const struct map *m = v->maps[i].map;
+
+		if (is_any_present(w, &o.own[i]) &&
+		    take_map(w, m, &o.own[i], store_map_is_whole(m), e) < 0)
 			return -1;
+	}
 	return 0;
+}
+
+static bool
+is_present(const struct sweep *w, const struct map *m)
+{
+	return store_map_present(w->store, m) > 0;
 }
 
 static uint16_t
@@ -188,6 +258,8 @@ static int
 sweep_whole(struct sweep *w, struct err *e)
 {
 	const struct eviction *v = w->v;
+	struct range any = { 0, BITS_BLOCKS };
+	const struct ranges all = { .at = &any, .n = 1 };
 
 	w->spared.n = 0;
 	if (spare_class(w, EVICT_NEVER, e) < 0)
@@ -197,7 +269,7 @@ sweep_whole(struct sweep *w, struct err *e)
 
 		if (v->maps[i].class == EVICT_WHOLE && is_present(w, m) &&
 		    (v->is_full || age_of_map(w, m) > LATELY) &&
-		    take_map(w, m, true, e) < 0)
+		    take_map(w, m, &all, true, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -38,11 +38,15 @@ fuzz_programs += %D%/fuzz_map
 
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_db
-%C%_test_db_SOURCES = %D%/test_db.c %D%/testing.h
+%C%_test_db_SOURCES = %D%/test_db.c %D%/testing.h %D%/testing_db.h
 %C%_test_db_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += %D%/test_db_images
+%C%_test_db_images_SOURCES = %D%/test_db_images.c %D%/testing.h \
+	%D%/testing_db.h
+%C%_test_db_images_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_db_snapshot
-%C%_test_db_snapshot_SOURCES = %D%/test_db_snapshot.c %D%/testing.h
+%C%_test_db_snapshot_SOURCES = %D%/test_db_snapshot.c %D%/testing.h %D%/testing_db.h
 %C%_test_db_snapshot_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += %D%/test_evict
@@ -65,6 +69,14 @@ check_PROGRAMS += %D%/test_power
 %C%_test_power_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += %D%/test_store
-%C%_test_store_SOURCES = %D%/test_store.c %D%/testing.h
+%C%_test_store_SOURCES = %D%/test_store.c %D%/testing.h %D%/testing_bytes.h
 %C%_test_store_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_store_crash
+%C%_test_store_crash_SOURCES = %D%/test_store_crash.c %D%/testing.h \
+	%D%/testing_bytes.h
+%C%_test_store_crash_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_store_crowd
+%C%_test_store_crowd_SOURCES = %D%/test_store_crowd.c %D%/testing.h \
+	%D%/testing_bytes.h
+%C%_test_store_crowd_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 endif

@@ -329,6 +329,20 @@ map_object_chunks(const struct map *m, const struct object *o, uint64_t from,
 	*last = find_chunk(m, o, to - 1);
 }
 
+uint64_t
+map_object_blob_bytes(
+    const struct map *m, const struct object *o, uint64_t most)
+{
+	uint64_t sum = 0;
+	struct chunk c;
+
+	for (uint32_t n = 0; n < o->n_chunks && sum <= most; n++) {
+		map_chunk(m, o->first_chunk + n, &c);
+		sum += c.blob_len;
+	}
+	return sum;
+}
+
 uint32_t
 map_chunk_in_blob_order(const struct map *m, uint32_t i)
 {

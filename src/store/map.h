@@ -41,16 +41,27 @@ struct map_builder;
 enum chunk_codec {
 	CHUNK_RAW,    /* [blob_off, blob_off + blob_len) are the bytes */
 	CHUNK_ZSTD,   /* that range is one or more whole zstd frames */
-	CHUNK_GZIP,   /* one gzip member */
+	CHUNK_GZIP,   /* one or more gzip members; the last may go on */
 	CHUNK_ZEROS,  /* all zero: nothing to fetch */
 	CHUNK_STREAM, /* blob_off counts the *decompressed* stream's bytes:
 			 only reading the blob from its start gives it */
+	CHUNK_SPAN,   /* that range is a span: the layer has a restart point
+			 at blob_off (codec/points.h), with which it is decoded.
+			 Neighbours may share a byte. */
 	CHUNK_CODECS
 };
 
-/* One chunk.  With ZSTD and GZIP the decoded range may hold several chunks;
- * inner_off is where this one starts in it; inner_off + len is at most
- * LIMIT_CHUNK_BYTES.  What no digest vouches for is not lazy: EBADMSG. */
+/* Has a range of the blob, at blob_off. */
+static inline bool
+chunk_codec_has_range(enum chunk_codec codec)
+{
+	return codec != CHUNK_ZEROS && codec != CHUNK_STREAM;
+}
+
+/* One chunk.  With ZSTD, GZIP and SPAN the decoded range may hold several
+ * chunks; inner_off is where this one starts in it; inner_off + len is at most
+ * LIMIT_CHUNK_BYTES.  What no digest vouches for is not lazy: EBADMSG; of a SPAN
+ * the point may have one of the whole range instead. */
 struct chunk {
 	uint64_t blob_off;
 	uint64_t object_off;
@@ -142,6 +153,11 @@ bool map_find_object(const struct map *m, uint64_t data_off, uint32_t *object);
  * [*first, *last]. */
 void map_object_chunks(const struct map *m, const struct object *o,
     uint64_t from, uint64_t to, uint32_t *first, uint32_t *last);
+
+/* What the object's chunks take of the blob, in bytes; an object that takes more
+ * than `most` is only counted until it does. */
+uint64_t map_object_blob_bytes(
+    const struct map *m, const struct object *o, uint64_t most);
 
 /* Chunks in the order of the blob, for neighbours and prefetch: the i-th of
  * map_n_chunks(); and the place of a chunk in that order.  ZEROS come

@@ -52,11 +52,12 @@ chunk_check(const struct chunk *c, uint64_t blob_size, struct err *e)
 	if (c->inner_off > LIMIT_CHUNK_BYTES - c->len)
 		return bad_chunk(c, "too far into its frame", e);
 	if (c->inner_off != 0 && c->codec != CHUNK_ZSTD &&
-	    c->codec != CHUNK_GZIP)
+	    c->codec != CHUNK_GZIP && c->codec != CHUNK_SPAN)
 		return bad_chunk(c, "inside a frame that is none", e);
-	if (!c->has_digest && c->codec != CHUNK_ZEROS)
+	/* What vouches for a span may be its point's. */
+	if (!c->has_digest && c->codec != CHUNK_ZEROS && c->codec != CHUNK_SPAN)
 		return bad_chunk(c, "no digest vouches for it", e);
-	if (c->codec != CHUNK_ZEROS && c->codec != CHUNK_STREAM)
+	if (chunk_codec_has_range(c->codec))
 		return check_blob_range(c, blob_size, e);
 	if (c->blob_len != 0)
 		return bad_chunk(c, "a length in the blob", e);

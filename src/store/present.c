@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/room.h"
 #include "store/snapshot.h"
 #include "base/err.h"
 
@@ -19,18 +20,30 @@ range_of_page(uint64_t page)
 		(page + 1) * BITS_PAGE_BLOCKS };
 }
 
+static void
+copy_page(struct present *p, uint64_t page)
+{
+	for (uint64_t i = page * BITS_PAGE_WORDS;
+	     i < (page + 1) * BITS_PAGE_WORDS; i++)
+		atomic_store_explicit(&p->now.words[i],
+		    bits_word(&p->durable, i), memory_order_release);
+}
+
+/* What a full disk has no room to remember is fetched again. */
 static int
 copy_durable(struct present *p, struct err *e)
 {
 	if (bits_empty(&p->now, e) < 0)
 		return -1;
 	for (uint64_t page = 0; bits_next_page(&p->durable, &page); page++) {
-		if (bits_back(&p->now, range_of_page(page), e) < 0)
+		struct err failure = ERR_INIT;
+
+		if (bits_back(&p->now, range_of_page(page), &failure) == 0) {
+			copy_page(p, page);
+		} else if (!room_is_lacking(&failure)) {
+			*e = failure;
 			return -1;
-		for (uint64_t i = page * BITS_PAGE_WORDS;
-		     i < (page + 1) * BITS_PAGE_WORDS; i++)
-			atomic_store_explicit(&p->now.words[i],
-			    bits_word(&p->durable, i), memory_order_release);
+		}
 	}
 	return 0;
 }
@@ -69,6 +82,11 @@ open_files(struct present *p, int root, bool is_same_boot, bool is_data_new,
 	if (bits_open(&p->durable, root, "durable", &is_durable_whole, e) < 0 ||
 	    bits_open(&p->now, root, "present", &is_now_whole, e) < 0)
 		return -1;
+	/* What the last process cleared and was killed before it had synced:
+	 * nobody sees those bits any more, but the disk has them, and whoever
+	 * is given their addresses would find them set after a power cut. */
+	if (fdatasync(p->durable.fd) < 0)
+		return err_sys(e, "sync of durable");
 	if (is_data_new)
 		return present_forget_all(p, e);
 	if (!is_same_boot || !is_now_whole)

@@ -12,6 +12,7 @@
  *	write   claim, bytes to data, [lock: edges, set present], unclaim
  *	sync    [lock: copy present's changed pages], fdatasync(data),
  *	        [lock: copies to durable], fdatasync(durable)
+ *	open    fdatasync(durable): what was cleared before stays so
  *	drop    claim, [lock: clear present, durable, and the copies of a sync
  *	        on its way; count `drops`], fdatasync(durable), punch, unclaim
  *	evict   the same, but what is leased (store/lease.h) when the bits are

@@ -57,11 +57,17 @@ room_before_write(struct store *s, uint64_t len)
 }
 
 bool
+room_is_lacking(const struct err *failure)
+{
+	return failure->code == ENOSPC || failure->code == EDQUOT;
+}
+
+bool
 store_make_room(struct store *s, const struct err *failure)
 {
 	const struct store_room *r = atomic_load(&s->room);
 
-	if (r == NULL || (failure->code != ENOSPC && failure->code != EDQUOT))
+	if (r == NULL || !room_is_lacking(failure))
 		return false;
 	return r->make(r->ctx, true);
 }

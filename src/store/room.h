@@ -29,6 +29,9 @@ struct store_room {
  * NULL. */
 void store_set_room(struct store *s, const struct store_room *r);
 
+/* It failed for want of space. */
+bool room_is_lacking(const struct err *failure);
+
 /* For what fails with ENOSPC beside `data`: asks for room as a write does.
  * True: some was made, try once more. */
 bool store_make_room(struct store *s, const struct err *failure);

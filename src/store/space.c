@@ -91,7 +91,10 @@ space_take(struct space *s, uint64_t blocks, uint64_t *first, struct err *e)
 	}
 	if (blocks > BITS_BLOCKS - s->end)
 		return err_set(e, ENOSPC,
-		    "no addresses left for %" PRIu64 " blocks", blocks);
+		    "no addresses left for %" PRIu64
+		    " blocks; what was removed gives its own back when "
+		    "layerfsd is reloaded",
+		    blocks);
 	*first = s->end;
 	s->end += blocks;
 	return 0;

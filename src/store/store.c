@@ -57,17 +57,35 @@ check_size(struct store *s, struct err *e)
 	return present_forget_all(&s->present, e);
 }
 
+/* On a full disk the next process takes this boot for another, and believes
+ * `durable`. */
+static int
+note_boot(struct store *s, const char *boot, struct err *e)
+{
+	if (boot_write(s->root, boot, e) == 0)
+		return 0;
+	if (!room_is_lacking(e))
+		return -1;
+	log_warn("%s", e->msg);
+	boot_forget(s->root);
+	*e = ERR_INIT;
+	return 0;
+}
+
 static int
 open_parts(struct store *s, int root, const char *boot, struct err *e)
 {
+	bool is_same_boot;
+
 	s->root = fs_open_dir(root, ".", e);
 	if (s->root < 0 || take_lock_file(s, e) < 0 || open_data(s, e) < 0)
 		return -1;
-	if (present_open(&s->present, s->root, boot_is_same(s->root, boot),
-		s->data_bytes == 0, e) < 0 ||
+	is_same_boot = boot_is_same(s->root, boot);
+	if (present_open(&s->present, s->root, is_same_boot, s->data_bytes == 0,
+		e) < 0 ||
 	    check_size(s, e) < 0)
 		return -1;
-	return boot_write(s->root, boot, e);
+	return is_same_boot ? 0 : note_boot(s, boot, e);
 }
 
 struct store *

@@ -28,10 +28,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct chunk;
 struct digest;
 struct err;
 struct map;
 struct map_builder;
+struct object;
 struct store;
 
 enum { STORE_BLOCK = 4096 };
@@ -95,7 +97,8 @@ int store_free_range(
  * objects are shared until its layer is deleted: at start for the layers on
  * disk, later for each new one.  The store keeps the pointer; the map must
  * outlive store_remove_map().  After the last map of the start call
- * store_maps_loaded(): what no map names is free. */
+ * store_maps_loaded(): what no map names is free, and what takes disk without being
+ * present is given back. */
 int store_add_map(struct store *s, struct map *m, struct err *e);
 int store_maps_loaded(struct store *s, struct err *e);
 
@@ -108,6 +111,10 @@ int store_remove_map(
  * itself vouches for the bytes: objects of one chunk. */
 bool store_find_object(
     struct store *s, const struct digest *d, uint64_t size, uint64_t *data_off);
+/* The same for an object of whatever chunks, n_chunks of them: one that is cut
+ * elsewhere is another. */
+bool store_find_content(struct store *s, const struct object *o,
+    const struct chunk *chunks, uint64_t *data_off);
 
 /* Gives every object of the builder that has no place yet one: that of an equal
  * object, or a fresh one, in the builder's order, so that walking the layer

@@ -5,18 +5,7 @@
 
 #include "store/db.h"
 #include "store/db_snapshot.h"
-#include "store/testing.h"
-
-static struct db *
-open_db(void **state)
-{
-	struct err e = ERR_INIT;
-	struct db *d = db_open(*(int *)*state, &e);
-
-	if (d == NULL)
-		fail_msg("%s", e.msg);
-	return d;
-}
+#include "store/testing_db.h"
 
 static struct db_snapshot
 row(const char *name, uint64_t parent)

@@ -242,6 +242,9 @@ positions_find_their_object_and_chunks(void **state)
 	assert_true(first == 1 && last == 2);
 	map_object_chunks(m, &o, 4000, 4001, &first, &last);
 	assert_true(first == 3 && last == 3);
+	assert_int_equal(map_object_blob_bytes(m, &o, UINT64_MAX), 5000);
+	assert_int_equal(map_object_blob_bytes(m, &o, 3999), 4000);
+	assert_int_equal(map_object_blob_bytes(m, &o, 0), 2000);
 }
 
 static void

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "store/room.h"
 #include "store/shop.h"
 
 enum { B = STORE_BLOCK };
@@ -285,6 +286,45 @@ a_gap_is_empty_when_it_is_handed_out(void **state)
 	shop_close(&h);
 }
 
+/* As a power cut leaves them: the bytes are there, their bits are not. */
+static void
+what_no_bit_vouches_for_gives_its_disk_back(void **state)
+{
+	enum { SYNCED = 100, ALL = 3000 };
+	struct shop h;
+	struct map *m;
+	struct err e;
+
+	shop_open(&h, *(int *)*state);
+	OK(store_maps_loaded(h.store, &e));
+	m = shop_add_layer(&h, "a", 1, ALL);
+	for (uint32_t i = 1; i <= ALL; i++) {
+		write_object(&h, place_of(m, i));
+		if (i == SYNCED)
+			OK(store_sync(h.store, &e));
+	}
+	assert_true(store_disk_bytes(h.store) >= ALL * 2 * B);
+	shop_close(&h);
+
+	h = (struct shop){ .root = *(int *)*state };
+	h.store = store_open_at_boot(h.root, "another boot", &e);
+	assert_non_null(h.store);
+	m = reload(&h, "a");
+	assert_true(store_disk_bytes(h.store) >= ALL * 2 * B);
+	OK(store_maps_loaded(h.store, &e));
+	assert_int_equal(store_map_present(h.store, m), SYNCED * 2 * B);
+	assert_in_range(
+	    store_disk_bytes(h.store), SYNCED * 2 * B, SYNCED * 2 * B + MIB(1));
+	for (uint32_t i = 1; i <= SYNCED; i++) {
+		uint8_t p[2 * B];
+
+		OK(store_read(h.store, p, sizeof p, place_of(m, i), &e));
+		assert_int_equal(p[0], 7);
+		assert_int_equal(p[2 * B - 1], 7);
+	}
+	shop_close(&h);
+}
+
 static void
 a_gap_that_a_later_map_names_is_not_handed_out(void **state)
 {
@@ -414,6 +454,7 @@ main(void)
 		IN_FOLDER(removing_a_layer_frees_only_what_it_had_alone),
 		IN_FOLDER(freed_addresses_come_back_after_the_next_open),
 		IN_FOLDER(a_gap_is_empty_when_it_is_handed_out),
+		IN_FOLDER(what_no_bit_vouches_for_gives_its_disk_back),
 		IN_FOLDER(a_gap_that_a_later_map_names_is_not_handed_out),
 		IN_FOLDER(a_freed_range_is_dropped),
 		IN_FOLDER(addresses_end_somewhere),

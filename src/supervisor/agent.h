@@ -33,6 +33,7 @@ enum {
 	AGENT_LOWERS_MAX = 128,
 	AGENT_PLACES_MAX = 512,
 	AGENT_RANGES_MAX = 16,
+	AGENT_FILES_MAX = 256,
 };
 
 /* The descriptor that the supervisor left in the worker; takes it. */
@@ -61,9 +62,21 @@ struct held {
 };
 bool agent_next_held(struct agent *a, struct held *out);
 
+/* A connection to one of RUN's gRPC sockets from before agent_ready(), to which
+ * the supervisor has said an empty SETTINGS, and of which nothing was read
+ * (supervisor/greeter.h): `name` is what it goes on being held as, the descriptor
+ * is the caller's.  False when there is none left.  agent_next_held() shows it
+ * before, with a payload: it is to be left alone. */
+bool agent_next_greeted(struct agent *a, struct held *out);
+
 /* The supervisor keeps a duplicate under this name; replaces. */
 int agent_hold(struct agent *a, const char *name, int fd, const void *payload,
     size_t payload_len, struct err *e);
+/* A connection of which nothing was read and to which nothing was said: held, and
+ * told an empty SETTINGS, as who connects while no worker serves.  EPIPE: its peer is
+ * gone; it is not held. */
+int agent_hold_greeted(
+    struct agent *a, const char *name, int fd, struct err *e);
 int agent_drop(struct agent *a, const char *name, struct err *e);
 
 /* ---- mounts ---- */
@@ -102,6 +115,11 @@ int agent_mount_erofs(struct agent *a, const char *id,
 int agent_try_erofs(struct agent *a, const char *id,
     const struct agent_erofs_options *o, struct err *e);
 
+/* The kernel reads these files of the EROFS mount RUN/m/ID anew (at most
+ * AGENT_FILES_MAX), all but what programs have mapped: of *n_kept of them. */
+int agent_drop_pages(struct agent *a, const char *id, const uint64_t *nids,
+    size_t n, unsigned *n_kept, struct err *e);
+
 struct agent_overlay_options {
 	const char *const *lowers; /* ids, the top one first */
 	size_t n_lowers;
@@ -117,6 +135,14 @@ int agent_mount_overlay(struct agent *a, const char *id,
  * ENOTSUP in a user's own daemon. */
 int agent_clone_mount(
     struct agent *a, const char *id, int *mount_fd, struct err *e);
+
+/* Puts a copy of RUN/m/ID where a mount of `layerfs mount` was that died with an
+ * earlier supervisor, with that one's options; before agent_ready().  Or, where that
+ * was a copy of the overlay RUN/m/OVERLAY, of the same on top of RUN/m/ID with what
+ * was written to it; else overlay is NULL.  With id NULL only asks.  ENOENT: no
+ * such mount was lost there. */
+int agent_attach(struct agent *a, const char *id, const char *overlay,
+    const char *target, struct err *e);
 
 /* Unmounts RUN/m/ID (or the target it was mounted on), lazily: open files go
  * on.  Drops "fuse:ID" and "erofs:ID".  Absent is fine. */
@@ -180,8 +206,8 @@ int agent_unmap_lowers(struct agent *a, uint64_t number, struct err *e);
 
 /* ---- what only root may open ---- */
 
-/* Opens the n-th of the configuration's credential files, which only root may
- * be allowed to read.  ENOENT. */
+/* A copy of the n-th of the configuration's credential files, which only root may
+ * be allowed to read.  ENOENT; ETIMEDOUT, EAGAIN: it lies where nobody answers. */
 int agent_open_login(struct agent *a, unsigned n, int *fd, struct err *e);
 
 /* Connects to the configuration's containerd, not blocking.  ENOENT: there is

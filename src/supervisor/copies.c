@@ -1,45 +1,56 @@
 #include "supervisor/copies.h"
 
 #include <string.h>
-#include <sys/mount.h>
 
+#include "supervisor/dead_target.h"
+#include "supervisor/lost.h"
 #include "supervisor/mounttable.h"
+#include "base/err.h"
 #include "base/log.h"
 
-struct such {
-	bool (*is_such)(const struct mounted *point, const char *id, void *ctx);
-	void *ctx;
-};
-
-static bool
-is_copy_of_such(const struct mounttable *t, const struct mounted *l,
-    const char *points, const struct such *s)
+/* What it is a copy of, or NULL: of no such mount. */
+static const struct mounted *
+find_point(const struct copies *c, const struct mounted *l)
 {
-	if (mounted_is_below(l, points))
-		return false;
+	const struct mounttable *t = c->table;
+
+	if (mounted_is_below(l, c->points))
+		return NULL;
 	for (size_t i = 0; i < t->n; i++) {
-		const char *id = mounted_name_in(&t->all[i], points);
+		const char *id = mounted_name_in(&t->all[i], c->points);
 
 		if (id != NULL && strcmp(t->all[i].device, l->device) == 0 &&
-		    s->is_such(&t->all[i], id, s->ctx))
-			return true;
+		    c->is_such(&t->all[i], id, c->ctx))
+			return &t->all[i];
 	}
-	return false;
+	return NULL;
+}
+
+static void
+detach(const struct mounted *l, uint64_t until_ns, const char *overlay,
+    struct list *lost)
+{
+	struct err e;
+
+	if (dead_target_unmount(l->target, l->id, until_ns, &e) != 0)
+		log_warn("left behind: %s", e.msg);
+	else if (lost != NULL)
+		lost_add(lost, l->target, l->options, overlay);
 }
 
 /* The newest first: one may lie on another. */
 void
-copies_detach(const struct mounttable *t, const char *points,
-    bool (*is_such)(const struct mounted *point, const char *id, void *ctx),
-    void *ctx)
+copies_detach(const struct copies *c, uint64_t until_ns, struct list *lost)
 {
-	const struct such s = { is_such, ctx };
+	for (size_t i = c->table->n; i > 0; i--) {
+		const struct mounted *l = &c->table->all[i - 1];
+		const struct mounted *p = find_point(c, l);
 
-	for (size_t i = t->n; i > 0; i--) {
-		const struct mounted *l = &t->all[i - 1];
-
-		if (is_copy_of_such(t, l, points, &s) &&
-		    umount2(l->target, MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
-			log_warn("left behind: %s: %m", l->target);
+		if (p != NULL)
+			detach(l, until_ns,
+			    mounted_is(p, "overlay")
+				? mounted_name_in(p, c->points)
+				: NULL,
+			    lost);
 	}
 }

@@ -5,14 +5,24 @@
 #define SUPERVISOR_COPIES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+struct list;
 struct mounted;
 struct mounttable;
 
-/* Takes the copies of such mounts away from this mount namespace, lazily:
- * whoever has a file open keeps it.  What lies below `points`, RUN/m, stays. */
-void copies_detach(const struct mounttable *t, const char *points,
-    bool (*is_such)(const struct mounted *point, const char *id, void *ctx),
-    void *ctx);
+struct copies {
+	const struct mounttable *table;
+	const char *points; /* RUN/m; what lies below it is no copy */
+	/* Of which mounts there. */
+	bool (*is_such)(const struct mounted *point, const char *id, void *ctx);
+	void *ctx;
+};
+
+/* Takes them away from this mount namespace, lazily: whoever has a file open
+ * keeps it.  Blocks as dead_target_open() does.  Those that were taken away are
+ * added to `lost`, unless that is NULL; those that were not are logged. */
+void copies_detach(
+    const struct copies *c, uint64_t until_ns, struct list *lost);
 
 #endif

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "supervisor/agent.h"
+#include "supervisor/close_all_but.h"
 #include "supervisor/loop_device.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -108,17 +110,20 @@ bdi_number(const char *name)
 					       : -1;
 }
 
-static void
-write_read_ahead(int bdis, const char *name, uint32_t kb)
+/* False where there is no such bdi. */
+static bool
+write_read_ahead(long number, uint32_t kb)
 {
-	char path[NAME_MAX + 16], text[16];
+	char path[64], text[16];
 	AUTO_CLOSE int fd = -1;
 	int n = snprintf(text, sizeof text, "%u", kb);
 
-	snprintf(path, sizeof path, "%s/read_ahead_kb", name);
-	fd = openat(bdis, path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, n) != n)
+	snprintf(path, sizeof path, "/sys/class/bdi/erofs-%ld/read_ahead_kb",
+	    number);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, text, n) != n)
 		log_debug("%s: %s", path, strerror(errno));
+	return fd >= 0;
 }
 
 /* Gives the window to each that is newer, 0: to none; returns the newest.
@@ -138,10 +143,46 @@ set_newer(long than, uint32_t kb)
 		if (n > newest)
 			newest = n;
 		if (n > than && kb > 0)
-			write_read_ahead(dirfd(d), entry->d_name, kb);
+			write_read_ahead(n, kb);
 	}
 	closedir(d);
 	return newest;
+}
+
+/* The same without a list of them all, as long as one follows another; other
+ * file systems' bdis have numbers in between. */
+static long
+set_following(long than, uint32_t kb)
+{
+	enum { GAP = 16 };
+	long newest = than;
+
+	for (long n = than + 1; n <= newest + GAP; n++)
+		if (write_read_ahead(n, kb))
+			newest = n;
+	return newest;
+}
+
+static long
+last_newest(const struct erofs_request *q)
+{
+	long newest = q->newest_bdi != NULL ? atomic_load(q->newest_bdi) : 0;
+
+	return newest > 0 ? newest : set_newer(-1, 0);
+}
+
+static void
+set_window(const struct erofs_request *q, long than)
+{
+	long newest;
+
+	if (q->read_ahead_kb == 0)
+		return;
+	newest = set_following(than, q->read_ahead_kb);
+	if (newest == than)
+		newest = set_newer(than, q->read_ahead_kb);
+	if (q->newest_bdi != NULL)
+		atomic_store(q->newest_bdi, newest);
 }
 
 /* ---- mounting ---- */
@@ -150,13 +191,13 @@ static int
 mount_file(const struct erofs_request *q, struct err *e)
 {
 	char index[PATH_SIZE], data[PATH_SIZE + 8];
-	long newest = set_newer(-1, 0);
+	long newest = last_newest(q);
 
 	snprintf(index, sizeof index, "/proc/self/fd/%d", q->index);
 	snprintf(data, sizeof data, "../%s/%s", q->data, q->id);
 	if (mount_as(q, index, data, e) != 0)
 		return -1;
-	set_newer(newest, q->read_ahead_kb);
+	set_window(q, newest);
 	return 0;
 }
 
@@ -190,7 +231,9 @@ erofs_mount(const struct erofs_request *q, struct err *e)
 
 enum { MOMENT_MS = 100 };
 
-/* The process that unmounts; its end of the pipe closes when it is done. */
+/* The process that unmounts; its end of the pipe closes when it is done.  Of the
+ * supervisor's own descriptors it may hold none: reads that hold it up end with a
+ * session's last. */
 static int
 start_unmount(const char *id)
 {
@@ -201,6 +244,7 @@ start_unmount(const char *id)
 		return -1;
 	pid = fork();
 	if (pid == 0) {
+		close_all_but(pair[1]);
 		umount2(id, MNT_DETACH | UMOUNT_NOFOLLOW);
 		_exit(0);
 	}
@@ -252,6 +296,26 @@ check_overlay(const char *lower, const char *empty, const char *point,
 	return check_bytes(point, e);
 }
 
+static void
+overlays_of(const char *id, char one[PATH_SIZE], char two[PATH_SIZE])
+{
+	snprintf(one, PATH_SIZE, ".%s/one", id);
+	snprintf(two, PATH_SIZE, ".%s/two", id);
+}
+
+void
+erofs_clean(const char *id)
+{
+	char folder[PATH_SIZE], one[PATH_SIZE], two[PATH_SIZE];
+	struct err e;
+
+	overlays_of(id, one, two);
+	umount2(two, MNT_DETACH | UMOUNT_NOFOLLOW);
+	umount2(one, MNT_DETACH | UMOUNT_NOFOLLOW);
+	if (fs_remove_tree(AT_FDCWD, folder_of(folder, id), &e) != 0)
+		log_warn("left behind: %s", e.msg);
+}
+
 static int
 check_all(const char *id, struct err *e)
 {
@@ -259,28 +323,23 @@ check_all(const char *id, struct err *e)
 	int rc = -1;
 
 	snprintf(empty, sizeof empty, ".%s/empty", id);
-	snprintf(one, sizeof one, ".%s/one", id);
-	snprintf(two, sizeof two, ".%s/two", id);
+	overlays_of(id, one, two);
 	if (check_bytes(id, e) != 0)
 		return -1;
 	if (fs_make_dirs(AT_FDCWD, empty, 0700, e) == 0 &&
 	    check_overlay(id, empty, one, "an overlay on it", e) == 0)
 		rc = check_overlay(one, empty, two, "an overlay on overlay", e);
-	umount2(two, MNT_DETACH | UMOUNT_NOFOLLOW);
-	umount2(one, MNT_DETACH | UMOUNT_NOFOLLOW);
 	return rc;
 }
 
 int
 erofs_try(const struct erofs_request *q, struct err *e)
 {
-	char folder[PATH_SIZE];
-	struct err ignored;
 	int rc = erofs_mount(q, e);
 
 	if (rc == 0)
 		rc = check_all(q->id, e);
 	umount2(q->id, MNT_DETACH | UMOUNT_NOFOLLOW);
-	fs_remove_tree(AT_FDCWD, folder_of(folder, q->id), &ignored);
+	erofs_clean(q->id);
 	return rc;
 }

@@ -29,6 +29,9 @@ struct erofs_request {
 	int index;
 	uint32_t read_ahead_kb; /* 0: leave it */
 	bool is_loop;
+	/* The newest bdi of EROFS's when one was mounted last, 0: not known;
+	 * shared by all who mount.  NULL: they are listed each time. */
+	_Atomic long *newest_bdi;
 };
 
 /* The code is mount(2)'s. */
@@ -38,6 +41,10 @@ int erofs_mount(const struct erofs_request *q, struct err *e);
  * and one on that, and unmounts all of it.  Some kernels count EROFS as a level
  * of stacked file systems, and refuse the second overlayfs. */
 int erofs_try(const struct erofs_request *q, struct err *e);
+
+/* What a mount or a trial of RUN/m/ID leaves beside it when its process is killed.
+ * Absent is fine. */
+void erofs_clean(const char *id);
 
 /* Unmounts RUN/m/ID, lazily.  The last who had it waits in the kernel until
  * every read that is under way has been answered, which nobody can interrupt,

@@ -2,11 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,9 +20,40 @@
 
 extern char **environ;
 
+/* A target may lie where nobody answers. */
+enum { PATIENCE_S = 10 };
+
+/* Linux 5.3; before it, it is waited for however long. */
+static bool
+ends_in_time(pid_t pid)
+{
+	AUTO_CLOSE int fd = syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd end = { .fd = fd, .events = POLLIN };
+
+	return fd < 0 || poll(&end, 1, PATIENCE_S * 1000) > 0;
+}
+
+/* One that hangs in the kernel ends later or never: whoever waits for all of this
+ * process's children has it then. */
+static int
+wait_for(pid_t pid, const char *target, int *status, struct err *e)
+{
+	if (!ends_in_time(pid)) {
+		kill(pid, SIGKILL);
+		return err_set(e, ETIMEDOUT,
+		    "fusermount3 did nothing for %d s: the file system that "
+		    "%s lies on may not answer",
+		    PATIENCE_S, target);
+	}
+	while (waitpid(pid, status, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(e, "wait for fusermount3");
+	return 0;
+}
+
 /* Runs fusermount3 ARGV...; its words go to our stderr unless is_quiet. */
 static int
-run(char *const *argv, int is_quiet, struct err *e)
+run(char *const *argv, const char *target, int is_quiet, struct err *e)
 {
 	posix_spawn_file_actions_t actions;
 	int status;
@@ -32,12 +67,10 @@ run(char *const *argv, int is_quiet, struct err *e)
 	posix_spawn_file_actions_destroy(&actions);
 	if (errno != 0)
 		return err_sys(e, "start %s (package fuse3)", argv[0]);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return err_sys(e, "wait for %s", argv[0]);
+	if (wait_for(pid, target, &status, e) != 0)
+		return -1;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return err_set(e, EACCES, "%s refused %s", argv[0],
-		    argv[1][1] == 'o' ? argv[4] : argv[3]);
+		return err_set(e, EACCES, "%s refused %s", argv[0], target);
 	return 0;
 }
 
@@ -77,7 +110,7 @@ try_mount(const char *target, const char *source, const char *more,
 	    "max_read=1048576%s",
 	    source, more);
 	setenv("_FUSE_COMMFD", number, 1);
-	rc = run(argv, is_quiet, e);
+	rc = run(argv, target, is_quiet, e);
 	unsetenv("_FUSE_COMMFD");
 	return rc == 0 ? receive_fd(ours, e) : -1;
 }
@@ -99,5 +132,5 @@ fusermount_unmount(const char *target, struct err *e)
 {
 	char *argv[] = { "fusermount3", "-uqz", "--", (char *)target, NULL };
 
-	return run(argv, 0, e);
+	return run(argv, target, 0, e);
 }

@@ -1,5 +1,6 @@
 /* FUSE mounts without root: the setuid helper fusermount3 mounts and passes the
- * descriptor back over a socket (_FUSE_COMMFD). */
+ * descriptor back over a socket (_FUSE_COMMFD).  One that does not end is given up after
+ * 10 s: ETIMEDOUT. */
 #ifndef SUPERVISOR_FUSERMOUNT_H
 #define SUPERVISOR_FUSERMOUNT_H
 

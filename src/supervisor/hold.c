@@ -30,11 +30,25 @@ hold_after(struct list *holds, uint32_t serial)
 	return NULL;
 }
 
-static struct held_fd *
-hold_new(struct list *holds, const char *name)
+static size_t
+count(const struct list *holds)
 {
-	struct held_fd *f = calloc(1, sizeof *f);
+	size_t n = 0;
 
+	list_for_each(l, holds)
+		n++;
+	return n;
+}
+
+static struct held_fd *
+hold_new(struct list *holds, const char *name, struct err *e)
+{
+	struct held_fd *f = NULL;
+
+	if (count(holds) >= HOLDS_MAX)
+		err_set(e, EMFILE, "hold %s: too many are held", name);
+	else if ((f = calloc(1, sizeof *f)) == NULL)
+		err_set(e, ENOMEM, "hold %s", name);
 	if (f == NULL)
 		return NULL;
 	strcpy(f->h.name, name);
@@ -56,8 +70,8 @@ hold_put(struct list *holds, const char *name, int fd, const void *payload,
 
 	assert(
 	    payload_len <= AGENT_PAYLOAD_MAX && strlen(name) <= AGENT_NAME_MAX);
-	if (f == NULL && (f = hold_new(holds, name)) == NULL)
-		return err_set(e, ENOMEM, "hold %s", name);
+	if (f == NULL && (f = hold_new(holds, name, e)) == NULL)
+		return -1;
 	if (f->h.fd >= 0)
 		close(f->h.fd);
 	f->h.fd = take_fd(&taken);

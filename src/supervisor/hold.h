@@ -7,6 +7,9 @@
 #include "supervisor/agent.h"
 #include "base/list.h"
 
+/* As many as systemd's store takes (layerfsd.service). */
+enum { HOLDS_MAX = 16384 };
+
 struct held_fd {
 	struct list link;
 	struct held h;
@@ -14,7 +17,8 @@ struct held_fd {
 	char *target;    /* "fuse:ID" mounted outside RUN/m, else NULL */
 };
 
-/* Takes fd.  Replaces what has the name; keeps its place and target. */
+/* Takes fd.  Replaces what has the name; keeps its place and target.  EMFILE: there
+ * are HOLDS_MAX. */
 int hold_put(struct list *holds, const char *name, int fd, const void *payload,
     size_t payload_len, struct err *e);
 /* The same with a duplicate of fd, and no payload. */

@@ -1,6 +1,7 @@
 #include "supervisor/job.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <string.h>
@@ -53,6 +54,7 @@ static void
 run_child(const struct mounter *m, struct message *q, const int *fds,
     unsigned n_fds, int sock)
 {
+	struct mounter patient = *m;
 	struct err e;
 	sigset_t none;
 	int fd;
@@ -60,10 +62,32 @@ run_child(const struct mounter *m, struct message *q, const int *fds,
 	isolate(m, fds, n_fds, sock);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (mounter_run(m, q, fds, n_fds, &fd, &e) != 0)
+	patient.puts_aside = false;
+	if (mounter_run(&patient, q, fds, n_fds, &fd, &e) != 0)
 		message_answer(sock, q, -1, &e);
 	else
 		message_answer(sock, q, fd, NULL);
+}
+
+static void
+give_spare_back(struct job *j)
+{
+	for (size_t i = 0; i < 2; i++) {
+		cleanup_close(&j->spare[i]);
+		j->spare[i] = -1;
+	}
+}
+
+static int
+take_spare(struct job *j, int any, struct err *e)
+{
+	j->spare[0] = fcntl(any, F_DUPFD_CLOEXEC, 0);
+	j->spare[1] = fcntl(any, F_DUPFD_CLOEXEC, 0);
+	if (j->spare[1] >= 0)
+		return 0;
+	err_sys(e, "start a process");
+	give_spare_back(j);
+	return -1;
 }
 
 struct job *
@@ -83,6 +107,8 @@ job_start(const struct mounter *m, const struct message *request,
 	}
 	ours = pair[0];
 	theirs = pair[1];
+	if (take_spare(j, ours, e) != 0)
+		return NULL;
 	j->request = *request;
 	j->pid = fork();
 	if (j->pid == 0) {
@@ -94,6 +120,7 @@ job_start(const struct mounter *m, const struct message *request,
 	}
 	if (j->pid < 0) {
 		err_sys(e, "fork");
+		give_spare_back(j);
 		return NULL;
 	}
 	j->sock = take_fd(&ours);
@@ -106,6 +133,7 @@ job_result(struct job *j, struct message *answer, int fds[MESSAGE_FDS_MAX],
 {
 	struct err e;
 
+	give_spare_back(j);
 	if (message_receive(j->sock, answer, fds, n_fds, &e) == 0)
 		return;
 	j->died = true;
@@ -122,8 +150,18 @@ job_kill(struct job *j)
 }
 
 void
+job_abandon(struct job *j)
+{
+	job_kill(j);
+	give_spare_back(j);
+	cleanup_close(&j->sock);
+	j->sock = -1;
+}
+
+void
 job_free(struct job *j)
 {
-	close(j->sock);
+	give_spare_back(j);
+	cleanup_close(&j->sock);
 	free(j);
 }

@@ -15,10 +15,13 @@ struct mounter;
 
 struct job {
 	struct list link;
-	pid_t pid; /* 0: waited for */
-	int sock;
-	uint64_t life; /* the worker's that asked */
-	bool died;     /* without an answer */
+	pid_t pid;           /* 0: waited for */
+	int sock;            /* -1: abandoned, it answers nobody any more */
+	uint64_t late_at_ns; /* supervisor/late.h; 0: never */
+	uint64_t life;       /* the worker's that asked */
+	bool died;           /* without an answer */
+	int spare[2]; /* so that there is room for what it answers and for
+			  what is held of that; -1 */
 	struct message request;
 };
 
@@ -32,5 +35,7 @@ void job_result(struct job *j, struct message *answer, int fds[MESSAGE_FDS_MAX],
 void job_free(struct job *j);
 /* Unless its child was waited for already. */
 void job_kill(struct job *j);
+/* Kills it, and hears no answer; freed once its child was waited for. */
+void job_abandon(struct job *j);
 
 #endif

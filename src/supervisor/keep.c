@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "supervisor/activation.h"
+#include "supervisor/message.h"
 #include "supervisor/note.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -40,14 +41,26 @@ name_for_them(char out[AGENT_NAME_MAX + 1], const char *name)
 	change(out, OURS, THEIRS);
 }
 
+static bool
+is_mount(const char *name)
+{
+	return strncmp(name, "fuse:", strlen("fuse:")) == 0 ||
+	       strncmp(name, "erofs:", strlen("erofs:")) == 0;
+}
+
+/* The next worker has what is held of a mount that nobody wants unmounted, by the
+ * id. */
 bool
 keep_is_name(const char *name)
 {
 	const char *colon = strchr(name, OURS);
 	size_t kind = strspn(name, "abcdefghijklmnopqrstuvwxyz");
 
-	return colon != NULL && kind > 0 && name + kind == colon &&
-	       colon[1] != '\0' &&
+	if (colon == NULL || kind == 0 || name + kind != colon)
+		return false;
+	if (is_mount(name))
+		return message_is_id(colon + 1);
+	return colon[1] != '\0' &&
 	       strspn(colon + 1, "0123456789abcdefghijklmnopqrstuvwxyz") ==
 		   strlen(colon + 1);
 }
@@ -101,14 +114,14 @@ resume(struct keep *k, struct given *g)
 }
 
 size_t
-keep_resume(struct keep *k, struct activation *given)
+keep_resume(struct keep *k, struct activation *given, struct list *lost)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < given->n; i++)
 		if (given->all[i].fd >= 0)
 			n += resume(k, &given->all[i]);
-	notes_remove_others(k->notes, &k->holds);
+	notes_remove_others(k->notes, &k->holds, lost);
 	return n;
 }
 
@@ -172,6 +185,13 @@ keep_put(
 		return err_set(e, ENOMEM, "hold %s", h->name);
 	remember(k, f, is_new);
 	return 0;
+}
+
+void
+keep_clear_payload(struct keep *k, struct held_fd *f)
+{
+	f->h.payload_len = 0;
+	remember(k, f, false);
 }
 
 void

@@ -36,13 +36,16 @@ int keep_open(struct keep *k, int run, struct err *e);
 void keep_init(struct keep *k);
 void keep_close(struct keep *k);
 
-/* Holds again what was given; closes what it knows nothing of.  How many. */
-size_t keep_resume(struct keep *k, struct activation *given);
+/* Holds again what was given; closes what it knows nothing of.  How many.  What
+ * was held and not given: notes_remove_others(). */
+size_t keep_resume(struct keep *k, struct activation *given, struct list *lost);
 
 /* As hold_put(); a target (or NULL) stays as it is where the name is held. */
 int keep_put(
     struct keep *k, const struct held *h, const char *target, struct err *e);
 void keep_drop(struct keep *k, const char *name);
+/* The descriptor alone is held from now on. */
+void keep_clear_payload(struct keep *k, struct held_fd *f);
 /* In order: whatever is left is nobody's any more. */
 void keep_drop_all(struct keep *k);
 

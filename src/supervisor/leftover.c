@@ -7,15 +7,20 @@
 #include <unistd.h>
 
 #include "supervisor/copies.h"
+#include "supervisor/fusermount.h"
 #include "supervisor/hold.h"
+#include "supervisor/lost.h"
 #include "supervisor/message.h"
 #include "supervisor/mounter.h"
 #include "supervisor/mounttable.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+
+/* For all targets that lie where nobody answers, together: no worker runs yet. */
+enum { PATIENCE_MS = 2000 };
 
 static bool
 has_sessions(struct list *holds)
@@ -63,10 +68,11 @@ find_points(const struct mounter *m, char path[LIMIT_PATH_BYTES])
 	return true;
 }
 
+/* Reads may hold the end of an EROFS mount up until a worker answers them. */
 static void
-unmount(const struct mounter *m, const char *id)
+unmount(const struct mounter *m, const char *id, bool is_erofs)
 {
-	struct message q = { .kind = MESSAGE_UNMOUNT };
+	struct message q = { .kind = MESSAGE_UNMOUNT, .number = is_erofs };
 	struct err e;
 	int fd;
 
@@ -87,7 +93,7 @@ unmount_dead(const struct mounter *m, const struct mounttable *t,
 		if (id == NULL || !message_is_id(id) ||
 		    !is_dead(&t->all[i], id, holds))
 			continue;
-		unmount(m, id);
+		unmount(m, id, mounted_is(&t->all[i], "erofs"));
 		n++;
 	}
 	return n;
@@ -105,6 +111,41 @@ is_mounted(const struct mounttable *t, const char *points, const char *id)
 	return false;
 }
 
+/* Of mounts that were being made, or taken away, when their supervisor was
+ * killed. */
+static void
+remove_points(
+    const struct mounter *m, const struct mounttable *t, const char *points)
+{
+	int fd = openat(m->points, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	if (d == NULL)
+		return;
+	while ((entry = readdir(d)) != NULL) {
+		const char *id = entry->d_name + (entry->d_name[0] == '.');
+
+		if (message_is_id(id) && !is_mounted(t, points, id))
+			unmount(m, id, false);
+	}
+	closedir(d);
+}
+
+/* Nobody knows what was written over it: a mount that lacks that would not be the
+ * same. */
+static void
+drop_without_upper(const struct mounter *m, struct list *lost)
+{
+	list_for_each_safe(k, lost) {
+		struct lost *l = list_entry(k, struct lost, link);
+
+		if (l->overlay[0] != '\0' &&
+		    faccessat(m->uppers, l->overlay, F_OK, 0) != 0)
+			lost_drop(l);
+	}
+}
+
 /* Temporary upper layers whose overlay is gone. */
 static void
 remove_uppers(
@@ -120,14 +161,15 @@ remove_uppers(
 	while ((entry = readdir(d)) != NULL)
 		if (entry->d_name[0] != '.' &&
 		    !is_mounted(t, points, entry->d_name) &&
-		    fs_remove_tree(m->uppers, entry->d_name, &e) != 0)
+		    mounter_remove_upper(m, entry->d_name, &e) != 0)
 			log_warn("left behind: %s", e.msg);
 	closedir(d);
 }
 
 static size_t
-clean_dead(const struct mounter *m, struct list *holds)
+clean_dead(const struct mounter *m, struct list *holds, struct list *lost)
 {
+	uint64_t until_ns = clock_now_ns() + PATIENCE_MS * NS_PER_MS;
 	char points[LIMIT_PATH_BYTES];
 	struct mounttable t;
 	size_t n = 0;
@@ -138,8 +180,15 @@ clean_dead(const struct mounter *m, struct list *holds)
 		return 0;
 	}
 	if (find_points(m, points)) {
-		copies_detach(&t, points, is_dead, holds);
+		const struct copies dead = { &t, points, is_dead, holds };
+
+		copies_detach(&dead, until_ns, lost);
+		if (lost != NULL) {
+			drop_without_upper(m, lost);
+			lost_open_folders(lost, until_ns);
+		}
 		n = unmount_dead(m, &t, points, holds);
+		remove_points(m, &t, points);
 		if (m->uppers >= 0)
 			remove_uppers(m, &t, points);
 	}
@@ -147,16 +196,49 @@ clean_dead(const struct mounter *m, struct list *holds)
 	return n;
 }
 
+static bool
+is_ours(const struct mounttable *t, const char *target)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (strcmp(t->all[i].target, target) == 0 &&
+		    strcmp(t->all[i].type, "fuse.layerfs") == 0)
+			return true;
+	return false;
+}
+
+/* A user's own daemon mounts on the target itself, and nobody but that user may
+ * take it away. */
+static void
+clean_targets(struct list *lost)
+{
+	struct mounttable t = { 0 };
+	struct err e;
+
+	if (!list_is_empty(lost) && mounttable_read(&t, &e) != 0)
+		log_warn("left behind: %s", e.msg);
+	list_for_each_safe(k, lost) {
+		struct lost *l = list_entry(k, struct lost, link);
+
+		if (is_ours(&t, l->target) &&
+		    fusermount_unmount(l->target, &e) == 0)
+			continue;
+		lost_drop(l);
+	}
+	mounttable_release(&t);
+}
+
 /* In the supervisor itself, so it goes back to where it was: the worker's
  * arguments may be relative. */
 size_t
-leftover_clean(const struct mounter *m, struct list *holds)
+leftover_clean(const struct mounter *m, struct list *holds, struct list *lost)
 {
 	AUTO_CLOSE int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	size_t n = 0;
 
 	if (m->is_root)
-		n = clean_dead(m, holds);
+		n = clean_dead(m, holds, lost);
+	else if (lost != NULL)
+		clean_targets(lost);
 	if (!has_sessions(holds))
 		mounter_clean(m);
 	if (here >= 0 && fchdir(here) != 0)

@@ -15,8 +15,12 @@
 struct list;
 struct mounter;
 
-/* Takes away what is dead: everything where nothing is held.  Also at the
- * supervisor's own end.  How many mounts below RUN/m those were. */
-size_t leftover_clean(const struct mounter *m, struct list *holds);
+/* Takes away what is dead: everything where nothing is held.  How many mounts
+ * below RUN/m those were.  Targets that had a copy of one are added to `lost`
+ * (supervisor/lost.h); of a user's own daemon those that are in it and had none
+ * are dropped.  NULL: at the supervisor's own end.  Blocks for seconds where
+ * targets lie on file systems that do not answer: those are left behind. */
+size_t leftover_clean(
+    const struct mounter *m, struct list *holds, struct list *lost);
 
 #endif

@@ -30,11 +30,17 @@ message_receive(int sock, struct message *m, int fds[MESSAGE_FDS_MAX],
 		return err_sys(e, "receive from the other process");
 	if (n == 0)
 		return err_set(e, ECONNRESET, "the other process is gone");
-	if (n != sizeof *m || r.is_cut || r.n > MESSAGE_FDS_MAX ||
+	if (n != sizeof *m || r.n > MESSAGE_FDS_MAX ||
 	    m->version != MESSAGE_VERSION) {
 		rights_close(&r);
 		return err_set(
 		    e, EPROTO, "the other process speaks another version");
+	}
+	if (r.is_cut) {
+		rights_close(&r);
+		return err_set(e, EMFILE,
+		    "Too many open files: a descriptor from the other process "
+		    "was lost");
 	}
 	*n_fds = r.n;
 	memcpy(fds, r.fds, r.n * sizeof *fds);
@@ -112,6 +118,19 @@ are_lowers(const struct message *m)
 	return true;
 }
 
+static bool
+is_id_or_none(const char *id)
+{
+	return *id == '\0' || message_is_id(id);
+}
+
+static bool
+is_attach(const struct message *m)
+{
+	return is_text(m->body.attach.target, sizeof m->body.attach.target) &&
+	       is_id_or_none(m->body.attach.overlay);
+}
+
 /* -1 would mean "leave it" to chown(2). */
 static bool
 is_snapshot(const struct message *m)
@@ -126,9 +145,9 @@ is_map(const struct message *m)
 {
 	uint32_t n = m->body.map.uids.n, k = m->body.map.gids.n;
 
-	return (m->name[0] == '\0' || message_is_id(m->name)) &&
-	       m->body.map.place < AGENT_PLACES_MAX && n >= 1 &&
-	       n <= AGENT_RANGES_MAX && k >= 1 && k <= AGENT_RANGES_MAX;
+	return is_id_or_none(m->name) && m->body.map.place < AGENT_PLACES_MAX &&
+	       n >= 1 && n <= AGENT_RANGES_MAX && k >= 1 &&
+	       k <= AGENT_RANGES_MAX;
 }
 
 static bool
@@ -140,20 +159,28 @@ is_meaningful(const struct message *m, unsigned n_fds)
 	case MESSAGE_HELLO:
 	case MESSAGE_READY:
 	case MESSAGE_NEXT:
+	case MESSAGE_GREETED:
 	case MESSAGE_LOGIN:
 	case MESSAGE_CONNECT:
 		return n_fds == 0;
 	case MESSAGE_HOLD:
 		return n_fds == 1 && m->name[0] != '\0' &&
 		       m->body.payload.len <= AGENT_PAYLOAD_MAX;
+	case MESSAGE_GREET:
+		return n_fds == 1 && m->name[0] != '\0';
 	case MESSAGE_DROP:
 		return n_fds == 0 && m->name[0] != '\0';
 	case MESSAGE_FUSE:
 		return n_fds == 0 && message_is_id(m->name) && is_fuse(m);
 	case MESSAGE_EROFS:
 		return n_fds == 1 && message_is_id(m->name) && is_erofs(m);
+	case MESSAGE_PAGES:
+		return n_fds == 0 && message_is_id(m->name) &&
+		       m->number <= AGENT_FILES_MAX;
 	case MESSAGE_OVERLAY:
 		return n_fds != 1 && message_is_id(m->name) && are_lowers(m);
+	case MESSAGE_ATTACH:
+		return n_fds == 0 && is_id_or_none(m->name) && is_attach(m);
 	case MESSAGE_CLONE:
 	case MESSAGE_UNMOUNT:
 		return n_fds == 0 && message_is_id(m->name);

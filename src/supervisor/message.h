@@ -17,23 +17,28 @@
  *   READY                            -> -
  *   NEXT     number: the last serial -> number: serial, name, payload, 1 fd;
  *            (0 at first)               ENOENT at the end
+ *   GREETED                          -> name, 1 fd; ENOENT at the end
  *   HOLD     name, payload, 1 fd     -> -
+ *   GREET    name, 1 fd              -> -
  *   DROP     name                    -> -
  *   FUSE     id, fuse, number: KiB   -> 1 fd
  *            of readahead
  *   EROFS    id, erofs, number: KiB  -> 1 fd: the index
  *            of readahead; 1 fd: the
  *            index
+ *   PAGES    id, nids, number: how   -> number: how many are mapped
+ *            many
  *   OVERLAY  id, lowers, number: how -> -
  *            many; 0 or 2 fds
  *   CLONE    id                      -> 1 fd
+ *   ATTACH   id or "", attach        -> -; ENOENT: no such mount was lost
  *   UNMOUNT  id                      -> number: 1 where reads hold it up
  *   MAKE     snapshot                -> -
  *   REMOVE   snapshot.number         -> -
  *   MEASURE  snapshot.number         -> usage
  *   MAP      id or "", map           -> -
  *   UNMAP    snapshot.number         -> -
- *   LOGIN    number                  -> 1 fd
+ *   LOGIN    number                  -> 1 fd: a copy
  *   CONNECT                          -> 1 fd
  *
  * Both ends are one binary's, so integers are the machine's own.  The worker
@@ -48,18 +53,22 @@
 
 #include "supervisor/agent.h"
 
-enum { MESSAGE_VERSION = 4, MESSAGE_FDS_MAX = 2, MESSAGE_SOURCE_MAX = 200 };
+enum { MESSAGE_VERSION = 7, MESSAGE_FDS_MAX = 2, MESSAGE_SOURCE_MAX = 200 };
 
 enum message_kind {
 	MESSAGE_HELLO,
 	MESSAGE_READY,
 	MESSAGE_NEXT,
+	MESSAGE_GREETED,
 	MESSAGE_HOLD,
+	MESSAGE_GREET,
 	MESSAGE_DROP,
 	MESSAGE_FUSE,
 	MESSAGE_EROFS,
+	MESSAGE_PAGES,
 	MESSAGE_OVERLAY,
 	MESSAGE_CLONE,
+	MESSAGE_ATTACH,
 	MESSAGE_UNMOUNT,
 	MESSAGE_MAKE,
 	MESSAGE_REMOVE,
@@ -68,6 +77,7 @@ enum message_kind {
 	MESSAGE_UNMAP,
 	MESSAGE_LOGIN,
 	MESSAGE_CONNECT,
+	MESSAGE_SWEEP, /* the supervisor's own, no worker's: supervisor/upper.h */
 	MESSAGE_KINDS
 };
 
@@ -89,6 +99,12 @@ struct message {
 			char data[AGENT_ID_MAX + 1];
 			uint32_t is_loop, is_trial; /* 0 or 1 */
 		} erofs;
+		struct {
+			char target[PATH_MAX];
+			char overlay[AGENT_ID_MAX + 1]; /* or "" */
+			uint64_t attributes; /* the supervisor's to say */
+		} attach;
+		uint64_t nids[AGENT_FILES_MAX];
 		char lowers[AGENT_LOWERS_MAX][AGENT_ID_MAX + 4];
 		struct {
 			uint32_t len;
@@ -121,7 +137,8 @@ int message_send(int sock, const struct message *m, const int *fds,
     unsigned n_fds, int flags, struct err *e);
 
 /* ECONNRESET when the other end is gone; EPROTO when it was no message.  The
- * descriptors are the caller's. */
+ * descriptors are the caller's.  EMFILE: *m is there, but this process had no
+ * descriptor left for one that came with it. */
 int message_receive(int sock, struct message *m, int fds[MESSAGE_FDS_MAX],
     unsigned *n_fds, struct err *e);
 

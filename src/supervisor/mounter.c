@@ -12,9 +12,13 @@
 
 #include "supervisor/erofs.h"
 #include "supervisor/fusermount.h"
+#include "supervisor/login_file.h"
+#include "supervisor/lost.h"
 #include "supervisor/mapped.h"
 #include "supervisor/message.h"
+#include "supervisor/pages.h"
 #include "supervisor/snapshots.h"
+#include "supervisor/upper.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -142,7 +146,8 @@ start_erofs(
 		.data = q->body.erofs.data,
 		.index = index,
 		.read_ahead_kb = q->number,
-		.is_loop = q->body.erofs.is_loop != 0 };
+		.is_loop = q->body.erofs.is_loop != 0,
+		.newest_bdi = m->newest_bdi };
 	int fd;
 
 	if (!m->is_root)
@@ -151,25 +156,6 @@ start_erofs(
 		return -1;
 	fd = fcntl(index, F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? err_sys(e, "keep the index") : fd;
-}
-
-/* ROOT/upper/ID/{upper,work}.  Whatever is there is no mount's: made anew. */
-static int
-make_upper(const struct mounter *m, const char *id, int pair[2], struct err *e)
-{
-	AUTO_CLOSE int dir = -1;
-
-	if (fs_remove_tree(m->uppers, id, e) != 0)
-		return -1;
-	if (mkdirat(m->uppers, id, 0700) != 0 ||
-	    (dir = openat(m->uppers, id, O_DIRECTORY | O_CLOEXEC)) < 0 ||
-	    mkdirat(dir, "upper", 0755) != 0 || mkdirat(dir, "work", 0700) != 0)
-		return err_sys(e, "make a temporary upper layer");
-	pair[0] = openat(dir, "upper", O_DIRECTORY | O_CLOEXEC);
-	pair[1] = openat(dir, "work", O_DIRECTORY | O_CLOEXEC);
-	if (pair[0] < 0 || pair[1] < 0)
-		return err_sys(e, "open a temporary upper layer");
-	return 0;
 }
 
 static int
@@ -190,11 +176,12 @@ overlay_options(const struct mounter *m, const struct message *q,
 
 static int
 mount_overlay(const struct mounter *m, const struct message *q,
-    const int pair[2], struct err *e)
+    const int pair[2], const char *more, struct err *e)
 {
 	AUTO_BUF struct buf options = BUF_INIT(OPTIONS_MAX - 1);
 
 	if (overlay_options(m, q, pair, &options, e) != 0 ||
+	    buf_printf(&options, e, "%s", more) != 0 ||
 	    make_point(q->name, e) != 0)
 		return -1;
 	if (mount("layerfs", q->name, "overlay", 0, buf_str(&options)) == 0)
@@ -216,23 +203,29 @@ start_overlay(const struct mounter *m, const struct message *q,
     const int *given, unsigned n_given, struct err *e)
 {
 	struct err ignored;
-	int made[2];
+	int made[2], rc;
 
 	if (!m->is_root)
 		return err_set(
 		    e, ENOTSUP, "a user's own daemon mounts no overlay");
-	if (n_given == 2)
-		return mount_overlay(m, q, given, e);
-	if (make_upper(m, q->name, made, e) == 0 &&
-	    mount_overlay(m, q, made, e) == 0)
-		return 0;
-	fs_remove_tree(m->uppers, q->name, &ignored);
-	return -1;
+	if (n_given == 2) {
+		upper_note(m->uppers, q->name, given);
+		rc = mount_overlay(m, q, given, "", e);
+	} else if ((rc = upper_make(m->uppers, q->name, e)) == 0 &&
+		   (rc = upper_open(m->uppers, q->name, made, e)) == 0) {
+		rc = mount_overlay(m, q, made, "", e);
+	}
+	if (rc != 0)
+		upper_remove(m->uppers, q->name, &ignored);
+	return rc;
 }
 
+/* RUN/m is a shared mount, and a copy would share with all others of its mount
+ * what is mounted in them.  Linux 5.12; before it they do. */
 static int
 clone_mount(const struct mounter *m, const char *id, struct err *e)
 {
+	struct mount_attr alone = { .propagation = MS_PRIVATE };
 	dev_t dev;
 	int fd;
 
@@ -244,7 +237,55 @@ clone_mount(const struct mounter *m, const char *id, struct err *e)
 	fd = open_tree(AT_FDCWD, id, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, "copy mount %s", id);
+	if (mount_setattr(fd, "", AT_EMPTY_PATH, &alone, sizeof alone) != 0)
+		log_debug("mount %s is shared: %s", id, strerror(errno));
 	return fd;
+}
+
+/* The overlay of a mount that was lost, with what was written to it.  An index would
+ * refuse it: who has a file of the old one open uses the folder still, and the
+ * lower one may be another file system than the index has noted. */
+static int
+mount_overlay_again(
+    const struct mounter *m, const struct message *q, struct err *e)
+{
+	struct message o = { .number = 1 };
+	int pair[2];
+	dev_t dev;
+
+	strcpy(o.name, q->body.attach.overlay);
+	strcpy(o.body.lowers[0], q->name);
+	if (find_mount(o.name, &dev)) /* for a worker that died meanwhile */
+		return 0;
+	if (upper_open(m->uppers, o.name, pair, e) != 0)
+		return -1;
+	return mount_overlay(m, &o, pair, ",index=off", e);
+}
+
+static int
+attach_mount(
+    const struct mounter *m, const struct message *q, int folder, struct err *e)
+{
+	const char *overlay = q->body.attach.overlay;
+	AUTO_CLOSE int mount = -1;
+
+	if (*overlay != '\0' && mount_overlay_again(m, q, e) != 0)
+		return -1;
+	mount = clone_mount(m, *overlay != '\0' ? overlay : q->name, e);
+	if (mount < 0)
+		return -1;
+	if (lost_put_back(mount, folder, q->body.attach.attributes, e) == 0)
+		return 0;
+	return err_wrap(e, "%s", q->body.attach.target);
+}
+
+int
+mounter_remove_upper(const struct mounter *m, const char *id, struct err *e)
+{
+	if (lost_find_overlay(m->lost, id) != NULL)
+		return 0;
+	return m->puts_aside ? upper_put_aside(m->uppers, id, e)
+			     : upper_remove(m->uppers, id, e);
 }
 
 static int
@@ -264,7 +305,9 @@ unmount(
 	}
 	if (rmdir(id) != 0 && errno != ENOENT)
 		return err_sys(e, "remove mount point %s", id);
-	return m->uppers >= 0 ? fs_remove_tree(m->uppers, id, e) : 0;
+	if (m->is_root)
+		erofs_clean(id);
+	return m->uppers >= 0 ? mounter_remove_upper(m, id, e) : 0;
 }
 
 static int
@@ -359,6 +402,11 @@ run_on_mount(const struct mounter *m, struct message *q, const int *fds,
 	case MESSAGE_CLONE:
 		*fd = clone_mount(m, q->name, e);
 		return *fd < 0 ? -1 : 0;
+	case MESSAGE_ATTACH:
+		return attach_mount(m, q, fds[0], e);
+	case MESSAGE_PAGES:
+		return pages_drop(
+		    q->name, q->body.nids, q->number, &q->number, e);
 	case MESSAGE_OVERLAY:
 		return start_overlay(m, q, fds, n_fds, e);
 	default:
@@ -372,6 +420,14 @@ mounter_run(const struct mounter *m, struct message *q, const int *fds,
     unsigned n_fds, int *fd, struct err *e)
 {
 	*fd = -1;
+	if (q->kind == MESSAGE_SWEEP) {
+		uppers_sweep(m->uppers);
+		return 0;
+	}
+	if (q->kind == MESSAGE_LOGIN) {
+		*fd = login_file_copy(m->login_files, q->number, e);
+		return *fd < 0 ? -1 : 0;
+	}
 	if (fchdir(m->points) != 0)
 		return err_sys(e, "enter the mount points' folder");
 	switch (q->kind) {
@@ -390,13 +446,6 @@ static int
 clean_point(const struct mounter *m, const char *name, struct err *e)
 {
 	return message_is_id(name) ? unmount(m, name, "", e) : 0;
-}
-
-/* After a reboot nothing lies at RUN/m any more, but this does. */
-static int
-clean_upper(const struct mounter *m, const char *name, struct err *e)
-{
-	return fs_remove_tree(m->uppers, name, e);
 }
 
 static void
@@ -423,6 +472,7 @@ mounter_clean(const struct mounter *m)
 		mapped_clean();
 		clean_each(m, m->points, clean_point);
 	}
+	/* After a reboot nothing lies at RUN/m any more, but these do. */
 	if (m->uppers >= 0)
-		clean_each(m, m->uppers, clean_upper);
+		clean_each(m, m->uppers, mounter_remove_upper);
 }

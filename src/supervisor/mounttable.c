@@ -38,11 +38,15 @@ parse(char *text, struct mounted *out)
 	int at = 0;
 
 	if (rest == NULL || sscanf(rest, " - %31s", out->type) != 1 ||
-	    sscanf(text, "%*d %*d %23s %*s %n", out->device, &at) != 1 ||
+	    sscanf(text, "%d %*d %23s %*s %n", &out->id, out->device, &at) !=
+		2 ||
 	    at == 0)
 		return false;
 	out->target = text + at;
-	out->target[strcspn(out->target, " ")] = 0;
+	out->options = out->target + strcspn(out->target, " ");
+	if (*out->options != '\0')
+		*out->options++ = 0;
+	out->options[strcspn(out->options, " ")] = 0;
 	unescape(out->target);
 	return true;
 }

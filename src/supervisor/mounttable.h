@@ -14,9 +14,11 @@ struct err;
 enum { MOUNTTABLE_DEVICE_SIZE = 24, MOUNTTABLE_TYPE_SIZE = 32 };
 
 struct mounted {
+	int id;
 	char device[MOUNTTABLE_DEVICE_SIZE]; /* "0:57" */
 	char type[MOUNTTABLE_TYPE_SIZE];     /* "fuse.layerfs" */
 	char *target;
+	char *options; /* of the mount, not of its file system */
 };
 
 struct mounttable {

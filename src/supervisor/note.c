@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "supervisor/hold.h"
+#include "supervisor/lost.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -110,8 +111,20 @@ note_remove(int notes, const char *name)
 	unlinkat(notes, name, 0);
 }
 
+static void
+remove_other(int notes, const char *name, struct list *lost)
+{
+	struct held_fd f = { .target = NULL };
+	struct err e;
+
+	if (note_read(notes, name, &f, &e) == 0 && f.target != NULL)
+		lost_add(lost, f.target, "", NULL);
+	free(f.target);
+	note_remove(notes, name);
+}
+
 void
-notes_remove_others(int notes, struct list *holds)
+notes_remove_others(int notes, struct list *holds, struct list *lost)
 {
 	int fd = openat(notes, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
@@ -123,6 +136,6 @@ notes_remove_others(int notes, struct list *holds)
 		if (strcmp(entry->d_name, ".") != 0 &&
 		    strcmp(entry->d_name, "..") != 0 &&
 		    hold_find(holds, entry->d_name) == NULL)
-			note_remove(notes, entry->d_name);
+			remove_other(notes, entry->d_name, lost);
 	closedir(d);
 }

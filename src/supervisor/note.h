@@ -28,7 +28,8 @@ int note_write(int notes, const struct held_fd *f, struct err *e);
 int note_read(int notes, const char *name, struct held_fd *f, struct err *e);
 /* Absent is fine. */
 void note_remove(int notes, const char *name);
-/* Those of what is not held. */
-void notes_remove_others(int notes, struct list *holds);
+/* Those of what is not held; the targets that they name are added to `lost`
+ * (supervisor/lost.h). */
+void notes_remove_others(int notes, struct list *holds, struct list *lost);
 
 #endif

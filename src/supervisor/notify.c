@@ -69,27 +69,31 @@ notify_close(struct notify *n)
 }
 
 static bool
-send_lines(const struct notify *n, const char *lines, int fd)
+send_lines(struct notify *n, const char *lines, int fd)
 {
 	size_t len = strlen(lines);
+	ssize_t put;
 
 	if (n->sock < 0)
 		return false;
-	if (rights_send(n->sock, lines, len, 0, &fd, fd >= 0) == (ssize_t)len)
+	put = rights_send(
+	    n->sock, lines, len, n->is_deaf ? MSG_DONTWAIT : 0, &fd, fd >= 0);
+	n->is_deaf = put < 0 && errno == EAGAIN;
+	if (put == (ssize_t)len)
 		return true;
 	log_warn("systemd does not listen: %s", strerror(errno));
 	return false;
 }
 
 void
-notify_say(const struct notify *n, const char *lines)
+notify_say(struct notify *n, const char *lines)
 {
 	send_lines(n, lines, -1);
 }
 
 /* Which RELOADING is meant, and so which READY ends it, is told by the time. */
 void
-notify_reloading(const struct notify *n)
+notify_reloading(struct notify *n)
 {
 	char lines[LINES_MAX];
 
@@ -99,7 +103,7 @@ notify_reloading(const struct notify *n)
 }
 
 bool
-notify_store(const struct notify *n, const char *name, int fd)
+notify_store(struct notify *n, const char *name, int fd)
 {
 	char lines[LINES_MAX];
 
@@ -108,7 +112,7 @@ notify_store(const struct notify *n, const char *name, int fd)
 }
 
 void
-notify_remove(const struct notify *n, const char *name)
+notify_remove(struct notify *n, const char *name)
 {
 	char lines[LINES_MAX];
 

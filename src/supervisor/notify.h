@@ -18,22 +18,24 @@
 struct err;
 
 struct notify {
-	int sock; /* -1: nobody listens */
+	int sock;     /* -1: nobody listens */
+	bool is_deaf; /* it did not take the last: the next is not waited for */
 };
 
-#define NOTIFY_NONE ((struct notify){ -1 })
+#define NOTIFY_NONE ((struct notify){ -1, false })
 
 int notify_open(struct notify *n, struct err *e);
 void notify_close(struct notify *n);
 
-/* Lines, as above.  What cannot be said is logged. */
-void notify_say(const struct notify *n, const char *lines);
-void notify_reloading(const struct notify *n);
+/* Lines, as above.  What cannot be said is logged.  Blocks for 5 s at most, and
+ * where it did not help for nothing more until somebody listens again. */
+void notify_say(struct notify *n, const char *lines);
+void notify_reloading(struct notify *n);
 
 /* False, and logged, where it could not be said: the descriptor ends with this
  * process.  `name`: as notify_is_name() has it. */
-bool notify_store(const struct notify *n, const char *name, int fd);
-void notify_remove(const struct notify *n, const char *name);
+bool notify_store(struct notify *n, const char *name, int fd);
+void notify_remove(struct notify *n, const char *name);
 
 /* What systemd takes as FDNAME. */
 bool notify_is_name(const char *name);

@@ -60,6 +60,7 @@ drain(struct supervisor *s)
 	log_info("reloading: %s is to go on", s->options->program);
 	notify_reloading(&s->keep.notify);
 	s->reload.state = RELOAD_DRAINING;
+	s->worker.is_serving = false;
 	if (s->worker.pid == 0)
 		return;
 	supervisor_expect_end(s);

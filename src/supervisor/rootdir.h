@@ -2,7 +2,7 @@
  * the supervisor alone belongs to root, opened once and never again by name: a
  * worker that was taken over must not lead the supervisor astray with a link.
  *
- *	ROOT/upper      0700  temporary upper layers
+ *	ROOT/upper      0700  temporary upper layers; where others are
  *	ROOT/snapshots  0700  what containers write (supervisor/snapshots.h)
  *	ROOT/secrets    0600  credentials (daemon/secrets.h): opened here, read
  *	                      and written by the worker only

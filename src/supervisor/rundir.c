@@ -76,23 +76,35 @@ take_given(struct rundir *r, struct activation *given)
 
 /* bind(2) takes the path through the descriptor: sun_path is short. */
 static int
-listen_on(int dir, const char *name, struct err *e)
+bind_at(int fd, int dir, const char *name)
 {
-	AUTO_CLOSE int fd =
-	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	mode_t mask;
 	int rc;
 
-	if (fd < 0)
-		return err_sys(e, "make a socket");
 	snprintf(
 	    a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d/%s", dir, name);
 	unlinkat(dir, name, 0);
 	mask = umask(0177);
 	rc = bind(fd, (struct sockaddr *)&a, sizeof a);
 	umask(mask);
-	if (rc != 0 || listen(fd, BACKLOG) != 0)
+	return rc;
+}
+
+/* Under another name first: whoever finds the name of a daemon that is starting
+ * again is listened to. */
+static int
+listen_on(int dir, const char *name, struct err *e)
+{
+	AUTO_CLOSE int fd =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	char new_name[32];
+
+	if (fd < 0)
+		return err_sys(e, "make a socket");
+	snprintf(new_name, sizeof new_name, "%s.new", name);
+	if (bind_at(fd, dir, new_name) != 0 || listen(fd, BACKLOG) != 0 ||
+	    renameat(dir, new_name, dir, name) != 0)
 		return err_sys(e, "listen on RUN/%s", name);
 	return take_fd(&fd);
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -14,10 +15,14 @@
 
 #include "supervisor/hold.h"
 #include "supervisor/job.h"
+#include "supervisor/late.h"
 #include "supervisor/leftover.h"
+#include "supervisor/lost.h"
 #include "supervisor/message.h"
 #include "supervisor/snapshots.h"
 #include "supervisor/supervisor_private.h"
+#include "supervisor/upper.h"
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -55,6 +60,7 @@ end(struct supervisor *s)
 	if (s->is_ending)
 		return;
 	s->is_ending = true;
+	s->worker.is_serving = false;
 	supervisor_expect_end(s);
 	worker_kill(&s->worker, SIGTERM);
 }
@@ -83,11 +89,17 @@ on_worker_end(struct supervisor *s, int status)
 static void
 forget_child(struct supervisor *s, pid_t pid)
 {
-	list_for_each(l, &s->jobs) {
+	list_for_each_safe(l, &s->jobs) {
 		struct job *j = list_entry(l, struct job, link);
 
-		if (j->pid == pid)
-			j->pid = 0;
+		if (j->pid != pid)
+			continue;
+		j->pid = 0;
+		if (j->sock >= 0)
+			continue;
+		list_remove(&j->link);
+		s->n_jobs--;
+		job_free(j);
 	}
 }
 
@@ -137,13 +149,16 @@ may_start_worker(const struct supervisor *s)
 static int
 timeout_ms(const struct supervisor *s)
 {
-	uint64_t now = clock_now_ns(), at;
+	uint64_t now = clock_now_ns(), at = late_next_ns(&s->jobs);
+	int rest_ms = greeter_timeout_ms(s);
 
 	if (s->kill_at_ns > 0)
-		at = s->kill_at_ns;
+		at = min_u64(at, s->kill_at_ns);
 	else if (may_start_worker(s))
-		at = s->worker.start_at_ns;
-	else
+		at = min_u64(at, s->worker.start_at_ns);
+	else if (rest_ms >= 0)
+		at = min_u64(at, now + rest_ms * NS_PER_MS);
+	if (at == UINT64_MAX)
 		return -1;
 	return at <= now ? 0 : (int)((at - now) / NS_PER_MS) + 1;
 }
@@ -153,36 +168,71 @@ on_time(struct supervisor *s)
 {
 	uint64_t now = clock_now_ns();
 
-	if (s->kill_at_ns > 0 && now >= s->kill_at_ns)
+	late_give_up(s);
+	/* One that hangs in the kernel ends in its own time. */
+	if (s->kill_at_ns > 0 && now >= s->kill_at_ns) {
 		worker_kill(&s->worker, SIGKILL);
-	if (may_start_worker(s) && now >= s->worker.start_at_ns)
+		supervisor_expect_end(s);
+	}
+	if (may_start_worker(s) && now >= s->worker.start_at_ns) {
+		s->greeter.is_tired = false;
 		worker_start(&s->worker, s->options, &s->account);
+	}
+}
+
+/* What the loop waits for, jobs last. */
+enum { SIGNALS, WORKER, LISTENERS, JOBS = LISTENERS + GREETER_LISTENERS };
+
+static nfds_t
+list_awaited(
+    const struct supervisor *s, struct pollfd p[JOBS + SUPERVISOR_JOBS_MAX])
+{
+	int listeners[GREETER_LISTENERS];
+	nfds_t n = JOBS;
+
+	p[SIGNALS] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
+	p[WORKER] = (struct pollfd){ .fd = s->worker.sock, .events = POLLIN };
+	greeter_listeners(s, listeners);
+	for (int i = 0; i < GREETER_LISTENERS; i++)
+		p[LISTENERS + i] =
+		    (struct pollfd){ .fd = listeners[i], .events = POLLIN };
+	list_for_each(l, &s->jobs)
+		p[n++] =
+		    (struct pollfd){ .fd =
+					 list_entry(l, struct job, link)->sock,
+			    .events = POLLIN };
+	return n;
+}
+
+static bool
+somebody_waits(const struct pollfd p[JOBS])
+{
+	for (int i = LISTENERS; i < JOBS; i++)
+		if (p[i].revents != 0)
+			return true;
+	return false;
 }
 
 static void
 loop(struct supervisor *s)
 {
-	struct pollfd p[2 + SUPERVISOR_JOBS_MAX];
+	struct pollfd p[JOBS + SUPERVISOR_JOBS_MAX];
 
 	while (!s->is_ending || s->worker.pid > 0) {
-		nfds_t n = 2, k = 2;
-		p[0] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
-		p[1] =
-		    (struct pollfd){ .fd = s->worker.sock, .events = POLLIN };
-		list_for_each(l, &s->jobs)
-			p[n++] = (struct pollfd){
-				.fd = list_entry(l, struct job, link)->sock,
-				.events = POLLIN
-			};
+		nfds_t n = list_awaited(s, p), k = JOBS;
+
 		if (poll(p, n, timeout_ms(s)) < 0)
 			continue;
+		if (somebody_waits(p))
+			greeter_note_waiting(s);
+		greeter_greet(s);
 		list_for_each_safe(l, &s->jobs)
 			if (k < n && p[k++].revents != 0)
 				supervisor_on_job_end(
 				    s, list_entry(l, struct job, link));
-		if (p[1].revents != 0)
+		if (p[WORKER].revents != 0)
 			supervisor_on_request(s);
-		if (p[0].revents != 0)
+		if (p[SIGNALS].revents != 0)
 			on_signal(s);
 		on_time(s);
 		reload_try_exec(s);
@@ -283,7 +333,7 @@ look_at_uppers(struct supervisor *s)
 static void
 take_over(struct supervisor *s)
 {
-	size_t n = keep_resume(&s->keep, &s->given);
+	size_t n = keep_resume(&s->keep, &s->given, &s->lost);
 
 	activation_release(&s->given);
 	s->was_ready = n > 0;
@@ -298,13 +348,22 @@ take_over(struct supervisor *s)
 static void
 clean_up(struct supervisor *s)
 {
-	size_t n = leftover_clean(&s->mounter, &s->keep.holds);
+	size_t n = leftover_clean(&s->mounter, &s->keep.holds, &s->lost);
 
 	if (n > 0)
-		log_warn("%zu mounts died with an earlier daemon and are gone; "
-			 "containers on them must be started again, and what "
-			 "`layerfs mount` had mounted be mounted again",
+		log_warn("%zu mounts died with an earlier daemon; containers "
+			 "on them must be started again",
 		    n);
+}
+
+/* A page that the children which mount share with us; NULL is fine. */
+static _Atomic long *
+share_number(void)
+{
+	void *p = mmap(NULL, sizeof(_Atomic long), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p != MAP_FAILED ? p : NULL;
 }
 
 static int
@@ -320,16 +379,25 @@ prepare(struct supervisor *s, struct err *e)
 		.in_user_ns = s->account.in_user_ns,
 		.points = s->run.points,
 		.uppers = s->root.uppers,
-		.snapshots = s->root.snapshots };
+		.snapshots = s->root.snapshots,
+		.puts_aside = true,
+		.login_files = s->options->login_files,
+		.newest_bdi = share_number(),
+		.lost = &s->lost };
 	s->signals = open_signals(e);
 	if (s->signals < 0 || keep_open(&s->keep, s->run.dir, e) != 0)
 		return -1;
 	take_over(s);
+	/* Whoever connects does not wait for what takes time. */
+	greeter_greet(s);
 	clean_up(s);
+	greeter_greet(s);
 	if (s->account.is_root) {
 		mount_run(s);
+		greeter_greet(s);
 		look_at_uppers(s);
 	}
+	greeter_greet(s);
 	return hold_what_is_open(s, e);
 }
 
@@ -351,7 +419,8 @@ unmount_all(struct supervisor *s)
 	/* Reads that nobody will answer hold an EROFS mount's end up, and end
 	 * with the session that they wait for. */
 	keep_drop_all(&s->keep);
-	leftover_clean(&s->mounter, &s->keep.holds);
+	leftover_clean(&s->mounter, &s->keep.holds, NULL);
+	uppers_sweep(s->mounter.uppers);
 	if (s->account.is_root)
 		rundir_unmount(&s->run);
 }
@@ -359,9 +428,14 @@ unmount_all(struct supervisor *s)
 static void
 release(struct supervisor *s)
 {
+	if (s->mounter.newest_bdi != NULL)
+		munmap((void *)s->mounter.newest_bdi,
+		    sizeof *s->mounter.newest_bdi);
+	lost_drop_all(&s->lost);
 	keep_close(&s->keep);
 	activation_release(&s->given);
 	cleanup_close(&s->signals);
+	cleanup_close(&s->worker.spare);
 	rundir_close(&s->run);
 	rootdir_close(&s->root);
 }
@@ -373,14 +447,16 @@ supervisor_run(const struct supervisor_options *o, struct err *e)
 		.root = ROOTDIR_NONE,
 		.run = RUNDIR_NONE,
 		.signals = -1,
-		.worker = { .sock = -1 } };
+		.worker = { .sock = -1, .spare = -1 } };
 	int rc = -1;
 
 	keep_init(&s.keep);
+	list_init(&s.lost);
 	list_init(&s.jobs);
 	raise_limits();
 	if (activation_take(&s.given, e) == 0 && prepare(&s, e) == 0) {
 		worker_start(&s.worker, o, &s.account);
+		supervisor_sweep(&s);
 		loop(&s);
 		notify_say(&s.keep.notify, "STOPPING=1");
 		supervisor_kill_jobs(&s);

@@ -8,6 +8,7 @@
 
 #include "supervisor/activation.h"
 #include "supervisor/drop.h"
+#include "supervisor/greeter.h"
 #include "supervisor/keep.h"
 #include "supervisor/mounter.h"
 #include "supervisor/reload.h"
@@ -30,6 +31,7 @@ struct supervisor {
 	struct mounter mounter;
 	int signals;
 	struct keep keep;
+	struct list lost; /* supervisor/lost.h */
 	struct list jobs;
 	unsigned n_jobs;
 
@@ -37,6 +39,7 @@ struct supervisor {
 	bool was_ready; /* some life of the worker was, or an earlier
 			   supervisor's */
 
+	struct greeter greeter;
 	struct reload reload;
 	bool is_ending;
 	uint64_t kill_at_ns; /* the worker shall be gone by then; 0: not */
@@ -54,6 +57,9 @@ void supervisor_kill_jobs(struct supervisor *s);
 /* Reads one request of the worker's and answers it, or starts a job that will.
  */
 void supervisor_on_request(struct supervisor *s);
+
+/* Begins to remove what earlier supervisors put aside, and this one at its start. */
+void supervisor_sweep(struct supervisor *s);
 
 /* The worker that asked for them is dead. */
 void supervisor_kill_orphans(struct supervisor *s);

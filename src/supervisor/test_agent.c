@@ -1,104 +1,13 @@
-/* The agent against a supervisor that this test plays: a thread that answers
- * what it is told to, and keeps what it was asked. */
+/* What the agent asks, and what it makes of the answers. */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "supervisor/agent.h"
-#include "supervisor/message.h"
+#include "supervisor/fake_supervisor.h"
 #include "base/err.h"
 #include "base/test.h"
-
-struct answer {
-	uint32_t kind, code, number;
-	const char *name;
-	const char *text; /* error or payload */
-	bool has_fd;
-};
-
-struct peer {
-	int sock;
-	pthread_t thread;
-	const struct answer *answers; /* after HELLO's */
-	size_t n;
-	bool leaves_open;
-	struct message asked[8];
-	unsigned asked_fds[8];
-};
-
-static void
-send_answer(int sock, const struct answer *a, uint64_t ticket)
-{
-	struct message m = { .version = MESSAGE_VERSION,
-		.ticket = ticket,
-		.kind = a->kind,
-		.code = a->code,
-		.number = a->number };
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	struct err e;
-
-	if (a->name != NULL)
-		snprintf(m.name, sizeof m.name, "%s", a->name);
-	if (a->code != 0) {
-		snprintf(m.body.error, sizeof m.body.error, "%s", a->text);
-	} else if (a->text != NULL) {
-		m.body.payload.len = strlen(a->text);
-		memcpy(m.body.payload.bytes, a->text, strlen(a->text));
-	}
-	message_send(sock, &m, &null, a->has_fd, 0, &e);
-	close(null);
-}
-
-static void *
-play(void *arg)
-{
-	struct peer *p = arg;
-	const struct answer hello = { .kind = MESSAGE_HELLO, .number = 1 };
-
-	for (size_t i = 0; i <= p->n; i++) {
-		int fds[MESSAGE_FDS_MAX];
-		struct err e;
-		if (message_receive(
-			p->sock, &p->asked[i], fds, &p->asked_fds[i], &e) != 0)
-			break;
-		for (unsigned k = 0; k < p->asked_fds[i]; k++)
-			close(fds[k]);
-		send_answer(p->sock, i == 0 ? &hello : &p->answers[i - 1],
-		    p->asked[i].ticket);
-	}
-	if (!p->leaves_open)
-		close(p->sock);
-	return NULL;
-}
-
-static struct agent *
-start(struct peer *p, const struct answer *answers, size_t n)
-{
-	int pair[2];
-	struct err e;
-
-	assert_int_equal(
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	p->sock = pair[0];
-	p->answers = answers;
-	p->n = n;
-	assert_int_equal(pthread_create(&p->thread, NULL, play, p), 0);
-	struct agent *a = agent_new(pair[1], &e);
-	assert_non_null(a);
-	return a;
-}
-
-static void
-end(struct peer *p, struct agent *a)
-{
-	agent_free(a);
-	pthread_join(p->thread, NULL);
-}
 
 static void
 hello_says_who_mounts(void **state)
@@ -297,110 +206,6 @@ a_bad_source_or_target_never_leaves_the_worker(void **state)
 	end(&p, a);
 }
 
-/* ---- several at once: the test itself is the supervisor ---- */
-
-enum { N_ASKERS = 3 };
-
-static struct agent *
-start_by_hand(int *sock)
-{
-	struct peer p = { .leaves_open = true };
-	struct agent *a = start(&p, NULL, 0);
-
-	pthread_join(p.thread, NULL);
-	*sock = p.sock;
-	return a;
-}
-
-static void *
-drop(void *arg)
-{
-	struct err e = ERR_INIT;
-
-	return agent_drop(arg, "x", &e) == 0 ? NULL : (void *)(intptr_t)e.code;
-}
-
-static void
-start_askers(struct agent *a, pthread_t *threads, int sock,
-    struct message asked[N_ASKERS])
-{
-	int fds[MESSAGE_FDS_MAX];
-	unsigned n;
-	struct err e;
-
-	for (int i = 0; i < N_ASKERS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, drop, a), 0);
-	for (int i = 0; i < N_ASKERS; i++)
-		assert_int_equal(
-		    message_receive(sock, &asked[i], fds, &n, &e), 0);
-}
-
-static void
-requests_are_open_at_once_and_answered_in_any_order(void **state)
-{
-	struct message asked[N_ASKERS];
-	pthread_t threads[N_ASKERS];
-	int n_failed = 0, sock;
-	struct agent *a = start_by_hand(&sock);
-
-	(void)state;
-	start_askers(a, threads, sock, asked);
-	for (int i = N_ASKERS; i-- > 0;)
-		send_answer(sock,
-		    &(struct answer){ .kind = MESSAGE_DROP,
-			.code = i == 1 ? EBUSY : 0,
-			.text = "that one" },
-		    asked[i].ticket);
-	for (int i = 0; i < N_ASKERS; i++) {
-		void *code;
-		pthread_join(threads[i], &code);
-		n_failed += code == (void *)EBUSY;
-		assert_true(code == NULL || code == (void *)EBUSY);
-	}
-	assert_int_equal(n_failed, 1);
-	agent_free(a);
-	close(sock);
-}
-
-static void *
-remove_one(void *arg)
-{
-	struct err e;
-
-	agent_remove_snapshot(arg, 7, &e);
-	return NULL;
-}
-
-/* Eight deletions, of which none ends, and then a mount. */
-static void
-deletions_wait_for_each_other_and_hold_up_nothing_else(void **state)
-{
-	pthread_t removing[8], dropping;
-	struct message m;
-	int fds[MESSAGE_FDS_MAX], sock, n_removes = 0;
-	struct agent *a = start_by_hand(&sock);
-	void *code;
-	unsigned n;
-	struct err e;
-
-	(void)state;
-	for (int i = 0; i < 8; i++)
-		pthread_create(&removing[i], NULL, remove_one, a);
-	pthread_create(&dropping, NULL, drop, a);
-	do {
-		assert_int_equal(message_receive(sock, &m, fds, &n, &e), 0);
-		n_removes += m.kind == MESSAGE_REMOVE;
-	} while (m.kind != MESSAGE_DROP);
-	send_answer(sock, &(struct answer){ .kind = MESSAGE_DROP }, m.ticket);
-	pthread_join(dropping, &code);
-	assert_null(code);
-	assert_true(n_removes < 8);
-	close(sock);
-	for (int i = 0; i < 8; i++)
-		pthread_join(removing[i], NULL);
-	agent_free(a);
-}
-
 static void
 a_snapshot_is_asked_for_by_number_and_measured(void **state)
 {
@@ -426,27 +231,24 @@ a_snapshot_is_asked_for_by_number_and_measured(void **state)
 }
 
 static void
-an_answer_that_nobody_waits_for_fails_all_who_wait(void **state)
+who_was_greeted_comes_with_name_and_descriptor(void **state)
 {
-	struct message asked[N_ASKERS];
-	pthread_t threads[N_ASKERS];
-	struct agent *a;
-	struct err e;
-	int sock;
+	const struct answer answers[] = {
+		{ .kind = MESSAGE_GREETED, .name = "rpc:12", .has_fd = true },
+		{ .kind = MESSAGE_GREETED, .code = ENOENT, .text = "all" },
+	};
+	struct peer p = { 0 };
+	struct agent *a = start(&p, answers, 2);
+	struct held h;
 
 	(void)state;
-	a = start_by_hand(&sock);
-	start_askers(a, threads, sock, asked);
-	send_answer(sock, &(struct answer){ .kind = MESSAGE_DROP }, 1000);
-	for (int i = 0; i < N_ASKERS; i++) {
-		void *code;
-		pthread_join(threads[i], &code);
-		assert_ptr_equal(code, (void *)EPROTO);
-	}
-	assert_int_equal(agent_drop(a, "x", &e), -1);
-	assert_int_equal(e.code, EPROTO);
-	agent_free(a);
-	close(sock);
+	assert_true(agent_next_greeted(a, &h));
+	assert_string_equal(h.name, "rpc:12");
+	assert_return_code(fcntl(h.fd, F_GETFD), errno);
+	close(h.fd);
+	assert_false(agent_next_greeted(a, &h));
+	assert_int_equal(h.fd, -1);
+	end(&p, a);
 }
 
 int
@@ -457,6 +259,8 @@ main(void)
 		cmocka_unit_test(
 		    what_is_held_comes_with_name_payload_and_descriptor),
 		cmocka_unit_test(a_held_descriptor_travels_with_its_payload),
+		cmocka_unit_test(
+		    who_was_greeted_comes_with_name_and_descriptor),
 		cmocka_unit_test(a_refusal_keeps_its_code_and_text),
 		cmocka_unit_test(an_answer_to_something_else_is_refused),
 		cmocka_unit_test(a_missing_descriptor_is_refused),
@@ -468,12 +272,6 @@ main(void)
 		    an_index_is_mounted_or_tried_and_says_what_holds_its_end_up),
 		cmocka_unit_test(
 		    a_bad_source_or_target_never_leaves_the_worker),
-		cmocka_unit_test(
-		    requests_are_open_at_once_and_answered_in_any_order),
-		cmocka_unit_test(
-		    an_answer_that_nobody_waits_for_fails_all_who_wait),
-		cmocka_unit_test(
-		    deletions_wait_for_each_other_and_hold_up_nothing_else),
 		cmocka_unit_test(
 		    a_snapshot_is_asked_for_by_number_and_measured),
 	};

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -79,6 +80,33 @@ the_walk_goes_on_after_what_was_dropped_under_it(void **state)
 	assert_null(hold_after(&holds, 0));
 }
 
+static void
+a_worker_that_never_stops_is_stopped(void **state)
+{
+	char name[AGENT_NAME_MAX + 1];
+	struct list holds;
+	struct err e;
+
+	(void)state;
+	list_init(&holds);
+	for (int i = 0; i < HOLDS_MAX; i++) {
+		struct held_fd *f = calloc(1, sizeof *f);
+
+		assert_non_null(f);
+		snprintf(f->h.name, sizeof f->h.name, "x:%d", i);
+		f->h.fd = -1;
+		f->serial = i + 1;
+		list_push_back(&holds, &f->link);
+	}
+	snprintf(name, sizeof name, "x:%d", HOLDS_MAX);
+	assert_fails(
+	    hold_put(&holds, name, open_null(), NULL, 0, &e), e, EMFILE);
+	put(&holds, "x:0", "again");
+	hold_drop(&holds, "x:1");
+	put(&holds, name, "");
+	hold_drop_all(&holds);
+}
+
 int
 main(void)
 {
@@ -87,6 +115,7 @@ main(void)
 		cmocka_unit_test(replacing_closes_the_old_descriptor),
 		cmocka_unit_test(
 		    the_walk_goes_on_after_what_was_dropped_under_it),
+		cmocka_unit_test(a_worker_that_never_stops_is_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include "supervisor/activation.h"
 #include "supervisor/keep.h"
+#include "supervisor/lost.h"
 #include "supervisor/note.h"
 #include "base/err.h"
 #include "base/rights.h"
@@ -119,18 +120,21 @@ the_same_file_is_stored_once(void **state)
 static void
 succeed(struct keep *to, struct keep *from, const struct folder *f)
 {
+	struct list lost;
 	struct activation given;
 	struct err e;
 	size_t n;
 	struct given *all = keep_list(from, 1, &n, &e);
 
+	list_init(&lost);
 	assert_non_null(all);
 	given = (struct activation){ all, n };
 	for (size_t i = 0; i < n; i++)
 		all[i].fd = fcntl(all[i].fd, F_DUPFD_CLOEXEC, 0);
 	keep_close(from);
 	open_keep(to, f);
-	assert_int_equal(keep_resume(to, &given), n);
+	assert_int_equal(keep_resume(to, &given, &lost), n);
+	assert_true(list_is_empty(&lost));
 	activation_release(&given);
 }
 
@@ -166,6 +170,22 @@ the_next_supervisor_has_payloads_targets_and_order(void **state)
 }
 
 static void
+a_payload_that_was_cleared_does_not_come_back(void **state)
+{
+	struct keep first, next;
+	struct held_fd *f;
+
+	open_keep(&first, *state);
+	put(&first, "rpc:7", open_null(), "greeted", NULL);
+	keep_clear_payload(&first, hold_find(&first.holds, "rpc:7"));
+	succeed(&next, &first, *state);
+	f = hold_find(&next.holds, "rpc:7");
+	assert_non_null(f);
+	assert_int_equal(f->h.payload_len, 0);
+	keep_close(&next);
+}
+
+static void
 what_has_no_note_is_closed_and_not_kept(void **state)
 {
 	const struct folder *folder = *state;
@@ -173,12 +193,14 @@ what_has_no_note_is_closed_and_not_kept(void **state)
 	int fd = open_null();
 	struct given *all = calloc(1, sizeof *all);
 	struct activation given = { all, 1 };
+	struct list lost;
 	char text[256];
 	struct keep k;
 
+	list_init(&lost);
 	*all = (struct given){ fd, strdup("fuse-5") };
 	open_keep(&k, folder);
-	assert_int_equal(keep_resume(&k, &given), 0);
+	assert_int_equal(keep_resume(&k, &given, &lost), 0);
 	activation_release(&given);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 	hear(sock, text);
@@ -221,19 +243,25 @@ a_damaged_note_is_refused(void **state)
 }
 
 static void
-notes_of_nothing_held_are_removed(void **state)
+notes_of_nothing_held_are_removed_and_their_targets_lost(void **state)
 {
 	struct activation none = ACTIVATION_NONE;
+	struct list lost;
 	struct keep k;
 
+	list_init(&lost);
 	open_keep(&k, *state);
 	put(&k, "fuse:1", open_null(), "", NULL);
+	put(&k, "fuse:2", open_null(), "", "/a b");
 	damage(&k, "x", 1);
 	keep_close(&k);
 	open_keep(&k, *state);
 	assert_int_equal(faccessat(k.notes, "fuse:1", F_OK, 0), 0);
-	keep_resume(&k, &none);
+	keep_resume(&k, &none, &lost);
 	assert_int_equal(faccessat(k.notes, "fuse:1", F_OK, 0), -1);
+	assert_int_equal(faccessat(k.notes, "fuse:2", F_OK, 0), -1);
+	assert_non_null(lost_find(&lost, "/a b", ""));
+	lost_drop_all(&lost);
 	keep_close(&k);
 }
 
@@ -287,6 +315,37 @@ no_socket_that_makes_sense_is_an_error(void **state)
 	notify_close(&n);
 }
 
+/* Its queue is full. */
+static void
+a_listener_that_hangs_is_waited_for_once(void **state)
+{
+	const struct timeval moment = { .tv_usec = 1000 };
+	struct notify n = NOTIFY_NONE;
+	char text[64];
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
+	n.sock = pair[0];
+	while (send(n.sock, "x", 1, MSG_DONTWAIT) == 1)
+		;
+	setsockopt(n.sock, SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof moment);
+	notify_say(&n, "READY=1");
+	assert_true(n.is_deaf);
+	setsockopt(n.sock, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){ 0 },
+	    sizeof moment); /* for ever */
+	notify_say(&n, "READY=1");
+	assert_true(n.is_deaf);
+	while (recv(pair[1], text, sizeof text, MSG_DONTWAIT) > 0)
+		;
+	notify_say(&n, "READY=1");
+	assert_false(n.is_deaf);
+	assert_int_equal(recv(pair[1], text, sizeof text, MSG_DONTWAIT), 7);
+	close(pair[1]);
+	notify_close(&n);
+}
+
 #define TEST(name) \
 	cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
@@ -297,12 +356,14 @@ main(void)
 		TEST(systemd_is_told_of_what_outlives_the_supervisor),
 		TEST(the_same_file_is_stored_once),
 		TEST(the_next_supervisor_has_payloads_targets_and_order),
+		TEST(a_payload_that_was_cleared_does_not_come_back),
 		TEST(what_has_no_note_is_closed_and_not_kept),
 		TEST(a_damaged_note_is_refused),
-		TEST(notes_of_nothing_held_are_removed),
+		TEST(notes_of_nothing_held_are_removed_and_their_targets_lost),
 		cmocka_unit_test(the_worker_s_names_lead_nowhere_else),
 		cmocka_unit_test(names_are_those_that_systemd_takes),
 		cmocka_unit_test(no_socket_that_makes_sense_is_an_error),
+		cmocka_unit_test(a_listener_that_hangs_is_waited_for_once),
 	};
 
 	unsetenv("NOTIFY_SOCKET");

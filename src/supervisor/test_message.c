@@ -165,6 +165,12 @@ a_request_is_accepted_only_with_its_descriptors(void **state)
 	m = message_of(MESSAGE_CLONE, "1");
 	assert_true(is_accepted(&m, 0));
 	assert_false(is_accepted(&m, 1));
+	m = message_of(MESSAGE_GREETED, "");
+	assert_true(is_accepted(&m, 0));
+	assert_false(is_accepted(&m, 1));
+	m = message_of(MESSAGE_ATTACH, "");
+	assert_true(is_accepted(&m, 0));
+	assert_false(is_accepted(&m, 1));
 	m = message_of(MESSAGE_LOGIN, "");
 	assert_true(is_accepted(&m, 0));
 	assert_false(is_accepted(&m, 1));
@@ -193,6 +199,16 @@ a_text_without_an_end_is_refused(void **state)
 	m = message_of(MESSAGE_FUSE, "1");
 	strcpy(m.body.fuse.source, "s");
 	memset(m.body.fuse.target, '/', sizeof m.body.fuse.target);
+	assert_false(is_accepted(&m, 0));
+	m = message_of(MESSAGE_ATTACH, "1");
+	memset(m.body.attach.target, '/', sizeof m.body.attach.target);
+	assert_false(is_accepted(&m, 0));
+	m = message_of(MESSAGE_ATTACH, "1");
+	strcpy(m.body.attach.overlay, "../1");
+	assert_false(is_accepted(&m, 0));
+	memset(m.body.attach.overlay, 'a', sizeof m.body.attach.overlay);
+	assert_false(is_accepted(&m, 0));
+	m = message_of(MESSAGE_ATTACH, "../1");
 	assert_false(is_accepted(&m, 0));
 }
 
@@ -249,6 +265,21 @@ an_index_comes_with_a_name_and_the_session_of_its_data(void **state)
 	m.body.erofs.is_loop = 1;
 	memset(m.body.erofs.source, 'a', sizeof m.body.erofs.source);
 	assert_false(is_accepted(&m, 1));
+}
+
+static void
+files_are_of_a_mount_and_not_too_many(void **state)
+{
+	struct message m = message_of(MESSAGE_PAGES, "1");
+
+	(void)state;
+	m.number = AGENT_FILES_MAX;
+	assert_true(is_accepted(&m, 0));
+	assert_false(is_accepted(&m, 1));
+	m.number = AGENT_FILES_MAX + 1;
+	assert_false(is_accepted(&m, 0));
+	m = message_of(MESSAGE_PAGES, "../s");
+	assert_false(is_accepted(&m, 0));
 }
 
 static void
@@ -323,6 +354,7 @@ main(void)
 		cmocka_unit_test(lowers_that_are_no_ids_are_refused),
 		cmocka_unit_test(
 		    an_index_comes_with_a_name_and_the_session_of_its_data),
+		cmocka_unit_test(files_are_of_a_mount_and_not_too_many),
 		cmocka_unit_test(a_snapshot_is_its_number_and_an_owner),
 		cmocka_unit_test(a_map_has_ranges_and_a_place),
 		cmocka_unit_test(

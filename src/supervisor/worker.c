@@ -5,6 +5,7 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,10 +13,14 @@
 #include <unistd.h>
 
 #include "supervisor/drop.h"
+#include "supervisor/oom.h"
+#include "supervisor/received.h"
 #include "supervisor/supervisor.h"
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/log.h"
 
 enum {
@@ -24,6 +29,8 @@ enum {
 	YOUNG_MS = 1000, /* died before that: back off */
 	BACK_OFF_MS = 100,
 	BACK_OFF_MAX_MS = 5000,
+	HOW_SIZE = 32,
+	PF_EXITING = 4, /* of the kernel's sched.h */
 };
 
 /* A supervisor that is killed takes its worker with it: another one's worker
@@ -61,11 +68,19 @@ become_worker(const struct supervisor_options *o, const struct account *a,
 	if (fcntl(WORKER_FD, F_SETFD, 0) != 0 ||
 	    close_range(WORKER_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC) != 0)
 		return err_sys(e, "close the rest");
+	oom_go_first(); /* still root: later the file is not the worker's */
 	if (account_become(a, e) != 0 || end_with(supervisor, e) != 0)
 		return -1;
 	unsetenv("NOTIFY_SOCKET");
 	execv(o->worker_path, argv);
 	return err_sys(e, "start %s", o->worker_path);
+}
+
+static void
+give_spare_back(struct worker *w)
+{
+	cleanup_close(&w->spare);
+	w->spare = -1;
 }
 
 static int
@@ -77,6 +92,8 @@ try_start(struct worker *w, const struct supervisor_options *o,
 	pid_t pid, supervisor = getpid();
 	int pair[2];
 
+	give_spare_back(w);
+	w->oom_before = oom_count();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return err_sys(e, "socketpair");
 	ours = pair[0];
@@ -91,6 +108,8 @@ try_start(struct worker *w, const struct supervisor_options *o,
 	}
 	w->pid = pid;
 	w->sock = take_fd(&ours);
+	w->is_serving = false;
+	w->n_refused = 0;
 	w->started_ns = clock_now_ns();
 	w->life++;
 	return 0;
@@ -101,8 +120,10 @@ worker_start(struct worker *w, const struct supervisor_options *o,
     const struct account *a)
 {
 	struct err e;
+	int rc = try_start(w, o, a, &e);
 
-	if (try_start(w, o, a, &e) == 0)
+	w->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (rc == 0)
 		return;
 	log_error("the worker cannot be started: %s", e.msg);
 	w->start_at_ns = clock_now_ns() + BACK_OFF_MAX_MS * NS_PER_MS;
@@ -118,25 +139,80 @@ worker_kill(const struct worker *w, int sig)
 void
 worker_hang_up(struct worker *w)
 {
+	if (w->sock >= 0)
+		received_drain(w->sock);
 	cleanup_close(&w->sock);
 	w->sock = -1;
+	w->is_serving = false;
+}
+
+/* STATE PPID PGRP SESSION TTY TPGID FLAGS ... SIGNAL: proc(5).  The main thread is
+ * the one that is looked at; whoever kills the process kills each. */
+static bool
+is_dying(const char *stat)
+{
+	const char *after_name = strrchr(stat, ')');
+	unsigned flags;
+	unsigned long pending;
+	char state;
+
+	return after_name != NULL &&
+	       sscanf(after_name,
+		   ") %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d "
+		   "%*d %*d %*d %*d %*d %*u %*u %*d %*u %*u %*u %*u %*u %*u "
+		   "%lu",
+		   &state, &flags, &pending) == 3 &&
+	       (state == 'Z' || state == 'X' || (flags & PF_EXITING) != 0 ||
+		   (pending & 1ul << (SIGKILL - 1)) != 0);
+}
+
+bool
+worker_is_dying(const struct worker *w)
+{
+	AUTO_BUF struct buf text = BUF_INIT(4096);
+	struct err ignored;
+	char path[32];
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)w->pid);
+	return w->pid > 0 &&
+	       fs_read_file(AT_FDCWD, path, &text, &ignored) == 0 &&
+	       is_dying(buf_str(&text));
+}
+
+static bool
+lacked_memory(const struct worker *w, int status)
+{
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
+	       w->oom_before >= 0 && oom_count() > w->oom_before;
 }
 
 static void
-log_end(int status, uint64_t delay_ms)
+describe_end(const struct worker *w, int status, char how[HOW_SIZE])
 {
-	bool by_signal = WIFSIGNALED(status);
-	char how[32];
+	if (lacked_memory(w, status))
+		strcpy(how, "out of memory");
+	else if (WIFSIGNALED(status))
+		snprintf(how, HOW_SIZE, "signal %d", WTERMSIG(status));
+	else
+		snprintf(how, HOW_SIZE, "status %d", WEXITSTATUS(status));
+}
 
-	snprintf(how, sizeof how, "%s %d", by_signal ? "signal" : "status",
-	    by_signal ? WTERMSIG(status) : WEXITSTATUS(status));
-	if (by_signal && WTERMSIG(status) == SIGSYS)
+static void
+log_end(const struct worker *w, int status)
+{
+	char how[HOW_SIZE];
+
+	describe_end(w, status, how);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		log_error("the worker made a system call that it never makes: "
 			  "somebody may have taken it over");
+	if (lacked_memory(w, status))
+		log_error("the kernel killed the worker for want of memory: "
+			  "MEMORY in layerfsd(8) says how much it takes");
 	log_event(LOG_LEVEL_WARN, LOG_EVENT_worker_ended,
 	    LOG_FIELDS({ "how", how }),
 	    "the worker ended (%s); started again in %u ms", how,
-	    (unsigned)delay_ms);
+	    (unsigned)w->delay_ms);
 }
 
 void
@@ -152,7 +228,8 @@ worker_note_end(struct worker *w, int status, bool is_unwanted)
 		w->delay_ms = BACK_OFF_MAX_MS;
 	w->start_at_ns = now + w->delay_ms * NS_PER_MS;
 	w->pid = 0;
+	w->is_serving = false;
 	worker_hang_up(w);
 	if (is_unwanted)
-		log_end(status, w->delay_ms);
+		log_end(w, status);
 }

@@ -13,17 +13,27 @@ struct account;
 struct supervisor_options;
 
 struct worker {
-	pid_t pid;     /* 0: none runs */
-	int sock;      /* ours; -1: none, or hung up on */
-	uint64_t life; /* counts starts */
+	pid_t pid;       /* 0: none runs */
+	int sock;        /* ours; -1: none, or hung up on */
+	bool is_serving; /* said READY, was not told to end, and as far as is
+			    known is not dying */
+	uint64_t life;   /* counts starts */
 	uint64_t started_ns;
 	uint64_t start_at_ns; /* when to start the next */
 	uint64_t delay_ms;    /* back-off of workers that die young */
+	int64_t oom_before;   /* oom_count() at its start */
+	int spare;            /* so that there is room for the next one's socket
+				 where descriptors have run out; -1 */
+	unsigned n_refused;   /* messages with what nobody takes */
 };
 
 /* Failure is logged and tried again later. */
 void worker_start(struct worker *w, const struct supervisor_options *o,
     const struct account *a);
+
+/* It was killed, or ends, and will do nothing any more; it may be long before it can
+ * be waited for.  False where /proc does not say. */
+bool worker_is_dying(const struct worker *w);
 
 /* No worker: nothing. */
 void worker_kill(const struct worker *w, int sig);

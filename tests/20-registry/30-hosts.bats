@@ -39,17 +39,127 @@ hosts() {
 	[ "$(requests server '.range == "bytes=300005-2000004"')" = 1 ]
 }
 
+# A host that answers no SYN: its backlog is full.
+start_hole() {
+	start hole python3 -c 'import socket, sys, time
+s = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=0)
+full = [socket.socket() for _ in range(3)]
+for c in full:
+    c.setblocking(False)
+    c.connect_ex(s.getsockname())
+print("full", flush=True)
+time.sleep(999)' "$1"
+	wait_for 10 grep full "$T/log/hole"
+}
+
 @test "a mirror that is down costs one try, then none" {
 	port=$(free_port)
+	start_hole "$port"
 	start_fake server
 	hosts example.com <<-TOML
 		server = "http://$FAKE"
 		[host."http://127.0.0.1:$port"]
+		dial_timeout = "2s"
 	TOML
 	SECONDS=0
 	run regtool --hosts "$T/certs.d" bench example.com/app:v1 0 1000 50 4
 	[ "$status" = 0 ]
-	[ "$SECONDS" -le 3 ]
+	[ "$(requests server '.path | test("blobs")')" -ge 50 ] # one that is late, twice
+	[ "$SECONDS" -lt 20 ] # 25 and more, were it asked each time
+}
+
+@test "of a server that has no TLS it is said what allows to speak to it" {
+	start_fake server
+	hosts example.com <<-TOML
+		server = "https://$FAKE"
+	TOML
+	fails_with "it answers without TLS, which --plain-http allows" \
+		regtool --hosts "$T/certs.d" cat example.com/app:v1 0 0 10
+}
+
+# with_mirror [LINE...]: example.com is $FAKE with a mirror before it, whose host
+# is $mirror.
+with_mirror() {
+	start_fake mirror
+	mirror=$FAKE
+	start_fake server
+	printf '%s\n' "server = \"http://$FAKE\"" "[host.\"http://$mirror\"]" \
+		"$@" | hosts example.com
+}
+
+@test "a mirror that has had enough is left alone while the server answers" {
+	with_mirror
+	faults "$mirror" '{"path":"blobs","do":"status","code":429,"headers":{"Retry-After":"30"},"times":99}'
+	run regtool --hosts "$T/certs.d" bench example.com/app:v1 0 1000 20 2
+	[ "$status" = 0 ]
+	[ "$(requests mirror '.status == 429')" -le 2 ]
+	[ "$(requests server '.path | test("blobs")')" -ge 20 ]
+}
+
+@test "where all hosts have had enough their pause is kept" {
+	with_mirror
+	for host in "$mirror" "$FAKE"; do
+		faults "$host" '{"path":"blobs","do":"status","code":429,"headers":{"Retry-After":"1"}}'
+	done
+	[ "$(got example.com/app:v1 5 1000 --hosts "$T/certs.d")" = "$(part 5 1000)" ]
+	[ "$(requests mirror '.status == 429')" = 1 ]
+	[ "$(requests server '.status == 429')" = 1 ]
+}
+
+@test "a reader does not wait for a mirror that is late" {
+	with_mirror
+	faults "$mirror" '{"path":"blobs","do":"late","by":25}'
+	SECONDS=0
+	[ "$(got example.com/app:v1 5 1000 --hosts "$T/certs.d")" = "$(part 5 1000)" ]
+	[ "$SECONDS" -lt 20 ]
+	[ "$(requests server '.path | test("blobs")')" = 1 ]
+}
+
+@test "a reader does not wait for a mirror that falls silent half way" {
+	with_mirror
+	faults "$mirror" '{"path":"blobs","do":"stall","after":100000}'
+	SECONDS=0
+	[ "$(got example.com/app:v1 5 2000000 --hosts "$T/certs.d")" = \
+		"$(part 5 2000000)" ]
+	[ "$SECONDS" -lt 15 ]
+	[ "$(requests server '.range == "bytes=100005-2000004"')" = 1 ]
+}
+
+@test "a host that is late is asked again on another connection" {
+	start_fake
+	faults "$FAKE" '{"path":"blobs","do":"late","by":25}'
+	SECONDS=0
+	[ "$(got "$FAKE/app:v1" 5 1000)" = "$(part 5 1000)" ]
+	[ "$SECONDS" -lt 20 ]
+	# the late one is noted when it is answered
+	[ "$(requests fake '.action == "serve" and (.path | test("blobs"))')" = 1 ]
+}
+
+@test "where every answer is late few requests are made twice" {
+	start_fake
+	faults "$FAKE" '{"path":"blobs","do":"late","by":2,"times":999}'
+	run regtool bench "$FAKE/app:v1" 0 1000 24 8
+	[ "$status" = 0 ]
+	[ "$(requests fake '.path | test("blobs")')" -gt 24 ]
+	[ "$(requests fake '.path | test("blobs")')" -le 27 ]
+}
+
+@test "a mirror that answers everything with a page of its own is left for the server" {
+	with_mirror
+	faults "$mirror" '{"path":".","do":"status","code":200,"text":"{\"login\":\"here\"}","times":99}'
+	run regtool --hosts "$T/certs.d" resolve example.com/app:v1
+	[ "$status" = 0 ]
+	[ "${lines[1]}" = "$MANIFEST" ]
+	faults "$FAKE" '{"path":".","do":"status","code":200,"text":"welcome","times":99}'
+	fails_with "EPROTO: $FAKE/app:v1: what came is no manifest" \
+		regtool resolve "$FAKE/app:v1"
+}
+
+@test "a document that a mirror has wrong comes from the server" {
+	with_mirror
+	faults "$mirror" '{"path":"blobs","do":"corrupt","at":3,"times":9}'
+	regtool --hosts "$T/certs.d" config example.com/app:v1 | jq -e .rootfs
+	[ "$(requests mirror '.path | test("blobs")')" = 1 ]
 }
 
 @test "a mirror that lies about a digest is left for the next" {

@@ -86,3 +86,29 @@ setup() {
 	TOML
 	[ "$(got "$TLS_REGISTRY/app:v1" 5 1000 --hosts "$T/certs.d")" = "$(part 5 1000)" ]
 }
+
+# A user's daemon, or the worker of root's.  The test's own folder is closed to
+# users.
+@test "a client's key that the daemon's user may not read is said to be it" {
+	requires root setpriv
+	make_certificates
+	start_tls_registry tls "" "clientcas: [$T/tls/ca.pem]"
+	U=$(mktemp -d)
+	chmod 755 "$U"
+	mkdir -p "$U/$TLS_REGISTRY"
+	cp "$T/tls/ca.pem" "$T/tls/client.pem" "$T/tls/client.key" "$U/$TLS_REGISTRY"
+	cp "$(program regtool)" "$U"
+	chmod 644 "$U/$TLS_REGISTRY"/*.pem
+	chmod 600 "$U/$TLS_REGISTRY/client.key"
+	printf '%s\n' "server = \"https://$TLS_REGISTRY\"" 'ca = "ca.pem"' \
+		'client = [["client.pem", "client.key"]]' >"$U/$TLS_REGISTRY/hosts.toml"
+	resolve() {
+		setpriv --reuid nobody --regid nogroup --clear-groups \
+			"$U/regtool" --retries 1 --hosts "$U" resolve "$TLS_REGISTRY/app:v1"
+	}
+	fails_with "has to be able to read $U/$TLS_REGISTRY/client.key: Permission denied" resolve
+	chgrp nogroup "$U/$TLS_REGISTRY/client.key"
+	chmod 640 "$U/$TLS_REGISTRY/client.key"
+	resolve
+	rm -r "$U"
+}

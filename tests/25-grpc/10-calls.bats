@@ -25,7 +25,7 @@ setup() {
 	head -c 12000000 /dev/urandom >"$T/big"
 	call Echo <"$T/big" 2>/dev/null | cmp - "$T/big"
 	cat "$T/big" "$T/big" >"$T/bigger"
-	! call Echo <"$T/bigger" >"$T/none" 2>"$T/said"
+	not call Echo <"$T/bigger" >"$T/none" 2>"$T/said"
 	[ ! -s "$T/none" ]
 	[ "$(cat "$T/said")" = "8 the message is over the limit of 16 MiB" ]
 }
@@ -33,7 +33,7 @@ setup() {
 @test "a status carries any text" {
 	serve
 	peer texts
-	! printf '5 Grüße: 100 %%\n' | call Fail 2>"$T/said"
+	printf '5 Grüße: 100 %%\n' | not call Fail 2>"$T/said"
 	[ "$(cat "$T/said")" = "5 Grüße: 100 %" ]
 }
 
@@ -66,7 +66,7 @@ traceparent: 00-2" ]
 	serve
 	peer cancel
 	wait_for 5 says server "^cancelled 20000"
-	! printf 21000 | call --cancel 200 Sleep 2>"$T/said"
+	printf 21000 | not call --cancel 200 Sleep 2>"$T/said"
 	[ "$(cat "$T/said")" = "1 cancelled" ]
 	wait_for 5 says server "^cancelled 21000"
 }
@@ -83,7 +83,7 @@ traceparent: 00-2" ]
 	serve
 	peer deadline
 	wait_for 5 says server "^cancelled 20000"
-	! printf 21000 | call --deadline 200 Sleep 2>"$T/said"
+	printf 21000 | not call --deadline 200 Sleep 2>"$T/said"
 	[ "$(cat "$T/said")" = "4 the deadline has passed" ]
 	wait_for 5 says server "^cancelled 21000"
 }

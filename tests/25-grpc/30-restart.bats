@@ -58,5 +58,5 @@ now_ms() { date +%s%3N; }
 	wait_for 10 says server "^blocked"
 	kill_served
 	wait "$(pid_of caller)"
-	! says caller error
+	not says caller error
 }

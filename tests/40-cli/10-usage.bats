@@ -94,6 +94,9 @@ load ../lib/fake
 	completed help unm | grep -qx unmount
 	mkdir "$T/folder"
 	completed ls --run "$T/fo" | grep -qx "$T/folder"
+	: >"$T/folder/start.profile"
+	completed convert --profile "$T/folder/s" | grep -qx "$T/folder/start.profile"
+	completed profile export image "$T/folder/s" | grep -qx "$T/folder/start.profile"
 	split layerfs completion fish
 	[ "$status" = 2 ]
 }

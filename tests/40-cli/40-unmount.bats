@@ -47,6 +47,17 @@ make_mount() {
 	stop user || true
 }
 
+@test "who has the mount for a moment only is waited for" {
+	requires cc
+	! is_instrumented || skip "a sanitizer wants to be loaded first"
+	make_preload busymount
+	make_mount
+	start_fake "$(known "$T/mnt" attach)"
+	LD_PRELOAD=$PRELOAD/busymount.so BUSY_TIMES=3 layerfs unmount "$T/mnt"
+	drop_preload
+	refute is_mounted "$T/mnt"
+}
+
 @test "what is not ours is never unmounted" {
 	make_mount other
 	start_fake "$(known "$T/elsewhere" attach)"

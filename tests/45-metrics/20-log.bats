@@ -26,6 +26,10 @@ events() { jq -c "select(.event == \"$1\")" "$T/log/layerfsd"; }
 	jq -es 'all(.time and .level and .process and .event and .message)' "$T/log/layerfsd"
 	[ "$(events serving | jq -r .root | sort -u)" = "$ROOT" ]
 	[ "$(events mounted | jq -r .target)" = "$T/mnt" ]
+	[ "$(events layer_made | jq -r .layer | sort)" = "$(layerfs --json inspect "$FAKE/kept:good" |
+		jq -r '.manifest.layers[].digest' | sort)" ]
+	events layer_made | jq -es 'map(.format) | index("zstd:chunked") and index("tar+gzip")'
+	events layer_made | jq -es 'all((.inodes | tonumber) > 1 and (.milliseconds | test("^[0-9]+$")))'
 	[ "$(events unmounted | jq -r .reference)" = "$FAKE/kept:good" ]
 	[ "$(events request_failed | jq -r '.operation + " " + .code')" = "pull ENOENT" ]
 	[ "$(events worker_ended | jq -r .how)" = "signal 9" ]
@@ -34,6 +38,7 @@ events() { jq -c "select(.event == \"$1\")" "$T/log/layerfsd"; }
 }
 
 @test "another format is refused by name" {
+	layerfs ls # it has begun, and takes SIGTERM
 	stop layerfsd
 	echo 'log_format = "xml"' >"$T/layerfs.toml"
 	fails_with 'log format "xml" is not text or json' \

@@ -1,12 +1,8 @@
 #!/usr/bin/env bats
-# What nearly every start reads first comes with the mount; nothing else does.
+# What nearly every start reads first comes with the mount, and with a program
+# what it is linked with; nothing else does.
 
 load ../lib/common
-
-settle() {
-	local before
-	until before=$(meter_bytes) && sleep 1 && [ "$(meter_bytes)" = "$before" ]; do :; done
-}
 
 setup() {
 	setup_test
@@ -33,6 +29,8 @@ mount_and_lose_registry() {
 		"$T/mnt/app/run.sh" >/dev/null
 	cat "$T/mnt/bin/sh" "$T/mnt/lib64/ld-linux-x86-64.so.2" \
 		"$T/mnt/lib/x86_64-linux-gnu/libc.so.6" >/dev/null
+	# And what the script runs.
+	cat "$T/mnt/usr/bin/find" "$T/mnt/usr/sbin/getcap" >/dev/null
 	# What no start is known to read is not.
 	run cat "$T/mnt/usr/bin/perl"
 	[ "$status" != 0 ]
@@ -45,4 +43,16 @@ mount_and_lose_registry() {
 	mount_and_lose_registry
 	run cat "$T/mnt/etc/passwd"
 	[ "$status" != 0 ]
+}
+
+@test "who reads a program's start has the libraries that it is linked with" {
+	start_daemon --config "$T/layerfs.toml"
+	layerfs mount "$IMAGE" "$T/mnt"
+	settle
+	head -c 4 "$T/mnt/usr/bin/passwd" >/dev/null
+	settle
+	stop registry || true # it is killed
+	# passwd names libselinux, and that libpcre2.
+	cat "$T/mnt/usr/lib/x86_64-linux-gnu/libselinux.so.1" \
+		"$T/mnt/usr/lib/x86_64-linux-gnu/libpcre2-8.so.0" >/dev/null
 }

@@ -87,7 +87,8 @@ look() {
 
 @test "a read that nobody can answer is EIO, and its file named, each way" {
 	for way in auto loop off; do
-		with $way 'patience_ms = 500'
+		# The program that its script names would come with the mount.
+		with $way $'patience_ms = 500\n[fetch]\nguess_percent = 0'
 		layerfs mount "$REF" "$T/mnt"
 		stop registry || true
 		run cat "$T/mnt/usr/sbin/nginx"

@@ -20,7 +20,7 @@ setup() {
 @test "unmounting leaves nothing mounted" {
 	layerfs mount "$REF" "$T/mnt"
 	layerfs unmount "$T/mnt"
-	! is_mounted "$T/mnt"
+	not is_mounted "$T/mnt"
 	[ "$(layerfs --json ls | jq '.mounts | length')" = 0 ]
 	wait_for 5 nothing_shown
 }
@@ -111,7 +111,7 @@ setup() {
 	[ -x "$T/mnt/usr/sbin/nginx" ]
 	mkdir "$T/other"
 	fails_with "has no layer 7" layerfs mount --layer 7 "$REF" "$T/other"
-	! is_mounted "$T/other"
+	not is_mounted "$T/other"
 }
 
 @test "an OCI layout folder mounts without a registry" {

@@ -54,5 +54,5 @@ setup() {
 	stop registry || true
 	fails_with "$REGISTRY" timeout 60 "$(program layerfs)" --run "$RUN" \
 		mount "$REGISTRY/nginx-zc:zstdchunked" "$T/mnt"
-	! is_mounted "$T/mnt"
+	not is_mounted "$T/mnt"
 }

@@ -46,11 +46,14 @@ reader() {
 
 @test "top counts what a mount read and fetched" {
 	start top "$(program layerfs)" --run "$RUN" --json top --interval 1
+	wait_for 10 test -s "$T/log/top"
 	cat "$T/mnt/usr/bin/perl" >/dev/null
-	sleep 2.5
+	counted() {
+		jq -s 'last.mounts[0] | .reads > 0 and .requests > 0 and .fetched > 0 and
+			.waits > 0 and .targets == ["'"$T/mnt"'"]' "$T/log/top" | grep -qx true
+	}
+	wait_for 10 counted
 	stop top || true
-	jq -s 'last.mounts[0] | .reads > 0 and .requests > 0 and .fetched > 0 and
-		.waits > 0 and .targets == ["'"$T/mnt"'"]' "$T/log/top" | grep -qx true
 	jq -s 'map(.mounts[0].reads_per_s) | max > 0' "$T/log/top" | grep -qx true
 }
 

@@ -67,6 +67,17 @@ version='{"op": "version"}
 	done
 }
 
+@test "nor are others greeted while no worker serves" {
+	start_daemon
+	worker=$(worker_pid)
+	chmod 0 "$ROOT/data" # what follows dies at its start
+	kill -KILL "$worker"
+	wait_for 20 grep -q 'open data: Permission denied' "$T/log/layerfsd"
+	let_others_in "$RUN/snapshotter.sock"
+	[ -z "$(as_other /usr/bin/python3 -c "$talk" "$RUN/snapshotter.sock" x)" ]
+	grep -q "snapshotter.sock: uid 65533 .* may not speak here" "$T/log/layerfsd"
+}
+
 @test "a user's own daemon answers that user and root" {
 	mkdir "$T/own"
 	chown 65533:65533 "$T/own"

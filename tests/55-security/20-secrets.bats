@@ -29,7 +29,7 @@ secrets() {
 nowhere() {
 	secrets >"$T/secrets"
 	[ "$(wc -l <"$T/secrets")" -ge 3 ]
-	! grep -rlaF -f "$T/secrets" "$@"
+	not grep -rlaF -f "$T/secrets" "$@"
 }
 
 # All that can be asked, into $T/out.
@@ -76,7 +76,7 @@ everything_is_clean() {
 	grep -q refused "$T/out/pull"
 	layerfs --json inspect "$REF" >"$T/out/inspect" 2>&1 && false
 	nowhere "$T/log/layerfsd" "$T/out"
-	! grep -i authorization "$T/log/layerfsd"
+	not grep -i authorization "$T/log/layerfsd"
 }
 
 @test "a signed address that refuses is named by its host alone" {
@@ -91,7 +91,7 @@ everything_is_clean() {
 	start_impatient_daemon
 	layerfs pull "$REF" >"$T/out/pull" 2>&1 && false
 	grep -q "redirected from $FAKE" "$T/out/pull"
-	! grep -rlaF 'sig=hush' "$T/log/layerfsd" "$T/out"
+	not grep -rlaF 'sig=hush' "$T/log/layerfsd" "$T/out"
 }
 
 @test "what the worker writes is its own, also what the database keeps" {
@@ -106,6 +106,7 @@ everything_is_clean() {
 # The worker's memory holds them, so it is not to be had.
 @test "the worker leaves no core, and nobody but root looks into it" {
 	start_daemon
+	layerfs ls # it has begun
 	worker=$(worker_pid)
 	[ "$(awk '/^Max core file size/ { print $5, $6 }' "/proc/$worker/limits")" = "0 0" ]
 	[ "$(stat -c %u "/proc/$worker/mem")" = 0 ]

@@ -80,6 +80,7 @@ status() { awk -v k="$1:" '$1 == k { print $2 }' "/proc/$(worker_pid)/status"; }
 @test "a system's worker has no capability, no new privileges, and the filter" {
 	requires root fuse
 	start_daemon
+	layerfs ls # it has begun
 	for set in CapInh CapPrm CapEff CapBnd CapAmb; do
 		[ "$(status $set)" = 0000000000000000 ] || { status $set; false; }
 	done

@@ -1,6 +1,7 @@
 # What systemd/layerfsd.service leaves the daemon is enough: the same limits without
 # systemd.
 load ../lib/common
+load ../lib/images
 
 setup() {
 	setup_test
@@ -72,6 +73,19 @@ start_limited_daemon() {
 	layerfs rm "$REF"
 	stop layerfsd
 	[ -z "$(mounts_under "$T")" ]
+}
+
+@test "what is wrong is repaired, and the kernel forgets it" {
+	start_limited_daemon
+	layerfs pull -q "$REF"
+	flip "$ROOT/data"
+	layerfs mount "$REF" "$T/mnt"
+	cp -a "$T/mnt" "$T/copy"
+	layerfs verify --repair | grep ", 1 wrong"
+	[ "$(layerfs --json verify | jq .wrong)" = 0 ]
+	not diff -rq --no-dereference "$T/mnt" "$T/copy" >"$T/differ"
+	[ "$(grep -c '^Files ' "$T/differ")" = 1 ]
+	layerfs unmount "$T/mnt"
 }
 
 @test "the score of systemd-analyze security does not get worse" {

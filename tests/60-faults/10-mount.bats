@@ -137,3 +137,15 @@ layer() {
 	layerfs mount "$FAKE/moving:good" "$T/mnt"
 	is_good "$T/mnt"
 }
+
+@test "what is mounted in one target of an image is in no other" {
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	layerfs mount "$FAKE/app:good" "$T/good"
+	mount -t tmpfs mine "$T/mnt/etc"
+	touch "$T/mnt/etc/mine"
+	is_good "$T/good"
+	[ "$(grep -c ' - tmpfs mine ' /proc/self/mountinfo)" = 1 ]
+	umount "$T/mnt/etc"
+	layerfs unmount "$T/mnt"
+	layerfs unmount "$T/good"
+}

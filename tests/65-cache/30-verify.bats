@@ -16,23 +16,6 @@ setup() {
 	REF=$REGISTRY/box-zc:1
 }
 
-# flip FILE [OFFSET]: one byte becomes another one; without OFFSET in the middle of
-# the first piece that is no hole.
-flip() {
-	python3 - "$@" <<-'PY'
-		import os, sys
-		f = os.open(sys.argv[1], os.O_RDWR)
-		if len(sys.argv) > 2:
-		    at = int(sys.argv[2])
-		else:
-		    start = os.lseek(f, 0, os.SEEK_DATA)
-		    at = (start + os.lseek(f, start, os.SEEK_HOLE)) // 2
-		old = os.pread(f, 1, at)
-		os.pwrite(f, bytes([old[0] ^ 0x10]), at)
-		os.fsync(f)
-	PY
-}
-
 # bit FILE BLOCK: sets the bit of a block of `data`.
 bit() {
 	python3 - "$@" <<-'PY'
@@ -102,6 +85,58 @@ have_all() {
 	start reader bash -c "for n in 1 2 3 4; do tar -C '$T/mnt' -cf - . | sha256sum; done | uniq >'$T/tars'"
 	while is_running reader; do [ "$(wrong)" = 0 ]; done
 	[ "$(wc -l <"$T/tars")" = 1 ]
+	layerfs unmount "$T/mnt"
+}
+
+# As programs saw it before it was found: $WRONG is the file.
+see_wrong() { # KERNEL
+	printf '[mount]\nkernel = "%s"\n' "$1" >"$T/layerfs.toml"
+	stop layerfsd
+	start_daemon --config "$T/layerfs.toml"
+	have_all
+	flip "$ROOT/data"
+	layerfs mount "$REF" "$T/mnt"
+	sums "$T/mnt" >"$T/seen"
+	WRONG=$T/mnt/$(diff "$T/right" "$T/seen" | sed -n '1!{s/^> [0-9a-f]*  //p;}' | head -n 1)
+	[ -f "$WRONG" ]
+}
+sees_right() { sums "$T/mnt" | diff "$T/right" -; }
+map_file() { # FILE
+	start mapper python3 -c 'import mmap, sys, time
+f = open(sys.argv[1], "rb")
+m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
+print(sum(m[::4096]), flush=True)
+time.sleep(1000)' "$1"
+	wait_for 10 test -s "$T/log/mapper"
+}
+
+@test "what the kernel cached of wrong bytes is not seen any more after a repair" {
+	for kernel in auto off; do
+		see_wrong $kernel
+		layerfs verify --repair
+		sees_right
+		[ "$(wrong)" = 0 ]
+		layerfs unmount "$T/mnt"
+	done
+}
+
+@test "of an EROFS, wrong bytes that a program has mapped stay, and that is said" {
+	see_wrong auto
+	[ "$(layerfs --json ls | jq -r '.mounts[0].kind')" = erofs ] || skip "no EROFS here"
+	map_file "$WRONG"
+	fails_with "1 files were wrong and are mapped by programs" layerfs verify --repair
+	stop mapper || true
+	[ "$(wrong)" = 0 ]
+	layerfs unmount "$T/mnt"
+	all_right
+}
+
+@test "of FUSE, wrong bytes that a program has mapped go, too" {
+	see_wrong off
+	map_file "$WRONG"
+	layerfs verify --repair
+	sees_right
+	stop mapper || true
 	layerfs unmount "$T/mnt"
 }
 

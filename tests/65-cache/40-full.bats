@@ -4,6 +4,7 @@
 # itself when the disk does.
 
 load ../lib/common
+load ../lib/faults
 load ../lib/images
 
 setup_file() { own_images box deep; }
@@ -19,7 +20,13 @@ disk() {
 	start_daemon --config "$T/cache.toml"
 }
 
-fill_disk() { dd if=/dev/zero of="$T/root/filler" bs=64k 2>/dev/null || true; sync -f "$T/root"; }
+# To the last block.
+fill_disk() {
+	dd if=/dev/zero of="$T/root/filler" bs=64k 2>/dev/null || true
+	sync -f "$T/root"
+	dd if=/dev/zero of="$T/root/filler" bs=4k oflag=append conv=notrunc 2>/dev/null || true
+	sync -f "$T/root"
+}
 counter() { layerfs --json stat | jq ".counters.$1"; }
 present_of() { layerfs --json stat "$1" | jq .present; }
 read_all() { tar -C "$T/mnt" -cf - . | sha256sum; }
@@ -81,6 +88,27 @@ teardown() {
 	[ "$(present_of "$REGISTRY/box:gzip")" -lt 16000000 ]
 }
 
+@test "a worker that ends on a full disk: the next one serves what is here" {
+	disk 48M
+	layerfs pin -q "$REF" >/dev/null
+	layerfs mount "$REF" "$T/mnt"
+	right=$(sha256sum <"$T/mnt/bin/busybox")
+	fill_disk
+	for n in $(seq 20000); do : >"$T/root/inode$n" || break; done 2>/dev/null
+	kill_worker
+	[ "$(sha256sum <"$T/mnt/bin/busybox")" = "$right" ]
+	fails reads
+	rm "$T/root/filler" "$T/root"/inode*
+	wait_for 20 reads
+	# And a daemon.
+	layerfs unmount "$T/mnt"
+	fill_disk
+	stop layerfsd
+	start_daemon --config "$T/cache.toml"
+	layerfs mount "$REF" "$T/mnt"
+	[ "$(sha256sum <"$T/mnt/bin/busybox")" = "$right" ]
+}
+
 @test "no inodes: what is mounted is read, new images are refused, and back" {
 	disk 64M -N 64
 	layerfs mount "$REF" "$T/mnt"
@@ -119,12 +147,10 @@ teardown() {
 	layerfs mount "$REF" "$T/mnt"
 	worker=$(worker_pid)
 	n=$(find "/proc/$worker/fd" -mindepth 1 | wc -l)
-	before=$(prlimit --pid "$worker" --nofile --noheadings -o SOFT) ||
-		skip "requires the right to limit another's descriptors"
-	prlimit --pid "$worker" --nofile=$((n + 1)):
+	limit_descriptors "$worker" $((n + 1))
 	layerfs pull "$REGISTRY/box:gzip" || true
 	[ "$(find_worker)" = "$worker" ]
-	prlimit --pid "$worker" "--nofile=$before:"
+	limit_descriptors "$worker" 1024
 	wait_for 20 layerfs pull -q "$REGISTRY/box:gzip"
 	wait_for 20 reads
 }

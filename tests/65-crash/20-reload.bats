@@ -60,7 +60,7 @@ refused_reload() {
 	layerfs mount "$FAKE/app:good" "$T/mnt"
 	exec 7<"$T/mnt/big"
 	new_binary
-	! runs_new_binary
+	not runs_new_binary
 	pid=$(pid_of layerfsd)
 	reload
 	runs_new_binary
@@ -96,7 +96,7 @@ refused_reload() {
 	wait $reader
 	cat "$T/read"
 	grep -q right "$T/read"
-	! grep -v right "$T/read"
+	not grep -v right "$T/read"
 }
 
 @test "a reload with a read that waits for the network: its bytes arrive" {
@@ -189,7 +189,7 @@ refused_reload() {
 	reload
 	grep '^said: RELOADING=1 MONOTONIC_USEC=[0-9]' "$T/log/systemd"
 	said_ready 2
-	! grep -E '^ended' "$T/log/systemd"
+	not grep -E '^ended' "$T/log/systemd"
 	stored | diff "$T/before" -
 	kill_supervisor
 	runs_new_binary
@@ -219,7 +219,40 @@ refused_reload() {
 	runs_new_binary
 	as_user sh -c "cd '$U/mnt' && sha256sum --quiet -c ../sums"
 	as_user "$U/layerfs" --run "$RUN" unmount "$U/mnt"
-	! grep -q " $U/mnt " /proc/mounts
+	not grep -q " $U/mnt " /proc/mounts
+	stop layerfsd
+	rm -r "$U"
+}
+
+@test "a fusermount3 that hangs is given up, and holds no reload up" {
+	requires setpriv
+	U=$(mktemp -d)
+	chmod 755 "$U"
+	cp "$DAEMON" "$(program layerfs)" "$U"
+	install -d -o nobody "$U/mnt" "$U/home"
+	mkdir "$U/bin"
+	printf '#!/bin/sh\ntouch "$HOME/begun"\nexec sleep 1000\n' >"$U/bin/fusermount3"
+	chmod +x "$U/bin/fusermount3"
+	DAEMON=$U/layerfsd RUN=$U/home/run
+	as_user() { HOME=$U/home setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
+	start layerfsd setpriv --reuid nobody --regid nogroup --clear-groups \
+		env HOME="$U/home" PATH="$U/bin:$PATH" "$DAEMON" --root "$U/home/root" --run "$RUN"
+	wait_socket "$RUN/control.sock"
+	status=0
+	as_user "$U/layerfs" --run "$RUN" mount "$FAKE/app:good" "$U/mnt" 2>"$T/error" || status=$?
+	[ $status != 0 ]
+	grep -F "fusermount3 did nothing for 10 s" "$T/error"
+	rm "$U/home/begun"
+	as_user "$U/layerfs" --run "$RUN" mount "$FAKE/app:good" "$U/mnt" 3>&- &
+	client=$!
+	wait_for 20 test -e "$U/home/begun"
+	OLD=$(worker_pid)
+	new_binary
+	kill -HUP "$(pid_of layerfsd)"
+	is_new() { [ "$(find_worker)" != "$OLD" ] && as_user "$U/layerfs" --run "$RUN" version; }
+	wait_for 20 is_new
+	runs_new_binary
+	wait $client || true
 	stop layerfsd
 	rm -r "$U"
 }

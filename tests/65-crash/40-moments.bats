@@ -13,14 +13,9 @@ load ../lib/faults
 
 setup_file() {
 	hostile_images good
-	command -v cc >/dev/null || return 0
-	# The worker's user has to read it.
-	export CRASH_LIB
-	CRASH_LIB=$(mktemp -d)
-	chmod 755 "$CRASH_LIB"
-	cc -shared -fPIC -O1 -o "$CRASH_LIB/crashat.so" "$top_srcdir/tests/lib/crashat.c" -ldl
+	make_preload crashat
 }
-teardown_file() { [ -z "${CRASH_LIB-}" ] || rm -rf "$CRASH_LIB"; }
+teardown_file() { drop_preload; }
 
 setup() {
 	setup_test
@@ -30,11 +25,11 @@ setup() {
 	FAKE=
 	start_fake
 	printf '%s\n' '[read]' 'patience_ms = 20000' >"$T/layerfs.toml"
-	export CRASH_DIR=$CRASH_LIB/dir
+	export CRASH_DIR=$PRELOAD/dir
 }
 teardown() {
 	teardown_faults
-	rm -rf "$CRASH_LIB/dir"
+	rm -rf "$PRELOAD/dir"
 }
 
 # open_life N: a daemon with nothing, whose worker dies at its N-th call after arm.
@@ -43,7 +38,7 @@ open_life() {
 	mkdir "$CRASH_DIR"
 	chmod 777 "$CRASH_DIR"
 	echo "$1" >"$CRASH_DIR/at"
-	start layerfsd env LD_PRELOAD="$CRASH_LIB/crashat.so" \
+	start layerfsd env LD_PRELOAD="$PRELOAD/crashat.so" \
 		"$(program layerfsd)" --root "$T/root" --run "$T/run" --config "$T/layerfs.toml"
 	ROOT=$T/root RUN=$T/run
 	wait_socket "$RUN/control.sock"

@@ -7,13 +7,9 @@ load ../lib/faults
 
 setup_file() {
 	hostile_images good
-	command -v cc >/dev/null || return 0
-	export OLD_LIB # the worker's user has to read it
-	OLD_LIB=$(mktemp -d)
-	chmod 755 "$OLD_LIB"
-	cc -shared -fPIC -O1 -o "$OLD_LIB/oldkernel.so" "$top_srcdir/tests/lib/oldkernel.c" -ldl
+	make_preload oldkernel
 }
-teardown_file() { [ -z "${OLD_LIB-}" ] || rm -rf "$OLD_LIB"; }
+teardown_file() { drop_preload; }
 
 setup() {
 	setup_test
@@ -30,7 +26,7 @@ start_old() {
 	printf '%s\n' '[read]' 'patience_ms = 20000' '[mount]' "kernel = \"$1\"" \
 		>"$T/layerfs.toml"
 	ROOT=$T/root RUN=$T/run
-	start layerfsd env LD_PRELOAD="$OLD_LIB/oldkernel.so" \
+	start layerfsd env LD_PRELOAD="$PRELOAD/oldkernel.so" \
 		"$(program layerfsd)" --root "$ROOT" --run "$RUN" --config "$T/layerfs.toml"
 	wait_socket "$RUN/control.sock"
 }
@@ -86,5 +82,5 @@ reload() {
 	wait $reader
 	sort "$T/read" | uniq -c
 	grep -q right "$T/read"
-	! grep -v right "$T/read"
+	not grep -v right "$T/read"
 }

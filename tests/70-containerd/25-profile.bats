@@ -38,10 +38,10 @@ runs() {
 
 counter() { layerfs stat --json | jq ".counters.$1"; }
 
-@test "what a container's start read makes the next node's start few requests" {
+@test "what a container's start read makes the next node's start few ranges" {
 	start_node
 	runs
-	unknown=$(meter_requests)
+	unknown=$(blob_ranges)
 	waited=$(counter read_misses)
 	has_profile() { layerfs profile export "$IMAGE" "$T/profile"; }
 	wait_for 10 has_profile
@@ -51,8 +51,8 @@ counter() { layerfs stat --json | jq ".counters.$1"; }
 	layerfs profile import "$IMAGE" "$T/profile"
 	meter_reset
 	runs
-	known=$(meter_requests)
-	echo "requests $known instead of $unknown, waits $(counter read_misses) instead of $waited"
+	known=$(blob_ranges)
+	echo "ranges $known instead of $unknown, waits $(counter read_misses) instead of $waited"
 	[ $((known * 10)) -lt $((unknown * 8)) ]
 	[ $(($(counter read_misses) * 2)) -lt "$waited" ]
 }

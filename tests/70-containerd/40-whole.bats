@@ -191,7 +191,7 @@ MAPPED="--uidmap 0:100000:65536 --gidmap 0:100000:65536"
 # owners_are_right REF [OPTION]: as the container sees them, before and after it writes,
 # and what it wrote as the host does.
 owners_are_right() {
-	RUN_OPTIONS="$MAPPED ${2-}" start_container "$1" mapped /bin/sleep 100
+	RUN_OPTIONS="$MAPPED ${2-}" start_container "$1" mapped /bin/sleep 1000000
 	exec_in mapped /bin/sh -c '
 		stat -c %u:%g / /bin/busybox /data /data/changed /more/db /more/db/conf
 		cat /data/changed /more/db/conf /proc/self/uid_map
@@ -267,7 +267,7 @@ owners_of() {
 	let_others_in
 	lazy_pull "$METERED/box-zc:1"
 	RUN_OPTIONS="$MAPPED --remap-labels" start_container "$METERED/box-zc:1" mapped \
-		/bin/sleep 100
+		/bin/sleep 1000000
 	kill_worker
 	exec_in mapped /bin/sh -c 'sha256sum /data/noise7; stat -c %u /data/noise7 /more/db' >"$T/log/mapped"
 	[ "$(tail -n 2 "$T/log/mapped" | tr '\n' ' ')" = "0 70 " ]
@@ -282,7 +282,7 @@ owners_of() {
 	let_others_in
 	lazy_pull "$METERED/box-zc:1"
 	RUN_OPTIONS="$MAPPED --remap-labels" start_container "$METERED/box-zc:1" mapped \
-		/bin/sleep 100
+		/bin/sleep 1000000
 	ctd task rm -f mapped
 	stop layerfsd
 	start_daemon

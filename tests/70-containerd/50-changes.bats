@@ -109,5 +109,6 @@ commit_is_right() {
 	lazy_pull "$REGISTRY/box-zc:1"
 	run_container_keeping "$REGISTRY/box-zc:1" again /bin/sh -c \
 		'cat /data/changed; echo "mine" >/data/changed'
-	ctd task start again | grep mine
+	ctd task start --log-uri "file://$T/again" again
+	wait_for 10 grep mine "$T/again"
 }

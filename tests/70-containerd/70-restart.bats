@@ -134,8 +134,9 @@ starts_again() {
 	requires_layerfs
 	lazy_pull "$METERED/box-zc:1"
 	run_container "$METERED/box-zc:1" first /bin/sh -c "$read_all" >"$T/said-1"
-	ctd run --snapshotter layerfs --runc-root "$T/runc" "$METERED/box-zc:1" kept \
-		/bin/sh -c 'cat /data/changed; echo mine >/data/changed' | grep new
+	ctd run --snapshotter layerfs --runc-root "$T/runc" --log-uri "file://$T/said-0" "$METERED/box-zc:1" kept \
+		/bin/sh -c 'cat /data/changed; echo mine >/data/changed'
+	wait_for 10 grep new "$T/said-0"
 	ctd task rm kept >/dev/null 2>&1 || true
 	restart "$1"
 	stop meter || true
@@ -144,7 +145,8 @@ starts_again() {
 	run_container "$METERED/box-zc:1" again /bin/sh -c "$read_all" >"$T/said-2"
 	diff "$T/said-1" "$T/said-2"
 	# A container of before goes on where it was.
-	ctd task start kept | grep mine
+	ctd task start --log-uri "file://$T/said-3" kept
+	wait_for 10 grep mine "$T/said-3"
 	end_container kept
 	ctd image rm --sync "$METERED/box-zc:1"
 	[ -z "$(own_snapshots)" ] || wait_for 10 eval '[ -z "$(own_snapshots)" ]'

@@ -28,7 +28,7 @@ prepare() { ctd snapshot --snapshotter layerfs prepare "$@"; }
 	mkdir "$T/root"
 	mount -t tmpfs none "$T/root"
 	start_daemon
-	! grep "cannot write" "$T/log/layerfsd"
+	not grep "cannot write" "$T/log/layerfsd"
 	start_containerd
 	prepare a
 	ctd snapshot --snapshotter layerfs commit base a

@@ -29,7 +29,6 @@ run_containerd() { # IMAGE MODE NET RUN SNAPSHOTTER REF PULLCMD...
     if [ "$sn" = stargz ]; then sgz_start; daemons+=(stargz); fi
     ctd_start; quiet; net_reset
     step pull "@@" "$@" "$ref"
-    net_stats >"$R/net-pull.json"
     step create "@@" ctr -a "$CTD_SOCK" c create --snapshotter "$sn" "$ref" $id
     step run READY ctr -a "$CTD_SOCK" t start $id
     DISK="$CTD_ROOT $SGZ_ROOT" record "$i" "$m" "$n" "$r" "${daemons[@]}"
@@ -42,7 +41,6 @@ run_podman() { # IMAGE MODE NET RUN REF
     "${P[@]}" rm -af >/dev/null 2>&1; unmount_under "$D/run/podman"; rm -rf "$D/run/podman" "$R/podman"; mkdir -p "$D/run/podman"
     cold; quiet; net_reset
     step pull "@@" unshare -m sh -c 'mkdir -p /var/lib/containers/cache && mount -t tmpfs t /var/lib/containers/cache && exec "$@"' sh "${P[@]}" pull -q --tls-verify=false "$ref"
-    net_stats >"$R/net-pull.json"
     step create "@@" "${P[@]}" create --name b$r --network none --log-driver none --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 "$ref"
     step run READY "${P[@]}" start -a b$r
     DISK=$D/run/podman record "$i" "$m" "$n" "$r"

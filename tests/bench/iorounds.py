@@ -39,6 +39,7 @@ class Image:
                 if os.path.isfile(path) and not os.path.islink(path):
                     files.append((os.path.getsize(path), os.path.relpath(path, folder)))
         self.size, self.big = max(files)
+        self.has_imports = os.path.isdir(os.path.join(folder, "usr/lib/python3/dist-packages/numpy"))
         self.small = sorted(p for size, p in files if size < SMALL)[:SMALL_FILES]
 
     def find(self, folder):
@@ -49,6 +50,9 @@ class Image:
 
     def sequential(self, folder):
         return shell(f"dd if={folder}/{self.big} of=/dev/null bs=1M")
+
+    def imports(self, folder):
+        return shell(f"PYTHONDONTWRITEBYTECODE=1 chroot {folder} python3 -c 'import numpy, flask'")
 
     def files(self, folder):
         began = time.monotonic()
@@ -77,6 +81,8 @@ def main():
     tests = [("find", image.find), ("tar", image.tar),
              ("open, read, close", image.files), ("4k random", image.random),
              ("sequential", image.sequential)]
+    if image.has_imports:
+        tests.append(("python imports", image.imports))
     took = {}
     for _ in range(rounds):
         for name, run in tests:

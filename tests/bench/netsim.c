@@ -451,21 +451,6 @@ drop_finished(struct sim *s)
 	}
 }
 
-/* The first goes to the end, so that nobody is always first. */
-static void
-rotate(struct sim *s)
-{
-	struct connection *first = s->connections, *last = first;
-
-	if (first == NULL || first->next == NULL)
-		return;
-	while (last->next != NULL)
-		last = last->next;
-	s->connections = first->next;
-	first->next = NULL;
-	last->next = first;
-}
-
 /* --- the loop --- */
 
 static void
@@ -476,21 +461,40 @@ deliver_all(struct sim *s, uint64_t now)
 			deliver(s, c, &c->flow[d], now);
 }
 
-/* In turn, until the link is booked or nobody has anything. */
+/* Who has sent comes last now. */
+static void
+move_to_end(struct connection **at)
+{
+	struct connection *c = *at;
+
+	*at = c->next;
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = c;
+	c->next = NULL;
+}
+
+/* False: nobody has anything that may be sent now. */
+static bool
+pump_next(struct sim *s, int dir, uint64_t now)
+{
+	for (struct connection **at = &s->connections; *at != NULL;
+	     at = &(*at)->next) {
+		if (!pump(s, *at, &(*at)->flow[dir], now))
+			continue;
+		move_to_end(at);
+		return true;
+	}
+	return false;
+}
+
+/* In turn, until the link is booked. */
 static void
 pump_all(struct sim *s, int dir, uint64_t now)
 {
-	bool has_sent = true;
-
-	while (has_sent) {
-		has_sent = false;
-		for (struct connection *c = s->connections; c != NULL;
-		     c = c->next) {
-			if (s->link_free_ns[dir] > now + LINK_SLACK_NS)
-				return;
-			has_sent |= pump(s, c, &c->flow[dir], now);
-		}
-	}
+	while (s->link_free_ns[dir] <= now + LINK_SLACK_NS &&
+	       pump_next(s, dir, now))
+		;
 }
 
 static uint64_t
@@ -561,10 +565,8 @@ run_once(struct sim *s, uint64_t wake)
 		if (!take_event(s, &events[i], now))
 			return false;
 	deliver_all(s, now);
-	for (int d = 0; d < 2; d++) {
+	for (int d = 0; d < 2; d++)
 		pump_all(s, d, now);
-		rotate(s);
-	}
 	if (s->delay_ns == 0)
 		deliver_all(s, now_ns());
 	drop_finished(s);

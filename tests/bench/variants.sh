@@ -3,11 +3,11 @@
 #
 #   NAME:gzip               as built
 #   NAME-zstd:zstd          skopeo --dest-compress-format zstd
-#   NAME-zc:zstdchunked     skopeo --dest-compress-format zstd:chunked   ($EXTRA)
-#   NAME:esgz               ctr-remote image convert --estargz           ($EXTRA)
+#   NAME-zc:zstdchunked     skopeo --dest-compress-format zstd:chunked
+#   NAME:esgz               ctr-remote image convert --estargz           ($STARGZ)
 #   NAME:esgz-opt           ctr-remote image optimize: the workload is recorded,
 #                           with a prefetch landmark                     ($OPTIMIZE)
-#   NAME:zc-stargz          ctr-remote image convert --zstdchunked       ($EXTRA)
+#   NAME:zc-stargz          ctr-remote image convert --zstdchunked       ($STARGZ)
 #
 # Which producer worked, and how long it took, goes to $D/variants.tsv, what the
 # registry then holds to $D/manifests/.  What is there already stays.  Fails when
@@ -18,8 +18,8 @@
 # private mount namespace) and its own repository first.
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
-EXTRA=${EXTRA:-"python nginx odd"}
-OPTIMIZE=${OPTIMIZE:-$IMAGES}
+STARGZ=${STARGZ-"python nginx odd"}
+OPTIMIZE=${OPTIMIZE-$STARGZ}
 LEVEL=${ESGZ_LEVEL:-6}
 mkdir -p "$D/manifests"
 
@@ -59,8 +59,8 @@ variants() {
     local i=$1
     push "$i" "$i" gzip
     push "$i" "$i-zstd" zstd --format oci --dest-compress-format zstd
-    if in_list "$i" "$EXTRA"; then
-        push "$i" "$i-zc" zstdchunked --format oci --dest-compress-format zstd:chunked
+    push "$i" "$i-zc" zstdchunked --format oci --dest-compress-format zstd:chunked
+    if in_list "$i" "$STARGZ"; then
         convert "$i" esgz convert --estargz --oci --estargz-compression-level "$LEVEL"
         convert "$i" zc-stargz convert --zstdchunked --oci
     fi
@@ -71,9 +71,8 @@ variants() {
 wanted() { # REPOSITORY TAG lines
     local i
     for i in $IMAGES; do
-        echo "$i gzip"; echo "$i-zstd zstd"
-        if in_list "$i" "$EXTRA"; then
-            echo "$i-zc zstdchunked"
+        echo "$i gzip"; echo "$i-zstd zstd"; echo "$i-zc zstdchunked"
+        if in_list "$i" "$STARGZ"; then
             ! command -v ctr-remote >/dev/null || { echo "$i esgz"; echo "$i zc-stargz"; }
         fi
         ! in_list "$i" "$OPTIMIZE" || ! command -v ctr-remote >/dev/null || echo "$i esgz-opt"
@@ -87,7 +86,7 @@ if [ -n "$(missing)" ]; then
     trap 'ctd_wipe; stop registry' EXIT
     ctd_wipe; ctd_start
     export -f variants push convert have try note in_list say die
-    export D R S REG CTD_SOCK EXTRA OPTIMIZE LEVEL
+    export D R S REG CTD_SOCK STARGZ OPTIMIZE LEVEL
     # shellcheck disable=SC2086
     printf '%s\n' $IMAGES | xargs -P 2 -I{} bash -c 'variants {}'
     # shellcheck disable=SC2086

@@ -17,7 +17,8 @@ teardown() { teardown_test; }
 setup_test() {
 	T=$BATS_TEST_TMPDIR # short: a socket's path has 107 bytes
 	STARTED=()
-	[ "${RELEASE-}" != trixie ] || share_folder # trixie.bash
+	# trixie.bash's, of tests with a runtime
+	[ "${RELEASE-}" != trixie ] || ! declare -F share_folder >/dev/null || share_folder
 	mkdir -p "$T/log" "$T/pid"
 	# Nothing of the user's own configuration decides a test.
 	export HOME=$T/home XDG_RUNTIME_DIR=$T/xdg XDG_CONFIG_HOME=$T/home/.config
@@ -36,7 +37,7 @@ teardown_test() {
 	unmount_under "$T"
 	# bats shows this only where the test failed
 	[ -n "${BATS_TEST_COMPLETED-}" ] || show_logs
-	! sanitizers_complain || { show_logs; return 1; }
+	! sanitizers_complain || { show_logs 1000; return 1; }
 	# Whatever is still mounted must not be walked into by bats' clean-up.
 	[ -z "$(mounts_under "$T")" ]
 }
@@ -47,10 +48,10 @@ sanitizers_complain() {
 		"$T"/log/*
 }
 
-show_logs() {
+show_logs() { # [LINES]
 	local f
 	for f in "$T"/log/*; do
-		[ ! -s "$f" ] || { echo "--- ${f##*/}"; tail -n 40 "$f"; }
+		[ ! -s "$f" ] || { echo "--- ${f##*/}"; tail -n "${1:-40}" "$f"; }
 	done
 }
 
@@ -112,21 +113,22 @@ stop() {
 	pid=$(pid_of "$1")
 	rm -f "$T/pid/$1"
 	kill -"${2:-TERM}" "$pid" 2>/dev/null
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 1200; i++)); do
 		kill -0 "$pid" 2>/dev/null || break
 		sleep 0.05
 	done
 	if kill -0 "$pid" 2>/dev/null; then
-		echo "# $1 ($pid) did not end within 10 s: killed" >&2
+		echo "# $1 ($pid) did not end within a minute: killed" >&2
 		kill -KILL "$pid"
 	fi
 	wait "$pid" 2>/dev/null || status=$?
 	return $status
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds.
+# wait_for SECONDS COMMAND...: until it succeeds.  They would do on an idle machine;
+# as a test says that something comes, not how soon, a busy one is given a minute.
 wait_for() {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + ($1 == 0 || $1 > 60 ? $1 : 60)))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		if [ $SECONDS -ge $deadline ]; then
@@ -141,9 +143,19 @@ is_listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 wait_port() { wait_for 20 is_listening "$1"; }
 wait_socket() { wait_for 20 test -S "$1"; }
 
-# A TCP port of loopback that nobody listens on now.
+# A TCP port of loopback that nobody listens on now; none of those that the kernel
+# gives to whoever connects, as it may before somebody listens there.
 free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+	python3 -c '
+import random, socket
+while True:
+    port = random.randrange(10000, 32768)
+    try:
+        socket.socket().bind(("127.0.0.1", port))
+        print(port)
+        break
+    except OSError:
+        pass'
 }
 
 # let_others_in PATH: every user reaches it, and may speak to it if it is a socket.
@@ -249,6 +261,45 @@ meter() {
 meter_bytes() { meter bytes_down; }
 meter_requests() { meter requests; }
 
+# Ranges of blobs that were asked for since the reset: several may come with one request.
+blob_ranges() {
+	meter_requests >/dev/null # writes the log out
+	awk '/^# reset/ { n = 0; next } / \/v2\/.*\/blobs\// { n += 1 + gsub(",", ",") } END { print n + 0 }' \
+		"$T/log/requests"
+}
+
+# What came so far, what of it is in the store, and what is still on the way.
+came() {
+	meter_bytes
+	if [ -S "${RUN:-$T/run}/control.sock" ]; then
+		layerfs --json stat |
+			jq '.store.present_bytes, .fetching.chunks + .fetching.requests'
+	else
+		echo 0
+	fi
+}
+
+# Until what was asked for has come and is there: nothing is on the way, and nothing
+# more comes for 3 s.  A slow disk may hold up for longer what has come.
+settle() {
+	local i before now quiet=0
+	now=$(came)
+	for ((i = 0; i < 180 && quiet < 3; i++)); do
+		before=$now
+		sleep 1
+		now=$(came)
+		if [ "$now" = "$before" ] && [ "${now##*$'\n'}" = 0 ]; then
+			quiet=$((quiet + 1))
+		else
+			quiet=0
+		fi
+	done
+	[ $quiet = 3 ] || {
+		echo "bytes down, bytes in the store, still on the way: $now"
+		return 1
+	}
+}
+
 # start_bad_registry [HOST:PORT]: a registry in front of $REGISTRY that misbehaves
 # as rules() told it; go through $BAD.  Its requests are in $T/log/bad-requests.
 start_bad_registry() {
@@ -288,6 +339,25 @@ start_daemon() {
 	wait_socket "$RUN/control.sock"
 }
 
+# make_preload NAME: of tests/lib/NAME.c what LD_PRELOAD takes, $PRELOAD/NAME.so, in a
+# folder that the worker's user may read; drop_preload when the file's tests are over.
+make_preload() {
+	command -v cc >/dev/null || return 0
+	export PRELOAD
+	PRELOAD=$(mktemp -d)
+	chmod 755 "$PRELOAD"
+	cc -shared -fPIC -O1 -o "$PRELOAD/$1.so" "$top_srcdir/tests/lib/$1.c" -ldl
+}
+drop_preload() { [ -z "${PRELOAD-}" ] || rm -rf "$PRELOAD"; }
+
+# limit_descriptors PID N: as the user whose process it is; root may lack
+# CAP_SYS_RESOURCE.
+limit_descriptors() {
+	setpriv --reuid "$(awk '/^Uid:/ { print $2 }' "/proc/$1/status")" \
+		--regid "$(awk '/^Gid:/ { print $2 }' "/proc/$1/status")" \
+		--clear-groups prlimit --pid "$1" --nofile="$2:"
+}
+
 # The worker's, as soon as there is one; not a process that mounts something for it.
 worker_pid() { wait_for 10 find_worker && find_worker; }
 find_worker() { pgrep -P "$(pid_of layerfsd)" -f -- --worker-fd; }
@@ -295,6 +365,15 @@ find_worker() { pgrep -P "$(pid_of layerfsd)" -f -- --worker-fd; }
 # A command that hangs fails its test, not the whole run.
 layerfs() {
 	timeout -k 5 120 "$(program layerfs)" --run "${RUN:-$T/run}" "$@"
+}
+
+# not COMMAND...: it fails.  Bash takes no offence at `! COMMAND` that succeeds, and the
+# test goes on.
+not() {
+	if "$@"; then
+		echo "succeeded: $*"
+		return 1
+	fi
 }
 
 # fails_with TEXT COMMAND...: it fails, by itself, and says TEXT.

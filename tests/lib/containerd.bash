@@ -144,16 +144,25 @@ mount_snapshot() {
 
 # --- containers --------------------------------------------------------------
 
-# run_container REF NAME [COMMAND...] with $RUN_OPTIONS: to its end.  What it wrote
-# comes by way of a file: ctr may end before it has copied all of a short life's
-# output.
-run_container() {
-	local out=$T/log/output.$BASHPID.$RANDOM status=0
-	# shellcheck disable=SC2086 # options
-	ctd run --rm --snapshotter "$SNAPSHOTTER" --runc-root "$T/runc" \
-		--log-uri "file://$out" ${RUN_OPTIONS-} "$@" || status=$?
+# with_output COMMAND... -- ARGUMENT...: what a container writes comes by way of a file:
+# ctr may end before it has copied all of a short life's output.
+with_output() {
+	local out=$T/log/output.$BASHPID.$RANDOM status=0 command=()
+	while [ "$1" != -- ]; do
+		command+=("$1")
+		shift
+	done
+	shift
+	"${command[@]}" --log-uri "file://$out" "$@" || status=$?
 	cat "$out" || true
 	return $status
+}
+
+# run_container REF NAME [COMMAND...] with $RUN_OPTIONS: to its end.
+run_container() {
+	# shellcheck disable=SC2086 # options
+	with_output ctd run --rm --snapshotter "$SNAPSHOTTER" --runc-root "$T/runc" \
+		${RUN_OPTIONS-} -- "$@"
 }
 
 # start_container REF NAME [COMMAND...]: leaves it running.
@@ -163,7 +172,7 @@ start_container() {
 		${RUN_OPTIONS-} "$@"
 }
 
-exec_in() { ctd task exec --exec-id "exec-$RANDOM$RANDOM" "$@"; }
+exec_in() { with_output ctd task exec --exec-id "exec-$RANDOM$RANDOM" -- "$@"; }
 
 end_container() {
 	ctd task kill -s KILL "$1" 2>/dev/null || true

@@ -31,17 +31,22 @@ faults() {
 # shellcheck disable=SC2120 # the tests give arguments
 start_impatient_daemon() {
 	printf '%s\n' "$@" '[registry]' 'connect_timeout_ms = 1000' \
-		'stall_timeout_ms = 1000' '[read]' 'patience_ms = 1500' \
+		"stall_timeout_ms = ${STALL_MS:-1000}" "hosts_dirs = [${HOSTS_DIRS-}]" \
+		'[read]' "patience_ms = ${PATIENCE_MS:-1500}" \
 		>"$T/layerfs.toml"
 	start_daemon --config "$T/layerfs.toml"
 }
 
-setup_faults() {
+setup_faults_without_daemon() {
 	setup_test
 	requires root fuse python3 curl jq
 	mkdir "$T/mnt" "$T/good"
 	FAKE=
 	start_fake
+}
+
+setup_faults() {
+	setup_faults_without_daemon
 	start_impatient_daemon
 }
 

@@ -130,7 +130,7 @@ class Raw:
             self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
         self.flush()
         self.data, self.fields, self.reset, self.frames = {}, {}, {}, 0
-        self.goaway = False
+        self.goaway, self.left = False, b""
 
     def flush(self):
         self.sock.sendall(self.h2.data_to_send())
@@ -150,10 +150,26 @@ class Raw:
         self.data[sid], self.fields[sid] = b"", {}
         return sid
 
+    def events(self, got):
+        """Frame by frame: h2 takes what may well follow a GOAWAY, a stream's trailers,
+        for an error, and would lose what came with them."""
+        import h2.exceptions
+        self.left += got
+        while len(self.left) >= 9:
+            n = 9 + int.from_bytes(self.left[:3], "big")
+            if len(self.left) < n:
+                return
+            frame, self.left = self.left[:n], self.left[n:]
+            try:
+                yield from self.h2.receive_data(frame)
+            except h2.exceptions.ProtocolError:
+                if not self.goaway:
+                    raise
+
     def pump(self):
         import h2.events as ev
         got = self.sock.recv(65536)
-        for e in self.h2.receive_data(got) if got else []:
+        for e in self.events(got):
             if isinstance(e, ev.DataReceived):
                 self.frames += 1
                 self.data[e.stream_id] += e.data

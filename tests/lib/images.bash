@@ -64,3 +64,20 @@ is_lazy() {
 	[ "$SNAPSHOTTER" = layerfs ] || return 0
 	fetched "$1" | awk '{ print } $2 > 1048576 && $3 >= $2 { bad = 1 } END { exit bad }'
 }
+
+# flip FILE [OFFSET]: one byte becomes another one; without OFFSET in the middle of
+# the first piece that is no hole.
+flip() {
+	python3 - "$@" <<-'PY'
+		import os, sys
+		f = os.open(sys.argv[1], os.O_RDWR)
+		if len(sys.argv) > 2:
+		    at = int(sys.argv[2])
+		else:
+		    start = os.lseek(f, 0, os.SEEK_DATA)
+		    at = (start + os.lseek(f, start, os.SEEK_HOLE)) // 2
+		old = os.pread(f, 1, at)
+		os.pwrite(f, bytes([old[0] ^ 0x10]), at)
+		os.fsync(f)
+	PY
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """images.py HOST:PORT COMMAND ... - small images of the tests' own, in a registry.
 
-    push NAME...           box, pause, deep as REPOSITORY NAME:gzip
+    push NAME...           one of those below each, as REPOSITORY NAME:gzip
     mix TO FROM/LAYER...   an image made of other images' layers, as blobs are,
                            e.g. mix mix:1 box-zc:1/0 box:gzip/1
     append TO FROM FILE    an image with one more layer, the tar.gz in FILE
@@ -11,11 +11,13 @@
                            was asked for, by netsim's log
 
 box: a base with busybox and 8 MB of noise, and a top with 6 MB that changes the
-base in every way.  pause: busybox alone, waiting.  deep: 128 layers.
+base in every way.  pause: busybox alone, waiting.  deep: 128 layers.  strange,
+twice, below: tars as few programs write them.
 """
 import gzip, hashlib, io, json, random, re, sys, tarfile, urllib.request
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 APPLETS = "sh ls cat rm mkdir mv cp ln echo find sleep true touch tar stat sha256sum id test chmod".split()
@@ -27,12 +29,13 @@ class Layer:
 
     def __init__(self):
         self.out = io.BytesIO()
-        self.tar = tarfile.open(fileobj=self.out, mode="w", format=tarfile.PAX_FORMAT)
+        self.tar = tarfile.open(fileobj=self.out, mode="w", format=tarfile.PAX_FORMAT, errors="surrogateescape")
 
-    def add(self, name, kind=tarfile.REGTYPE, data=b"", mode=0o644, link="", owner=0, **pax):
+    def add(self, name, kind=tarfile.REGTYPE, data=b"", mode=0o644, link="", owner=0, mtime=1700000000, device=(0, 0), **pax):
         t = tarfile.TarInfo(name)
-        t.type, t.mode, t.linkname, t.size, t.mtime = kind, mode, link, len(data), 1700000000
+        t.type, t.mode, t.linkname, t.size, t.mtime = kind, mode, link, len(data), mtime
         t.uid = t.gid = owner
+        t.devmajor, t.devminor = device
         t.pax_headers = pax
         self.tar.addfile(t, io.BytesIO(data))
         return self
@@ -99,7 +102,66 @@ def deep():
     return layers, ["/bin/sh"]
 
 
-IMAGES = {"box": box, "pause": pause, "deep": deep}
+def strange():
+    base = Layer().add("./", tarfile.DIRTYPE, mode=0o700, owner=7)
+    base.dir("t", "usr", "usr/lib", "d", "d/sub", "gone", "old").file("usr/lib/old", "old\n")
+    # Times and modes.
+    base.add("t/before", data=b"x", mtime=-5).add("t/half-before", data=b"x", mtime=-5.5)
+    base.add("t/before-dir", tarfile.DIRTYPE, mode=0o755, mtime=-86400)
+    base.add("t/before-link", tarfile.SYMTYPE, link="x", mode=0o777, mtime=-1)
+    base.add("t/late", data=b"x", mtime=1 << 33).add("t/too-late", data=b"x", mtime=1 << 34)
+    base.add("t/link", tarfile.SYMTYPE, link="nowhere", mode=0o600, owner=5)
+    base.add("t/suid", data=b"x", mode=0o6755, owner=9).add("t/bits", data=b"x", mode=0o107644)
+    # Names.
+    base.file("t/" + "n" * 255, "n\n").file("t/caf\udce9", "latin\n").file("t/a\nb", "line\n")
+    base.file("/t/absolute", "1\n").file("t//double", "2\n").file("./t/./dots", "3\n")
+    base.file("no/folder/has/been/named", "4\n")
+    # Kinds.
+    base.add("t/null", tarfile.CHRTYPE, mode=0o666, device=(1, 3)).add("t/pipe", tarfile.FIFOTYPE)
+    base.add("t/disk", tarfile.BLKTYPE, mode=0o660, owner=6, device=(7, 0))
+    base.add("t/xattrs", data=b"x", **{"SCHILY.xattr.user.a": "b=c", "SCHILY.xattr.user.empty": "",
+                                       "SCHILY.xattr.user.large": "l" * 2000, "SCHILY.xattr.trusted.x": "y"})
+    # Hard links.
+    base.file("t/one", "one\n").add("t/two", tarfile.LNKTYPE, link="t/one", mode=0o600, owner=3, mtime=1600000000)
+    base.add("t/three", tarfile.LNKTYPE, link="./t/two", mode=0o4755, owner=4)
+    base.add("t/of-link", tarfile.LNKTYPE, link="t/link", mode=0o777, owner=8)
+    base.add("t/with", data=b"x").add("t/with-xattr", tarfile.LNKTYPE, link="t/with", **{"SCHILY.xattr.user.late": "v"})
+    # Through a link.
+    base.dir("t/f-d").add("t/alias", tarfile.SYMTYPE, link="f-d").file("t/alias/more", "more\n")
+    base.add("lib", tarfile.SYMTYPE, link="usr/lib").add("t/up", tarfile.SYMTYPE, link="../../../usr").file("t/up/through", "x\n")
+    # Holes.
+    base.add("t/sparse", data=b"2\n0\n3\n8192\n5\n".ljust(512, b"\0") + b"abcdefgh",
+             **{"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "t/holes", "GNU.sparse.realsize": "20000"})
+    base.file("d/a", "a\n").file("d/sub/b", "b\n").file("gone/c", "c\n").file("old/d", "d\n").file("t/plain", "p\n")
+    base.add("own", tarfile.DIRTYPE, mode=0o750, owner=11, **{"SCHILY.xattr.user.own": "x"}).file("own/old", "o\n")
+    top = Layer().whiteout("nothing").whiteout("t/nothing")
+    # What is hidden, and is there again.
+    top.file("d/new", "new\n").add("d/.wh..wh..opq", mode=0).dir("d/sub").file("d/sub/new", "new\n")
+    top.file("old/e", "e\n").whiteout("old/d")
+    top.file("own/new", "n\n")
+    top.file("t/null", "now a file\n").file("t/f-d", "a file again\n").dir("t/d-f").file("t/d-f/in", "in\n")
+    top.add("t/new", data=b"n").add("t/newer", tarfile.LNKTYPE, link="t/new")
+    top.add("t/hidden", tarfile.CHRTYPE, device=(0, 0)).add("t/one", tarfile.CHRTYPE, device=(0, 0))
+    return [base, top], ["/bin/sh"]
+
+
+def twice():
+    base = Layer().dir("t")
+    base.file("t/twice", "first\n").file("t/twice", "second, and longer\n")
+    base.file("t/linked", "kept\n").add("t/keeps", tarfile.LNKTYPE, link="t/linked").file("t/linked", "new\n")
+    base.file("t/f-d", "was a file\n").dir("t/f-d").file("t/f-d/in", "in\n")
+    base.dir("t/d-f").file("t/d-f/in", "in\n").file("t/d-f", "now a file\n")
+    base.add("t/l-d", tarfile.SYMTYPE, link="f-d").dir("t/l-d").file("t/l-d/in", "own\n")
+    base.add("t/d-d", tarfile.DIRTYPE, mode=0o700, owner=1).file("t/d-d/in", "in\n").add("t/d-d", tarfile.DIRTYPE, mode=0o711, owner=2)
+    return [base], ["/bin/sh"]
+
+
+def below_link():
+    base = Layer().dir("usr", "usr/lib").file("usr/lib/old", "old\n").add("lib", tarfile.SYMTYPE, link="usr/lib")
+    return [base, Layer().file("lib/new", "new\n")], ["/bin/sh"]
+
+
+IMAGES = {"box": box, "pause": pause, "deep": deep, "strange": strange, "twice": twice, "below": below_link}
 
 
 # --- registry ------------------------------------------------------------------
@@ -110,7 +172,7 @@ def digest(data):
 def request(method, url, data=None, kind="application/octet-stream"):
     r = urllib.request.Request(url, data=data, method=method)
     r.add_header("Content-Type", kind)
-    r.add_header("Accept", MANIFEST)
+    r.add_header("Accept", f"{MANIFEST}, {INDEX}")
     return urllib.request.urlopen(r)
 
 

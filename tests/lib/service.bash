@@ -32,10 +32,11 @@ kill_supervisor() {
 }
 
 # What systemd keeps, a name a line; less what
-# a daemon has for itself: podman's layer store, EROFS' data, requests.
+# a daemon has for itself: podman's layer store, EROFS' data, also of its trial, which
+# a worker may have left that was killed, requests.
 stored() {
 	awk '/^said: FDSTORE=1/ { kept[$NF] = 1 }
 		/^said: FDSTOREREMOVE=1/ { delete kept[$NF] }
 		END { for (n in kept) print substr(n, 8) }' "$T/log/systemd" |
-		grep -vx -e fuse-0 -e fuse-d -e requests-0 | sort
+		grep -vx -e fuse-0 -e fuse-d -e fuse-f -e requests-0 | sort
 }

@@ -9,7 +9,7 @@
 . "$top_srcdir/tests/lib/apt.bash"
 
 TRIXIE=$LAYERFS_TEST_DATA/trixie
-TRIXIE_PACKAGES=containerd,runc,podman,crun,netavark,stargz-snapshotter,docker.io,docker-cli,docker-buildx,ca-certificates,iproute2,fuse-overlayfs,catatonit,conmon,golang-github-containers-common,iptables
+TRIXIE_PACKAGES=containerd,runc,podman,crun,netavark,stargz-snapshotter,docker.io,docker-cli,docker-buildx,ca-certificates,iproute2,fuse-overlayfs,catatonit,conmon,golang-github-containers-common,iptables,soci-snapshotter
 
 # make_trixie: once; three minutes.
 make_trixie() {
@@ -35,15 +35,19 @@ open_trixie() {
 		mount -t tmpfs none tmp
 		mkdir -p ".$1"
 		mount --rbind "$1" ".$1"
-		# shared with what others mount: umount would reach them
+		# shared with what others mount: umount would reach them; and they
+		# unmount, too
 		while read -r _ _ _ _ m _; do
-			case $m in "$0" | "$0"/*) ;; *) mount --make-private "$m" ;; esac
+			case $m in
+			"$0" | "$0"/*) ;;
+			*) mount --make-private "$m" || ! mountpoint -q "$m" ;;
+			esac
 		done </proc/self/mountinfo
 		# not chroot: nobody in one may make a user namespace
 		pivot_root . .
 		umount -l .
 		exec sleep infinity' "$TRIXIE" "$T"
-	wait_for 10 trixie_is_open
+	wait_for 60 trixie_is_open
 	INSIDE=(nsenter -t "$(pid_of trixie)" -m -r -w --
 		env "PATH=/usr/sbin:/usr/bin" "HOME=$HOME")
 }

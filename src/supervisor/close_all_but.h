@@ -1,0 +1,19 @@
+/* For a child that may hang in the kernel for ever: it must hold nothing up, no lock
+ * and no session.  A FUSE mount that waits for the end of its descriptor's last
+ * holder would hang with it.
+ */
+#ifndef SUPERVISOR_CLOSE_ALL_BUT_H
+#define SUPERVISOR_CLOSE_ALL_BUT_H
+
+#include <linux/close_range.h>
+#include <unistd.h>
+
+static inline void
+close_all_but(int fd)
+{
+	if (fd > 0)
+		close_range(0, fd - 1, 0);
+	close_range(fd + 1, ~0u, 0);
+}
+
+#endif

@@ -1,0 +1,94 @@
+#include "supervisor/late.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+#include "supervisor/job.h"
+#include "supervisor/supervisor_private.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+enum { LOGIN_S = 5, TRIAL_S = 30, UNENDED_MAX = 4 };
+
+/* 0: however long it takes. */
+static unsigned
+patience_s(const struct message *request)
+{
+	switch (request->kind) {
+	case MESSAGE_LOGIN:
+		return LOGIN_S;
+	case MESSAGE_EROFS:
+		return request->body.erofs.is_trial != 0 ? TRIAL_S : 0;
+	default:
+		return 0;
+	}
+}
+
+int
+late_check(
+    const struct list *jobs, const struct message *request, struct err *e)
+{
+	unsigned n = 0;
+
+	if (patience_s(request) == 0)
+		return 0;
+	list_for_each(l, jobs) {
+		const struct job *j = list_entry(l, struct job, link);
+
+		n += j->request.kind == request->kind &&
+		     patience_s(&j->request) > 0;
+	}
+	if (n < UNENDED_MAX)
+		return 0;
+	return err_set(e, EAGAIN, "%u processes wait for an answer already", n);
+}
+
+void
+late_note_start(struct job *j)
+{
+	unsigned s = patience_s(&j->request);
+
+	if (s > 0)
+		j->late_at_ns = clock_now_ns() + s * NS_PER_S;
+}
+
+uint64_t
+late_next_ns(const struct list *jobs)
+{
+	uint64_t next = UINT64_MAX;
+
+	list_for_each(l, jobs) {
+		const struct job *j = list_entry(l, struct job, link);
+
+		if (j->late_at_ns > 0)
+			next = min_u64(next, j->late_at_ns);
+	}
+	return next;
+}
+
+static void
+give_up(struct supervisor *s, struct job *j)
+{
+	struct message m = j->request;
+	struct err e;
+
+	err_set(&e, ETIMEDOUT, "no answer within %u s", patience_s(&m));
+	if (j->life == s->worker.life)
+		message_answer(s->worker.sock, &m, -1, &e);
+	j->late_at_ns = 0;
+	job_abandon(j);
+}
+
+void
+late_give_up(struct supervisor *s)
+{
+	uint64_t now = clock_now_ns();
+
+	list_for_each(l, &s->jobs) {
+		struct job *j = list_entry(l, struct job, link);
+
+		if (j->late_at_ns > 0 && now >= j->late_at_ns)
+			give_up(s, j);
+	}
+}

@@ -1,0 +1,66 @@
+/* The worker's process is started whatever else there is no more of. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "supervisor/drop.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/worker.h"
+#include "base/err.h"
+#include "base/test.h"
+
+static char *const no_arguments[] = { "true", NULL };
+
+static const struct supervisor_options options = {
+	.worker_path = "/bin/true",
+	.worker_argv = no_arguments,
+};
+
+static void
+wait_for_end(struct worker *w)
+{
+	int status;
+
+	assert_true(w->pid > 0);
+	assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
+	worker_note_end(w, status, false);
+}
+
+static void
+take_all_descriptors(void)
+{
+	while (dup(STDERR_FILENO) >= 0)
+		;
+	assert_int_equal(errno, EMFILE);
+}
+
+static void
+one_is_started_though_descriptors_have_run_out(void **state)
+{
+	const struct rlimit few = { 64, 64 };
+	const struct account as_we_are = { 0 };
+	struct worker w = { .sock = -1, .spare = -1 };
+
+	(void)state;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	worker_start(&w, &options, &as_we_are);
+	take_all_descriptors();
+	for (int i = 0; i < 3; i++) {
+		wait_for_end(&w);
+		worker_start(&w, &options, &as_we_are);
+	}
+	wait_for_end(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    one_is_started_though_descriptors_have_run_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

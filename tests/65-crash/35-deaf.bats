@@ -1,0 +1,98 @@
+#!/usr/bin/env bats
+# A file system of somebody else's does not answer any more: who looks there waits, and
+# nobody else.
+
+load ../lib/common
+load ../lib/faults
+load ../lib/service
+
+setup_file() { hostile_images good duplicate; }
+
+setup() {
+	setup_test
+	requires root fuse python3 curl jq
+	mkdir "$T/mnt" "$T/good" "$T/deaf"
+	FAKE=
+	start_fake
+}
+teardown() {
+	# Its end is the end of all that wait for it.
+	stop deaf KILL || true
+	teardown_faults
+}
+
+start_deaf() {
+	start deaf "$top_srcdir/tests/lib/deaf.py" "$T/deaf" "$@"
+	wait_for 20 grep -qx mounted "$T/log/deaf"
+}
+become_deaf() {
+	kill -USR1 "$(pid_of deaf)"
+	wait_for 20 grep -qx deaf "$T/log/deaf"
+}
+
+@test "a target on a file system that does not answer any more holds no start and no end up" {
+	start_deaf
+	start_service --no-store
+	layerfs mount "$FAKE/app:good" "$T/deaf/mnt"
+	is_good "$T/deaf/mnt"
+	layerfs mount "$FAKE/app:duplicate" "$T/good"
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	become_deaf
+	kill_supervisor
+	grep -F "left behind: $T/deaf/mnt: " "$T/log/systemd"
+	grep -F "on $T/deaf/mnt: not restored: " "$T/log/systemd"
+	is_good "$T/mnt"
+	is_mounted "$T/good"
+	stop systemd
+	not is_mounted "$T/mnt"
+	not is_mounted "$T/good"
+}
+
+@test "a target on a file system whose names the kernel forgets is mounted again" {
+	start_deaf
+	start_service --no-store
+	layerfs mount "$FAKE/app:good" "$T/deaf/mnt"
+	kill_supervisor
+	is_good "$T/deaf/mnt"
+	[ "$(grep -c " $T/deaf/mnt " /proc/self/mountinfo)" = 1 ]
+	layerfs unmount "$T/deaf/mnt"
+	stop systemd
+}
+
+with_credentials_there() {
+	printf '%s\n' '[registry]' "credential_files = [\"$T/deaf/file\"]" >"$T/layerfs.toml"
+	start_daemon --config "$T/layerfs.toml"
+}
+
+@test "credentials on a file system that does not answer hold nobody up for long" {
+	start_deaf
+	with_credentials_there
+	become_deaf
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	grep -F "$T/deaf/file: " "$T/log/layerfsd" | grep "no answer within 5 s"
+	is_good "$T/mnt"
+	# Those that wait there are few.
+	for _ in 1 2 3 4; do layerfs pull "$FAKE/app:duplicate"; done
+	grep -F "$T/deaf/file: " "$T/log/layerfsd" | grep "wait for an answer already"
+	kill_worker
+	is_good "$T/mnt"
+	stop deaf KILL || true
+	: >"$T/log/layerfsd"
+	is_tried() {
+		layerfs pull "$FAKE/app:duplicate" &&
+			grep "open $T/deaf/file: Transport endpoint is not connected" "$T/log/layerfsd"
+	}
+	wait_for 20 is_tried
+	layerfs unmount "$T/mnt"
+	stop layerfsd
+}
+
+@test "credentials in a file that cannot be closed do not come into the supervisor" {
+	start_deaf flush
+	with_credentials_there
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	not find "/proc/$(pid_of layerfsd)/fd" -lname "$T/deaf/*" | grep .
+	kill_worker
+	is_good "$T/mnt"
+	stop layerfsd
+}
