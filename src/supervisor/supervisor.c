@@ -369,7 +369,10 @@ share_number(void)
 static int
 prepare(struct supervisor *s, struct err *e)
 {
-	if (rundir_open(
+	/* Whoever sees a socket may end or reload what listens on it. */
+	s->signals = open_signals(e);
+	if (s->signals < 0 ||
+	    rundir_open(
 		&s->run, s->options->run, geteuid() == 0, &s->given, e) != 0 ||
 	    rootdir_open(&s->root, &s->account, s->options, e) != 0)
 		return -1;
@@ -384,8 +387,7 @@ prepare(struct supervisor *s, struct err *e)
 		.login_files = s->options->login_files,
 		.newest_bdi = share_number(),
 		.lost = &s->lost };
-	s->signals = open_signals(e);
-	if (s->signals < 0 || keep_open(&s->keep, s->run.dir, e) != 0)
+	if (keep_open(&s->keep, s->run.dir, e) != 0)
 		return -1;
 	take_over(s);
 	/* Whoever connects does not wait for what takes time. */

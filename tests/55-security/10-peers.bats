@@ -84,7 +84,7 @@ version='{"op": "version"}
 	let_others_in "$T/own"
 	start layerfsd setpriv --reuid=65533 --regid=65533 --clear-groups \
 		"$(program layerfsd)" --root "$T/own/root" --run "$T/own/run"
-	wait_socket "$T/own/run/control.sock"
+	RUN=$T/own/run wait_daemon
 	as_other /usr/bin/python3 -c "$talk" "$T/own/run/control.sock" "$version" | jq .ok | grep -qx true
 	/usr/bin/python3 -c "$talk" "$T/own/run/control.sock" "$version" | jq .ok | grep -qx true
 	let_others_in "$T/own/run/control.sock"

@@ -39,7 +39,7 @@ start_limited_daemon() {
 	start layerfsd setpriv --no-new-privs --bounding-set="-all,$capabilities" \
 		"$(program sandboxtool)" "${calls[@]}" \
 		"$(program layerfsd)" --root "$ROOT" --run "$RUN"
-	wait_socket "$RUN/control.sock"
+	wait_daemon
 }
 
 @test "the limits are there" {

@@ -28,7 +28,7 @@ start_limited_daemon() {
 	limit_cgroup "$1"
 	start_in_cgroup layerfsd "$(program layerfsd)" --root "$ROOT" --run "$RUN" \
 		--config "$T/layerfs.toml"
-	wait_socket "$RUN/control.sock"
+	wait_daemon
 }
 
 # The kernel kills the worker rather than who takes the memory; that one perhaps after

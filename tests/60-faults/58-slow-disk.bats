@@ -27,10 +27,8 @@ teardown() {
 }
 
 @test "a mount that waits to be noted holds up nobody who asks" {
-	start layerfsd env LD_PRELOAD="$PRELOAD/slowsync.so" SYNC_TARGET=" $T/good " \
-		"$(program layerfsd)" --root "$T/root" --run "$T/run"
-	ROOT=$T/root RUN=$T/run
-	wait_socket "$RUN/control.sock"
+	DAEMON_ENV=(LD_PRELOAD="$PRELOAD/slowsync.so" SYNC_TARGET=" $T/good ")
+	start_daemon
 	layerfs mount "$FAKE/app:good" "$T/mnt"
 	layerfs pull "$FAKE/app:duplicate"
 	touch "$SYNC_DIR/slow"

@@ -28,8 +28,7 @@ config() { printf '%s\n' "$@" '[read]' 'patience_ms = 20000' >"$T/layerfs.toml";
 daemon() {
 	ROOT=$T/root RUN=$T/run
 	start layerfsd "$DAEMON" --root "$ROOT" --run "$RUN" --config "$T/layerfs.toml"
-	wait_socket "$RUN/control.sock"
-	layerfs version >/dev/null
+	wait_daemon
 }
 
 # The file in the binary's place is another one, of this content.
@@ -209,7 +208,7 @@ refused_reload() {
 	as_user() { HOME=$U/home setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
 	start layerfsd setpriv --reuid nobody --regid nogroup --clear-groups \
 		env HOME="$U/home" "$DAEMON" --root "$U/home/root" --run "$RUN"
-	wait_socket "$RUN/control.sock"
+	wait_daemon
 	as_user "$U/layerfs" --run "$RUN" mount "$FAKE/app:good" "$U/mnt"
 	new_binary
 	OLD=$(worker_pid)
@@ -237,7 +236,7 @@ refused_reload() {
 	as_user() { HOME=$U/home setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
 	start layerfsd setpriv --reuid nobody --regid nogroup --clear-groups \
 		env HOME="$U/home" PATH="$U/bin:$PATH" "$DAEMON" --root "$U/home/root" --run "$RUN"
-	wait_socket "$RUN/control.sock"
+	wait_daemon
 	status=0
 	as_user "$U/layerfs" --run "$RUN" mount "$FAKE/app:good" "$U/mnt" 2>"$T/error" || status=$?
 	[ $status != 0 ]

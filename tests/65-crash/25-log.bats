@@ -17,8 +17,7 @@ setup() {
 	start layerfsd sh -c 'exec "$@" 2>"$0" 8>&-' "$T/pipe" \
 		"$(program layerfsd)" --root "$T/root" --run "$T/run" --log-level debug
 	ROOT=$T/root RUN=$T/run
-	wait_socket "$RUN/control.sock"
-	layerfs version >/dev/null
+	wait_daemon
 }
 teardown() {
 	exec 8<&-

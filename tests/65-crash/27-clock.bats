@@ -24,10 +24,8 @@ teardown() { teardown_faults; }
 mounted_on() { layerfs --json ls | jq -r '[.mounts[].reference] | join(" ")'; }
 
 @test "the clock is set back: the mount on top is still the last" {
-	start layerfsd env LD_PRELOAD="$PRELOAD/clockback.so" CLOCK_BACK="$PRELOAD/back" \
-		"$(program layerfsd)" --root "$T/root" --run "$T/run"
-	ROOT=$T/root RUN=$T/run
-	wait_socket "$RUN/control.sock"
+	DAEMON_ENV=(LD_PRELOAD="$PRELOAD/clockback.so" CLOCK_BACK="$PRELOAD/back")
+	start_daemon
 	layerfs mount "$FAKE/app:duplicate" "$T/mnt"
 	touch "$PRELOAD/back"
 	kill_worker

@@ -38,11 +38,8 @@ open_life() {
 	mkdir "$CRASH_DIR"
 	chmod 777 "$CRASH_DIR"
 	echo "$1" >"$CRASH_DIR/at"
-	start layerfsd env LD_PRELOAD="$PRELOAD/crashat.so" \
-		"$(program layerfsd)" --root "$T/root" --run "$T/run" --config "$T/layerfs.toml"
-	ROOT=$T/root RUN=$T/run
-	wait_socket "$RUN/control.sock"
-	layerfs version >/dev/null
+	DAEMON_ENV=(LD_PRELOAD="$PRELOAD/crashat.so")
+	start_daemon --config "$T/layerfs.toml"
 }
 close_life() {
 	stop layerfsd

@@ -25,10 +25,8 @@ teardown() { teardown_faults; }
 start_old() {
 	printf '%s\n' '[read]' 'patience_ms = 20000' '[mount]' "kernel = \"$1\"" \
 		>"$T/layerfs.toml"
-	ROOT=$T/root RUN=$T/run
-	start layerfsd env LD_PRELOAD="$PRELOAD/oldkernel.so" \
-		"$(program layerfsd)" --root "$ROOT" --run "$RUN" --config "$T/layerfs.toml"
-	wait_socket "$RUN/control.sock"
+	DAEMON_ENV=(LD_PRELOAD="$PRELOAD/oldkernel.so")
+	start_daemon --config "$T/layerfs.toml"
 }
 
 # A read waits for the network when KILLER strikes.

@@ -78,6 +78,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for k, v in headers:
             self.send_header(k, v)
         self.send_header("Content-Length", "0")
+        if int(self.headers.get("Content-Length", 0)):  # which nobody has read
+            self.send_header("Connection", "close")
         self.end_headers()
 
     def forward(self, action, n):
@@ -91,8 +93,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for k, v in r.getheaders():
             if k.lower() not in HOP | {"date", "server"}:
                 self.send_header(k, v)
-        if r.getheader("Content-Length") is None:
-            self.close_connection = True
+        if r.getheader("Content-Length") is None and self.command != "HEAD" and r.status not in (204, 304):
+            self.send_header("Connection", "close")
         self.end_headers()
         self.body(r, action, n)
         up.close()

@@ -16,7 +16,7 @@ teardown() { teardown_test; }
 
 setup_test() {
 	T=$BATS_TEST_TMPDIR # short: a socket's path has 107 bytes
-	STARTED=()
+	STARTED=() DAEMON_ENV=()
 	# trixie.bash's, of tests with a runtime
 	[ "${RELEASE-}" != trixie ] || ! declare -F share_folder >/dev/null || share_folder
 	mkdir -p "$T/log" "$T/pid"
@@ -328,15 +328,23 @@ program() {
 	return 1
 }
 
-# start_daemon [OPTION...]: a layerfsd of the test's own; speak to it with
-# `layerfs`.  $ROOT and $RUN are its folders.
+# start_daemon [OPTION...]: a layerfsd of the test's own, which serves; speak to it
+# with `layerfs`.  $ROOT and $RUN are its folders; its environment has the
+# VARIABLE=VALUE of DAEMON_ENV, too.
 start_daemon() {
 	local daemon
 	daemon=$(program layerfsd) || return
 	ROOT=$T/root RUN=$T/run
 	rm -f "$RUN/control.sock" # an earlier daemon's
-	start layerfsd "$daemon" --root "$ROOT" --run "$RUN" "$@"
+	start layerfsd env "${DAEMON_ENV[@]}" "$daemon" --root "$ROOT" --run "$RUN" "$@"
+	wait_daemon
+}
+
+# Its socket is there before its first worker serves, without which a daemon ends if
+# the next one does not come up either.
+wait_daemon() {
 	wait_socket "$RUN/control.sock"
+	layerfs version >/dev/null
 }
 
 # make_preload NAME: of tests/lib/NAME.c what LD_PRELOAD takes, $PRELOAD/NAME.so, in a

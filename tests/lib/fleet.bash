@@ -11,7 +11,7 @@ start_node() {
 	NODE=$1
 	start "$1" "$(program layerfsd)" --root "$T/root.$1" --run "$T/run.$1" \
 		--config "$T/${2:-ask}.toml"
-	wait_socket "$T/run.$1/control.sock"
+	RUN=$T/run.$1 wait_daemon
 }
 
 # on NAME COMMAND...: layerfs there.
