@@ -4,7 +4,7 @@
 What systemd does for a service of Type=notify: opens its sockets, keeps the
 descriptors of its store, gives both to each process of it, and starts it again
 when it died.  SIGTERM and SIGHUP go to the service.  A line for each message
-and event on stdout.
+and event on stdout; "heard: N" when all that was sent before the N-th SIGUSR1 has one.
 """
 import argparse, array, ctypes, os, signal, socket, sys, time
 
@@ -60,6 +60,7 @@ class Service:
         self.notify.bind(self.notify_path)
         self.notify.settimeout(0.02)
         self.pid = 0
+        self.asked, self.heard = 0, 0
 
     @staticmethod
     def listen(name, path):
@@ -120,10 +121,11 @@ class Service:
             os.close(fd)
 
     def receive(self):
+        """False: nothing was there."""
         try:
             data, anc, _, _ = self.notify.recvmsg(4096, 4096)
-        except (socket.timeout, InterruptedError):
-            return
+        except (socket.timeout, BlockingIOError):
+            return False
         fds, sender = array.array("i"), 0
         for level, kind, value in anc:
             if kind == socket.SCM_RIGHTS:
@@ -131,11 +133,15 @@ class Service:
             elif kind == socket.SCM_CREDENTIALS:
                 sender = array.array("i", value)[0]
         self.on_message(data.decode(), sender, list(fds))
+        return True
 
     def run(self):
         self.start()
         while True:
-            self.receive()
+            asked = self.asked
+            if not self.receive() and asked > self.heard:
+                self.heard = asked
+                say("heard:", asked)
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid == 0:
                 continue
@@ -152,12 +158,12 @@ class Service:
         """What the dead had said; its pid is known no more to the kernel."""
         self.notify.setblocking(False)
         try:
-            self.receive()
-            return True
-        except BlockingIOError:
-            return False
+            return self.receive()
         finally:
             self.notify.settimeout(0.02)
+
+    def note_asked(self):
+        self.asked += 1
 
 
 def main():
@@ -169,6 +175,7 @@ def main():
     service = Service(p.parse_args())
     for s in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(s, lambda n, _: service.pid and os.kill(service.pid, n))
+    signal.signal(signal.SIGUSR1, lambda *_: service.note_asked())
     service.run()
 
 

@@ -16,12 +16,25 @@ start_service() {
 		--socket "snapshotter=$RUN/snapshotter.sock" \
 		--socket "cri=$RUN/cri.sock" \
 		"$T/pid/layerfsd" "$daemon" --root "$ROOT" --run "$RUN" "$@"
+	wait_for 20 grep -qs '^started: ' "$T/log/systemd" # it hears from then on
 	wait_for 20 said_ready 1
 }
 
+# Whatever the service has told "systemd" so far is in $T/log/systemd.
+hear() {
+	local n
+	[ -f "$T/pid/systemd" ] || return 0 # it has ended, and heard the last
+	n=$(($(grep -c '^heard: ' "$T/log/systemd") + 1))
+	kill -USR1 "$(pid_of systemd)"
+	wait_for 20 grep -qx "heard: $n" "$T/log/systemd"
+}
+
 # said_ready N: for the N-th time.
-said_ready() { [ "$(grep -c '^said: READY=1' "$T/log/systemd")" -ge "$1" ]; }
-times_ready() { grep -c '^said: READY=1' "$T/log/systemd"; }
+said_ready() { [ "$(times_ready)" -ge "$1" ]; }
+times_ready() {
+	hear
+	grep -c '^said: READY=1' "$T/log/systemd"
+}
 
 # The whole daemon dies, and its service is there again.
 kill_supervisor() {
@@ -35,6 +48,7 @@ kill_supervisor() {
 # a daemon has for itself: podman's layer store, EROFS' data, also of its trial, which
 # a worker may have left that was killed, requests.
 stored() {
+	hear
 	awk '/^said: FDSTORE=1/ { kept[$NF] = 1 }
 		/^said: FDSTOREREMOVE=1/ { delete kept[$NF] }
 		END { for (n in kept) print substr(n, 8) }' "$T/log/systemd" |
