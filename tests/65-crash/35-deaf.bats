@@ -91,7 +91,7 @@ with_credentials_there() {
 	start_deaf flush
 	with_credentials_there
 	layerfs mount "$FAKE/app:good" "$T/mnt"
-	not find "/proc/$(pid_of layerfsd)/fd" -lname "$T/deaf/*" | grep .
+	[ -z "$(find "/proc/$(pid_of layerfsd)/fd" -lname "$T/deaf/*")" ]
 	kill_worker
 	is_good "$T/mnt"
 	stop layerfsd

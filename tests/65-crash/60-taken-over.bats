@@ -24,7 +24,7 @@ teardown() {
 		"$top_srcdir/src/supervisor/message.h" "$(worker_pid)" "$T/deaf"
 	wait_for 20 grep -qx sent "$T/log/takenover"
 	wait_for 20 grep -q 'the supervisor takes no such descriptor' "$T/log/layerfsd"
-	not find "/proc/$(pid_of layerfsd)/fd" -lname "$T/deaf/*" | grep .
+	[ -z "$(find "/proc/$(pid_of layerfsd)/fd" -lname "$T/deaf/*")" ]
 	kill -KILL "$(worker_pid)" || true
 	wait_for 20 layerfs ls
 	layerfs mount "$FAKE/app:good" "$T/mnt"
