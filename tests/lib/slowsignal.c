@@ -7,9 +7,8 @@
 int
 sigprocmask(int how, const sigset_t *set, sigset_t *old)
 {
-	int (*real)(int, const sigset_t *, sigset_t *) =
-	    (int (*)(int, const sigset_t *, sigset_t *))dlsym(
-		RTLD_NEXT, "sigprocmask");
+	int (*real)(int, const sigset_t *, sigset_t *) = (int (*)(
+	    int, const sigset_t *, sigset_t *))dlsym(RTLD_NEXT, "sigprocmask");
 
 	sleep(1);
 	return real(how, set, old);
