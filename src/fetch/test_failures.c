@@ -275,7 +275,7 @@ patience_ends_with_what_the_source_said(void **s)
 
 	(void)s;
 	fake_answer(f->fakes[0], (struct fake_answer){ .code = EACCES });
-	waited_start(&w, f, 0, 0, 1, SOURCE_NOW, 50);
+	waited_start(&w, f, 0, 0, 1, SOURCE_NOW, 2000);
 	assert_int_equal(waited_end(&w), EACCES);
 	fixture_close(f);
 }

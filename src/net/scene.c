@@ -218,6 +218,21 @@ on_loop(struct scene *x, void (*run)(struct scene *x, void *arg), void *arg)
 	AWAIT(x, r.is_done);
 }
 
+static void
+do_nothing(struct scene *x, void *arg)
+{
+	(void)x;
+	(void)arg;
+}
+
+/* A turn for each end to write, to read and to find the other's. */
+void
+let_loop_turn(struct scene *x)
+{
+	for (int i = 0; i < 8; i++)
+		on_loop(x, do_nothing, NULL);
+}
+
 /* --- calls --- */
 
 void

@@ -43,6 +43,8 @@ int close_scene(void **s);
 /* Runs on the loop's thread, and has run when this returns. */
 void on_loop(
     struct scene *x, void (*run)(struct scene *x, void *arg), void *arg);
+/* Until the loop has seen whatever was sent or closed before. */
+void let_loop_turn(struct scene *x);
 /* Of a method: CHANGEs n_cancelled. */
 void on_cancel(void *scene);
 

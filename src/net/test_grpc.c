@@ -108,8 +108,9 @@ a_deadline_ends_the_wait_and_tells_the_method(void **s)
 	struct asked q = ASKED(x);
 
 	q.call.path = "/t/park";
-	q.call.deadline_ns = clock_now_ns() + 100 * NS_PER_MS;
+	q.call.deadline_ns = clock_now_ns() + 2 * NS_PER_S;
 	grpc_client_send(x->client, &q.call);
+	AWAIT(x, x->parked != NULL);
 	assert_int_equal(status_of(&q), GRPC_DEADLINE_EXCEEDED);
 	assert_true(clock_now_ns() >= q.call.deadline_ns);
 	AWAIT(x, x->n_cancelled == 1);
@@ -125,10 +126,10 @@ a_call_that_nobody_waits_for_is_not_begun(void **s)
 	ask(x, &first, "/t/block", "");
 	AWAIT(x, x->n_started == 1);
 	ask(x, &second, "/t/echo", "");
-	usleep(50000);
+	let_loop_turn(x);
 	on_loop(x, cancel_asked, &second);
 	ask(x, &third, "/t/echo", "");
-	usleep(50000);
+	let_loop_turn(x);
 	CHANGE(x, x->is_released = true);
 	assert_int_equal(status_of(&first), GRPC_OK);
 	assert_int_equal(status_of(&second), GRPC_CANCELLED);

@@ -69,7 +69,7 @@ the_next_call_connects_again(void **s)
 		    status_of(&q), i != 1 ? GRPC_OK : GRPC_UNAVAILABLE);
 		if (i != 1)
 			close(fd);
-		usleep(50000);
+		let_loop_turn(x);
 	}
 }
 
@@ -133,7 +133,7 @@ an_answer_that_is_none_is_internal(void **s)
 		put_frame(fd, HEADERS, 5, 1, cases[i].headers, cases[i].n);
 		assert_int_equal(status_of(&q), GRPC_INTERNAL);
 		close(fd);
-		usleep(50000);
+		let_loop_turn(x);
 	}
 }
 

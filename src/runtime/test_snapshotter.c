@@ -90,7 +90,7 @@ what_was_removed_goes_without_being_asked(void **state)
 
 	add_layer(p, "one", "");
 	OK(snapshotter_remove(p->s, "one", e));
-	for (int i = 0; i < 500 && count_folders() > 0; i++)
+	for (int i = 0; i < 6000 && count_folders() > 0; i++)
 		usleep(10000);
 	assert_int_equal(count_folders(), 0);
 }

@@ -28,6 +28,8 @@ struct place {
 	int root;
 	struct db *db;
 	struct snapshotter *s;
+	uint32_t timeout_ms; /* for a registry; 0: longer than a busy machine
+				is slow */
 };
 
 static inline void
@@ -35,7 +37,7 @@ begin_life(struct place *p)
 {
 	struct snapshotter_parts parts = {
 		.run_path = "/r",
-		.prepare_timeout_ms = 200,
+		.prepare_timeout_ms = p->timeout_ms > 0 ? p->timeout_ms : 60000,
 	};
 	struct err e = ERR_INIT;
 
