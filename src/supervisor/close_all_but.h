@@ -9,11 +9,25 @@
 #include <unistd.h>
 
 static inline void
+close_all_but_two(int low, int high)
+{
+	if (low > high) {
+		int other = low;
+
+		low = high;
+		high = other;
+	}
+	if (low > 0)
+		close_range(0, low - 1, 0);
+	if (high > low + 1)
+		close_range(low + 1, high - 1, 0);
+	close_range(high + 1, ~0u, 0);
+}
+
+static inline void
 close_all_but(int fd)
 {
-	if (fd > 0)
-		close_range(0, fd - 1, 0);
-	close_range(fd + 1, ~0u, 0);
+	close_all_but_two(fd, fd);
 }
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -231,27 +232,41 @@ erofs_mount(const struct erofs_request *q, struct err *e)
 
 enum { MOMENT_MS = 100 };
 
-/* The process that unmounts; its end of the pipe closes when it is done.  Of the
- * supervisor's own descriptors it may hold none: reads that hold it up end with a
- * session's last. */
+/* The process that unmounts: this very mount, for it may come so late that another
+ * one is at its place.  It is the last that has it, and so the one that waits for its
+ * end.  Of the supervisor's own descriptors it may hold none: reads that hold it up
+ * end with a session's last. */
+static void
+run_unmount(int mount, int sock)
+{
+	char path[32], byte;
+
+	close_all_but_two(mount, sock);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", mount);
+	if (read(sock, &byte, 1) == 0) /* whoever started it has let go of it */
+		umount2(path, MNT_DETACH);
+	close(mount);
+	_exit(0);
+}
+
+/* Its end of the socket closes when it is done. */
 static int
 start_unmount(const char *id)
 {
-	int pair[2];
-	pid_t pid;
+	int mount = open(id, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int pair[2] = { -1, -1 };
+	pid_t pid = -1;
 
-	if (pipe2(pair, O_CLOEXEC) != 0)
-		return -1;
-	pid = fork();
-	if (pid == 0) {
-		close_all_but(pair[1]);
-		umount2(id, MNT_DETACH | UMOUNT_NOFOLLOW);
-		_exit(0);
-	}
-	close(pair[1]);
-	if (pid > 0)
+	if (mount >= 0 &&
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0)
+		pid = fork();
+	if (pid == 0)
+		run_unmount(mount, pair[1]);
+	cleanup_close(&mount);
+	cleanup_close(&pair[1]);
+	if (pid > 0 && shutdown(pair[0], SHUT_WR) == 0)
 		return pair[0];
-	close(pair[0]);
+	cleanup_close(&pair[0]);
 	return -1;
 }
 
