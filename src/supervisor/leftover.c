@@ -19,7 +19,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-/* For all targets that lie where nobody answers, together: no worker runs yet. */
+/* For all targets that lie where nobody answers, together, and once more for the
+ * folders of those that answered: no worker runs yet. */
 enum { PATIENCE_MS = 2000 };
 
 static bool
@@ -166,10 +167,15 @@ remove_uppers(
 	closedir(d);
 }
 
+static uint64_t
+patience(void)
+{
+	return clock_now_ns() + PATIENCE_MS * NS_PER_MS;
+}
+
 static size_t
 clean_dead(const struct mounter *m, struct list *holds, struct list *lost)
 {
-	uint64_t until_ns = clock_now_ns() + PATIENCE_MS * NS_PER_MS;
 	char points[LIMIT_PATH_BYTES];
 	struct mounttable t;
 	size_t n = 0;
@@ -182,10 +188,10 @@ clean_dead(const struct mounter *m, struct list *holds, struct list *lost)
 	if (find_points(m, points)) {
 		const struct copies dead = { &t, points, is_dead, holds };
 
-		copies_detach(&dead, until_ns, lost);
+		copies_detach(&dead, patience(), lost);
 		if (lost != NULL) {
 			drop_without_upper(m, lost);
-			lost_open_folders(lost, until_ns);
+			lost_open_folders(lost, patience());
 		}
 		n = unmount_dead(m, &t, points, holds);
 		remove_points(m, &t, points);

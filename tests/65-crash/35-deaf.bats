@@ -6,7 +6,11 @@ load ../lib/common
 load ../lib/faults
 load ../lib/service
 
-setup_file() { hostile_images good duplicate; }
+setup_file() {
+	hostile_images good duplicate
+	make_preload slowfork
+}
+teardown_file() { drop_preload; }
 
 setup() {
 	setup_test
@@ -46,6 +50,31 @@ become_deaf() {
 	stop systemd
 	not is_mounted "$T/mnt"
 	not is_mounted "$T/good"
+}
+
+# drop_names_until FILE: the kernel forgets the names of folders.
+drop_names_until() {
+	until [ -e "$1" ]; do
+		echo 2 >/proc/sys/vm/drop_caches
+		sleep 0.1
+	done
+}
+
+@test "who is asked after one that does not answer is given time to" {
+	requires cc
+	! is_instrumented || skip "a sanitizer wants to be loaded first"
+	start_deaf
+	LD_PRELOAD=$PRELOAD/slowfork.so start_service --no-store
+	layerfs mount "$FAKE/app:good" "$T/deaf/mnt"
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	become_deaf
+	drop_names_until "$T/enough" 3>&- &
+	dropper=$!
+	kill_supervisor
+	touch "$T/enough"
+	wait $dropper
+	grep -F "left behind: $T/deaf/mnt: " "$T/log/systemd"
+	is_good "$T/mnt"
 }
 
 @test "a target on a file system whose names the kernel forgets is mounted again" {
