@@ -23,6 +23,9 @@ teardown() {
 
 service() { start_service "$@" --config "$T/layerfs.toml"; }
 
+# What was written over mounts; what nobody wants is put aside, and deleted in time.
+uppers_are() { [ "$(ls -A "$ROOT/upper" | wc -l)" = "$1" ]; }
+
 @test "the supervisor is killed: mounts and open files go on" {
 	service
 	layerfs mount "$FAKE/app:good" "$T/mnt"
@@ -76,7 +79,7 @@ service() { start_service "$@" --config "$T/layerfs.toml"; }
 	is_good "$T/mnt"
 	layerfs unmount "$T/mnt"
 	nothing_mounted
-	[ -z "$(ls -A "$ROOT/upper")" ]
+	uppers_are 0
 }
 
 @test "the supervisor is killed at any moment of many mounts: nothing is left" {
@@ -114,7 +117,7 @@ service() { start_service "$@" --config "$T/layerfs.toml"; }
 	layerfs mount "$FAKE/app:good" "$T/by-hand"
 	layerfs mount --layer 0 "$FAKE/app:duplicate" "$T/layer"
 	layerfs mount --options nosuid,nodev --unreachable wait:3s "$FAKE/app:good" "$T/strict"
-	umount "$T/by-hand"
+	wait_for 10 umount "$T/by-hand"
 	stop fake || true # nobody is asked
 	kill_supervisor
 	is_mounted "$T/mnt"
@@ -148,7 +151,7 @@ service() { start_service "$@" --config "$T/layerfs.toml"; }
 	rm "$T/mnt/etc/one"
 	echo above >"$T/over/above"
 	exec 7<>"$T/mnt/open"
-	umount "$T/by-hand"
+	wait_for 10 umount "$T/by-hand"
 	for _ in 1 2; do
 		kill_supervisor
 		grep -E "warn: [0-9]+ mounts died with an earlier daemon" "$T/log/systemd"
@@ -160,7 +163,7 @@ service() { start_service "$@" --config "$T/layerfs.toml"; }
 		[ "$(findmnt -n "$T/mnt" | wc -l)" = 1 ]
 		not is_mounted "$T/by-hand"
 		not is_mounted "$T/other"
-		[ "$(find "$ROOT/upper" -mindepth 1 -maxdepth 1 | wc -l)" = 3 ]
+		wait_for 10 uppers_are 3
 	done
 	echo late >&7
 	[ "$(cat "$T/mnt/open")" = late ]
@@ -172,7 +175,7 @@ service() { start_service "$@" --config "$T/layerfs.toml"; }
 	layerfs unmount "$T/over"
 	layerfs unmount "$T/mnt"
 	nothing_mounted
-	[ -z "$(ls -A "$ROOT/upper")" ]
+	uppers_are 0
 }
 
 @test "where nobody keeps them, a writable mount is made again with what was written elsewhere" {
@@ -195,7 +198,7 @@ service() { start_service "$@" --config "$T/layerfs.toml"; }
 	layerfs unmount "$T/mnt"
 	nothing_mounted
 	[ "$(cat "$T/a b/new")" = $'mine\nmore' ]
-	[ -z "$(ls -A "$ROOT/upper")" ]
+	uppers_are 0
 	layerfs mount --rw --upper "$T/a b" "$FAKE/app:good" "$T/mnt"
 	[ "$(cat "$T/mnt/new")" = $'mine\nmore' ]
 }
@@ -238,7 +241,7 @@ while_dead() {
 		not is_mounted "$T/good"
 		nothing_mounted
 		[ -z "$(ls -A "$T/mine")" ]
-		wait_for 10 eval '[ -z "$(ls -A "$ROOT/upper")" ]'
+		wait_for 10 uppers_are 0
 		[ "$(cat "$T"/changes/new "$T"/away/new 2>/dev/null)" = $what ]
 		rm -rf "$T/changes" "$T/changes.work" "$T/away"
 		mkdir "$T/changes"
@@ -260,7 +263,7 @@ while_dead() {
 	grep -F "on $T/mnt: not restored: " "$T/log/systemd"
 	not is_mounted "$T/mnt"
 	nothing_mounted
-	wait_for 10 eval '[ -z "$(ls -A "$ROOT/upper")" ]'
+	wait_for 10 uppers_are 0
 }
 
 @test "a mount is not made again where its folder is not any more" {
@@ -317,8 +320,8 @@ c.commit()' "$ROOT/state.db"
 	while_dead mount -t tmpfs mine "$T/mnt"
 	grep -F "left behind: $T/mnt: something else is mounted over it" "$T/log/systemd"
 	findmnt -n -t tmpfs "$T/mnt"
-	umount "$T/mnt"
-	umount "$T/mnt"
+	wait_for 10 umount "$T/mnt"
+	wait_for 10 umount "$T/mnt"
 }
 
 # The test's own folder is closed to users.

@@ -59,17 +59,27 @@ points() {
 			END { step = NR > max ? NR / max : 1; for (i = 1; i <= NR; i += step) print a[int(i)] }'
 }
 
+# live PREPARE SCENARIO CHECK.  A line each: of a list with && bash takes offence at the
+# last alone.
+live() {
+	$1
+	arm
+	$2
+	disarm
+	$3
+}
+
 # at_each_moment PREPARE SCENARIO CHECK
 at_each_moment() {
 	local at n=0
 	open_life 0
-	$1 && arm && $2 && disarm && $3
+	live "$@"
 	close_life
 	points >"$T/points"
 	for at in $(cat "$T/points"); do
 		open_life "$at"
 		echo "dies at: $at"
-		$1 && arm && $2 && disarm && $3
+		live "$@"
 		! died || n=$((n + 1))
 		close_life
 	done
