@@ -11,9 +11,12 @@ setup() {
 	requires jq sqlite3 curl
 	start_own_registry
 	start_bad_registry
-	printf '%s\n' '[snapshotter]' 'prepare_timeout_ms = 2000' '[fetch]' 'guess_percent = 0' >"$T/layerfs.toml"
+	config
 	start_store
 }
+
+# config [LINE...]: nothing is fetched on a guess.
+config() { printf '%s\n' "$@" '[fetch]' 'guess_percent = 0' >"$T/layerfs.toml"; }
 
 start_store() {
 	start_daemon --config "$T/layerfs.toml"
@@ -106,7 +109,7 @@ holders() { layerfs --json images | jq '[.images[].holders.podman // 0] | add //
 	release "$dir"
 	[ "$(uses)" = 0 ]
 	wait_for 30 nothing_shown
-	wait_for 50 is_empty
+	wait_for 120 is_empty
 }
 is_empty() { [ "$(layerfs --json images | jq '.images | length')" = 0 ]; }
 
@@ -127,7 +130,7 @@ is_empty() { [ "$(layerfs --json images | jq '.images | length')" = 0 ]; }
 	stop own-registry || true
 
 	kill -KILL "$(worker_pid)"
-	timeout 20 sha256sum -c "$T/sum"
+	timeout 60 sha256sum -c "$T/sum"
 	[ "$(layerfs --json ls | jq '.mounts | length')" = 0 ]
 	stop layerfsd
 	start_store
@@ -147,7 +150,7 @@ is_empty() { [ "$(layerfs --json images | jq '.images | length')" = 0 ]; }
 	ls "$dir/diff" >/dev/null
 	cd "$dir"
 	kill -KILL "$(worker_pid)"
-	timeout 20 ls "$dir/diff" >/dev/null
+	timeout 60 ls "$dir/diff" >/dev/null
 	cd "$T"
 }
 
@@ -178,6 +181,9 @@ is_empty() { [ "$(layerfs --json images | jq '.images | length')" = 0 ]; }
 	known=$(at "$REGISTRY/$ref")/$(layer $ref 0)
 	ls "$known/diff" >/dev/null
 	use "$known"
+	stop layerfsd
+	config '[snapshotter]' 'prepare_timeout_ms = 2000'
+	start_store
 	rules '.*manifests.* stall 0'
 	for n in {1..12}; do
 		(

@@ -44,7 +44,7 @@ start_store() {
 	podman rmi "$IMAGE"
 	[ "$(uses)" = 0 ]
 	wait_for 40 nothing_shown
-	wait_for 40 eval '[ "$(layerfs --json images | jq ".images | length")" = 0 ]'
+	wait_for 120 eval '[ "$(layerfs --json images | jq ".images | length")" = 0 ]'
 }
 
 @test "it runs after a restart of everything, without a registry" {

@@ -73,7 +73,7 @@ start_store() {
 		podman --tmpdir "$T/podman/tmp" unshare \
 		sh -c 'echo $$ >"$0/pid" && exec "$@"' "$T/user" \
 		"$T/user/layerfsd" --root "$ROOT" --run "$RUN" --config "$T/user/layerfs.toml"
-	wait_for 20 unshared test -d "$RUN/m/0"
+	wait_for 20 unshared mountpoint -q "$RUN/m/0"
 }
 stop_store() { end_process "$T/user/pid" TERM; }
 
