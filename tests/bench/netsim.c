@@ -651,18 +651,10 @@ parse_options(struct sim *s, int argc, char **argv)
 }
 
 static void
-sim_open(struct sim *s)
+open_signals(struct sim *s)
 {
-	struct epoll_event ev = { .events = EPOLLIN };
 	sigset_t set;
 
-	s->listener =
-	    socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	setsockopt(
-	    s->listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-	if (bind(s->listener, (void *)&s->listen, sizeof s->listen) < 0 ||
-	    listen(s->listener, 512) < 0)
-		die("netsim: listen");
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
@@ -670,6 +662,22 @@ sim_open(struct sim *s)
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	s->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* Who can connect may send a signal. */
+static void
+sim_open(struct sim *s)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	open_signals(s);
+	s->listener =
+	    socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	setsockopt(
+	    s->listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	if (bind(s->listener, (void *)&s->listen, sizeof s->listen) < 0 ||
+	    listen(s->listener, 512) < 0)
+		die("netsim: listen");
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	ev.data.u64 = (uintptr_t)&s->listener;
 	epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->listener, &ev);
