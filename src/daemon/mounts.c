@@ -57,6 +57,20 @@ find_by_target(struct mounts *m, const char *target)
 	return found;
 }
 
+/* By its id, or NULL: by its target. */
+static bool
+is_ending(struct mounts *m, const char *id, const char *target)
+{
+	list_for_each(l, &m->ending) {
+		struct attachment *a = list_entry(l, struct attachment, link);
+
+		if (id != NULL ? strcmp(a->id, id) == 0
+			       : strcmp(a->target, target) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 mounts_list_attachment(struct mounts *m, struct attachment *a)
 {
@@ -74,19 +88,33 @@ await(struct mounts *m, const char *id, const char *target)
 
 		if (a == NULL || !a->is_borrowed)
 			return a;
-		cond_wait(&m->given_back, &m->lock);
+		cond_wait(&m->changed, &m->lock);
 	}
 }
 
+/* NULL: there is none, and none is on its way out: whoever unmounts hears of it when
+ * all is over, also where somebody saw it before he could tell. */
 static struct attachment *
 withdraw(struct mounts *m, const char *id, const char *target)
 {
 	LOCK_SCOPE(&m->lock);
 	struct attachment *a = await(m, id, target);
 
-	if (a != NULL)
+	if (a != NULL) {
 		list_remove(&a->link);
+		list_push_back(&m->ending, &a->link);
+	}
+	while (a == NULL && is_ending(m, id, target))
+		cond_wait(&m->changed, &m->lock);
 	return a;
+}
+
+static void
+take_out(struct mounts *m, struct attachment *a)
+{
+	LOCK_SCOPE(&m->lock);
+	list_remove(&a->link);
+	cond_broadcast(&m->changed);
 }
 
 /* What takes time is done without the lock: the loop wants it, too. */
@@ -106,7 +134,7 @@ give_back(struct mounts *m, struct attachment *a)
 {
 	LOCK_SCOPE(&m->lock);
 	a->is_borrowed = false;
-	cond_broadcast(&m->given_back);
+	cond_broadcast(&m->changed);
 }
 
 /* ---- in state.db ---- */
@@ -239,6 +267,7 @@ mounts_end_attachment(struct mounts *m, struct attachment *a)
 		showings_put(m->daemon->showings, a->showing);
 	if (forget(m, a, &e) < 0)
 		log_warn("%s: %s", a->target, e.msg);
+	take_out(m, a);
 	attachment_free(a);
 }
 
@@ -430,9 +459,10 @@ mounts_new(struct daemon *d, struct err *e)
 	}
 	m->daemon = d;
 	lock_init(&m->lock, RANK_DAEMON);
-	cond_init(&m->given_back);
+	cond_init(&m->changed);
 	list_init(&m->lost);
 	list_init(&m->attachments);
+	list_init(&m->ending);
 	m->mountinfo = mountinfo_new(d->loop, on_mounts_changed, m, e);
 	if (m->mountinfo == NULL) {
 		mounts_free(m);
@@ -458,7 +488,7 @@ mounts_free(struct mounts *m)
 	mountinfo_free(m->mountinfo);
 	free_attachments(&m->lost);
 	free_attachments(&m->attachments);
-	cond_destroy(&m->given_back);
+	cond_destroy(&m->changed);
 	lock_destroy(&m->lock);
 	free(m);
 }

@@ -16,9 +16,10 @@ struct mounts {
 	struct list
 	    lost; /* whose mount did not survive; the starting thread's */
 
-	struct lock lock; /* guards what follows */
-	struct cond given_back;
+	struct lock lock;        /* guards what follows */
+	struct cond changed;     /* one was given back, or has ended */
 	struct list attachments; /* the oldest first */
+	struct list ending;      /* withdrawn, and not taken down yet */
 	struct mount_ids ids;
 };
 
