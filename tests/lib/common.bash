@@ -144,12 +144,22 @@ wait_port() { wait_for 20 is_listening "$1"; }
 wait_socket() { wait_for 20 test -S "$1"; }
 
 # A TCP port of loopback that nobody listens on now; none of those that the kernel
-# gives to whoever connects, as it may before somebody listens there.
+# gives to whoever connects, as it may before somebody listens there.  Whoever else asks
+# for one meanwhile, also in another clone, gets another: they take turns, and each turn
+# has a port of its own until all have been given.
 free_port() {
 	python3 -c '
-import random, socket
+import socket, time
+turn = socket.socket(socket.AF_UNIX)
 while True:
-    port = random.randrange(10000, 32768)
+    try:
+        turn.bind("\0layerfs tests: a free port")
+        break
+    except OSError:
+        time.sleep(0.002)
+while True:
+    port = 10000 + time.monotonic_ns() // 10 ** 7 % 22768
+    time.sleep(0.01)
     try:
         socket.socket().bind(("127.0.0.1", port))
         print(port)
