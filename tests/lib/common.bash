@@ -196,10 +196,11 @@ unmount_under() {
 	done
 }
 
-# Nothing is shown below RUN/m but podman's layer store and EROFS's data.
+# Nothing is shown below RUN/m but podman's layer store and EROFS's data, and for a
+# moment what a worker that has just begun tries EROFS with.
 nothing_shown() {
-	[ -z "$(find "$RUN/m" -mindepth 1 -maxdepth 1 ! -name '[0d]')" ] &&
-		! mounts_under "$RUN/m" | grep -vx "$RUN/m/[0d]"
+	[ -z "$(find "$RUN/m" -mindepth 1 -maxdepth 1 ! -name '[0def]' ! -name .e)" ] &&
+		! mounts_under "$RUN/m" | grep -vEx "$RUN/m/([0def]|\.e/.*)"
 }
 
 is_mounted() { mountpoint -q "$1"; }
