@@ -3,6 +3,7 @@
 # What holds an image, and what goes with it.
 
 load ../lib/common
+load ../lib/faults
 
 setup() {
 	setup_test
@@ -45,8 +46,7 @@ layers() { layerfs --json explain "$1" | jq -c ".layer_list | map($2) | unique";
 	layerfs mount "$LAZY" "$T/mnt"
 	[ "$(layerfs --json explain "$LAZY" | jq -c .holders)" = '{"mount":1}' ]
 	layerfs images | grep -E ' 1 mount$'
-	kill -KILL "$(layerfs --json version | jq .daemon.pid)"
-	wait_for 5 layerfs version
+	kill_worker
 	[ "$(layerfs --json explain "$LAZY" | jq -c .holders)" = '{"mount":1}' ]
 	cat "$T/mnt/etc/os-release"
 	layerfs unmount "$T/mnt"

@@ -18,7 +18,7 @@ as_worker() {
 talk='
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
-s.settimeout(10)
+s.settimeout(60)
 s.connect(sys.argv[1])
 try:
     s.sendall(sys.argv[2].encode())
@@ -84,7 +84,7 @@ version='{"op": "version"}
 	let_others_in "$T/own"
 	start layerfsd setpriv --reuid=65533 --regid=65533 --clear-groups \
 		"$(program layerfsd)" --root "$T/own/root" --run "$T/own/run"
-	RUN=$T/own/run wait_daemon
+	wait_socket "$T/own/run/control.sock"
 	as_other /usr/bin/python3 -c "$talk" "$T/own/run/control.sock" "$version" | jq .ok | grep -qx true
 	/usr/bin/python3 -c "$talk" "$T/own/run/control.sock" "$version" | jq .ok | grep -qx true
 	let_others_in "$T/own/run/control.sock"

@@ -208,12 +208,12 @@ refused_reload() {
 	as_user() { HOME=$U/home setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
 	start layerfsd setpriv --reuid nobody --regid nogroup --clear-groups \
 		env HOME="$U/home" "$DAEMON" --root "$U/home/root" --run "$RUN"
-	wait_daemon
+	wait_daemon as_user "$U/layerfs" --run "$RUN"
 	as_user "$U/layerfs" --run "$RUN" mount "$FAKE/app:good" "$U/mnt"
 	new_binary
 	OLD=$(worker_pid)
 	kill -HUP "$(pid_of layerfsd)"
-	is_new() { [ "$(find_worker)" != "$OLD" ] && as_user "$U/layerfs" --run "$RUN" version; }
+	is_new() { [ "$(find_worker)" != "$OLD" ] && answers as_user "$U/layerfs" --run "$RUN"; }
 	wait_for 20 is_new
 	runs_new_binary
 	as_user sh -c "cd '$U/mnt' && sha256sum --quiet -c ../sums"
@@ -236,7 +236,7 @@ refused_reload() {
 	as_user() { HOME=$U/home setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
 	start layerfsd setpriv --reuid nobody --regid nogroup --clear-groups \
 		env HOME="$U/home" PATH="$U/bin:$PATH" "$DAEMON" --root "$U/home/root" --run "$RUN"
-	wait_daemon
+	wait_daemon as_user "$U/layerfs" --run "$RUN"
 	status=0
 	as_user "$U/layerfs" --run "$RUN" mount "$FAKE/app:good" "$U/mnt" 2>"$T/error" || status=$?
 	[ $status != 0 ]
@@ -248,7 +248,7 @@ refused_reload() {
 	OLD=$(worker_pid)
 	new_binary
 	kill -HUP "$(pid_of layerfsd)"
-	is_new() { [ "$(find_worker)" != "$OLD" ] && as_user "$U/layerfs" --run "$RUN" version; }
+	is_new() { [ "$(find_worker)" != "$OLD" ] && answers as_user "$U/layerfs" --run "$RUN"; }
 	wait_for 20 is_new
 	runs_new_binary
 	wait $client || true

@@ -351,12 +351,16 @@ start_daemon() {
 	wait_daemon
 }
 
-# Its socket is there before its first worker serves, without which a daemon ends if
-# the next one does not come up either.
+# wait_daemon [COMMAND...]: its socket is there before its first worker serves, without
+# which a daemon ends if the next one does not come up either.
 wait_daemon() {
 	wait_socket "$RUN/control.sock"
-	layerfs version >/dev/null
+	answers "$@"
 }
+
+# answers [COMMAND...]: a worker does, to `layerfs` or another user's command.  (`layerfs
+# version` is content without a daemon.)
+answers() { [[ $("${@:-layerfs}" version) == *Protocol:* ]]; }
 
 # make_preload NAME: of tests/lib/NAME.c what LD_PRELOAD takes, $PRELOAD/NAME.so, in a
 # folder that the worker's user may read; drop_preload when the file's tests are over.

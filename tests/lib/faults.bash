@@ -72,7 +72,7 @@ kill_worker() {
 }
 is_new_worker() {
 	local pid
-	pid=$(worker_pid) && [ "$pid" != "$OLD" ] && layerfs version
+	pid=$(find_worker) && [ "$pid" != "$OLD" ] && answers
 }
 
 drop_caches() { echo 3 >/proc/sys/vm/drop_caches; }
