@@ -21,7 +21,9 @@ matching requests; after=N: not the first N.  Actions:
 
 LOG takes a line per request: method, path, Range, Authorization's scheme, what
 was done."""
-import http.client, http.server, os, re, sys, threading, time
+import http.client, os, re, sys, threading, time
+
+import httpserver
 
 port, upstream, rules_path = sys.argv[1:4]
 log = open(sys.argv[4], "a", buffering=1) if len(sys.argv) > 4 else None
@@ -31,12 +33,12 @@ seen, lock = {}, threading.Lock()
 
 def read_rules():
     f = open(rules_path)
-    written = os.fstat(f.fileno()).st_mtime_ns  # new rules count anew
+    st = os.fstat(f.fileno())  # new rules count anew
     for number, line in enumerate(f):
         words = line.split()
         if words and not line.startswith("#"):
             options = dict(w.split("=", 1) for w in words[2:] if re.match(r"(times|after|method)=", w))
-            yield (written, number), words[0], words[1], [w for w in words[2:] if w.split("=")[0] not in options], options
+            yield (st.st_ino, st.st_mtime_ns, number), words[0], words[1], [w for w in words[2:] if w.split("=")[0] not in options], options
 
 
 def find_rule(method, path):
@@ -52,9 +54,7 @@ def find_rule(method, path):
     return "forward", []
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class Handler(httpserver.Handler):
     def handle_any(self):
         action, arguments = find_rule(self.command, self.path)
         if log:
@@ -78,16 +78,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for k, v in headers:
             self.send_header(k, v)
         self.send_header("Content-Length", "0")
-        if int(self.headers.get("Content-Length", 0)):  # which nobody has read
-            self.send_header("Connection", "close")
         self.end_headers()
+        self.skip_body()
 
     def forward(self, action, n):
         up = http.client.HTTPConnection(upstream, timeout=60)
-        length = int(self.headers.get("Content-Length", 0))
         headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP
                    and not (action == "norange" and k.lower() == "range")}
-        up.request(self.command, self.path, self.rfile.read(length) if length else None, headers)
+        up.request(self.command, self.path, self.read_body() or None, headers)
         r = up.getresponse()
         self.send_response(r.status)
         for k, v in r.getheaders():
@@ -116,16 +114,5 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if action == "slow":
                 time.sleep(len(part) / n)
 
-    def log_message(self, *a):
-        pass
 
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request, address):
-        pass  # a client may go away
-
-
-Server(("127.0.0.1", int(port)), Handler).serve_forever()
+httpserver.serve(port, Handler)

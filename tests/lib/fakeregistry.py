@@ -43,8 +43,10 @@ decides, and is used up after its `times`:
 
 POST /_expire makes every token given so far worthless.
 """
-import argparse, base64, hashlib, http.server, itertools, json, os, random, re, secrets, socket, struct, threading
+import argparse, base64, fcntl, hashlib, itertools, json, os, random, re, secrets, socket, struct, termios, threading
 import time, urllib.parse
+
+import httpserver
 
 
 def make_layout(folder):
@@ -100,9 +102,7 @@ class State:
         return {"do": "serve"}
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
-
+class Handler(httpserver.Handler):
     def setup(self):
         super().setup()
         self.state.count_open(1)
@@ -110,9 +110,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def finish(self):
         super().finish()
         self.state.count_open(-1)
-
-    def log_message(self, *a):
-        pass
 
     def note(self, status, action):
         self.state.log.write(json.dumps({
@@ -230,6 +227,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except OSError:
             pass  # whoever asked has left
 
+    def wait_until_taken(self):
+        """By the other end: what is still here goes with a connection that is reset."""
+        until = time.monotonic() + 20
+        while time.monotonic() < until and self.bytes_unsent():
+            time.sleep(0.01)
+
+    def bytes_unsent(self):
+        return struct.unpack("i", fcntl.ioctl(self.connection, termios.TIOCOUTQ, bytes(4)))[0]
+
     def break_off(self, status, headers, body, fault):
         do, after = fault["do"], fault.get("after")
         self.note(status, do)
@@ -250,7 +256,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(body), body))
                 return self.drip(itertools.repeat(b"1000\r\n" + bytes(4096) + b"\r\n"), 0)
             self.wfile.write(body[:after])
-            time.sleep(0.05)
+            self.wait_until_taken()
         if do == "trickle":
             self.drip([bytes([b]) for b in body[after:after + 300]], fault["every"])
         if do == "stall":
@@ -304,11 +310,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
-    def read_body(self):
-        return self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-
     def do_POST(self):
-        body = self.read_body()
+        body = self.read_body().decode()
         if self.path == "/_expire":
             self.state.tokens.clear()
             return self.answer(204)
@@ -316,7 +319,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_PUT(self):
         if "/manifests/" in self.path:
-            return self.take_manifest(self.read_body().encode())
+            return self.take_manifest(self.read_body())
         self.state.faults = json.loads(self.read_body())
         self.answer(204)
 
@@ -334,10 +337,7 @@ def main():
         return make_layout(o.words[0])
     port, o.layout, o.log = o.words
     Handler.state = State(o)
-    http.server.ThreadingHTTPServer.request_queue_size = 64
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
-    server.daemon_threads = True
-    server.serve_forever()
+    httpserver.serve(port, Handler)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ filtered by artifactType, null where there is none, and a push is answered with 
              any order, of each the type of its config, and a push is answered as any other
 
 LOG takes a line per request: method, path, status."""
-import argparse, hashlib, http.client, http.server, json, random, re, threading, urllib.parse
+import argparse, hashlib, http.client, json, random, re, threading, urllib.parse
+
+import httpserver
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--page", type=int, default=1000)
@@ -39,9 +41,7 @@ def entries(repository, subject, kind):
     return sorted((e for e in found if kind in (None, e["artifactType"])), key=lambda e: e["digest"])
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class Handler(httpserver.Handler):
     def handle_any(self):
         url = urllib.parse.urlsplit(self.path)
         list_of = re.fullmatch(r"/v2/(.+)/referrers/(.+)", url.path)
@@ -77,7 +77,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def forward(self, manifest):
         up = http.client.HTTPConnection(upstream, timeout=60)
-        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        sent = self.read_body()
         up.request(self.command, self.path, sent or None, {k: v for k, v in self.headers.items() if k.lower() not in HOP})
         r = up.getresponse()
         headers = {k: v for k, v in r.getheaders() if k.lower() not in HOP}
@@ -96,16 +96,5 @@ class Handler(http.server.BaseHTTPRequestHandler):
             subject, entry = manifests[repository, digest] = entry_of(sent, digest)
         return {"OCI-Subject": subject} if subject and not options.terse else {}
 
-    def log_message(self, *a):
-        pass
 
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request, address):
-        pass  # a client may go away
-
-
-Server(("127.0.0.1", int(port)), Handler).serve_forever()
+httpserver.serve(port, Handler)

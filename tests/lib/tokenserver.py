@@ -4,7 +4,9 @@
 A token server for docker-registry: GET or POST, Basic authentication, grants what
 is asked for.  RS256 signatures by the openssl command.  One line on stdout for each
 token given."""
-import base64, http.server, json, os, subprocess, sys, time, urllib.parse
+import base64, json, os, subprocess, sys, time, urllib.parse
+
+import httpserver
 
 port, key, cert, service, issuer, user = sys.argv[1:7]
 life = int(sys.argv[7]) if len(sys.argv) > 7 else 300
@@ -33,12 +35,7 @@ def sign(scopes, subject):
     return text + "." + b64(done.stdout)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
-
-    def log_message(self, *a):
-        pass
-
+class Handler(httpserver.Handler):
     def reply(self, status, body, headers={}):
         self.send_response(status)
         for k, v in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
@@ -53,8 +50,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.reply(401, b"{}", {"WWW-Authenticate": 'Basic realm="token"'})
         scopes = [s for v in query.get("scope", []) for s in v.split()]
         token = sign(scopes, user.split(":")[0])
+        print("token", *scopes, flush=True)  # before anybody has it
         self.reply(200, json.dumps({"token": token, "expires_in": life}).encode())
-        print("token", *scopes, flush=True)
 
 
-http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
+httpserver.serve(port, Handler)
