@@ -9,7 +9,7 @@
  *	--patience MS     of the drain (300)
  *	--count N         calls in flight at once, the answers one after another
  *	--deadline MS     of a call
- *	--cancel MS       gives the calls up after that time
+ *	--cancel          gives the calls up at SIGTERM
  *	--field NAME:VALUE   sent beside the request
  *
  * Of a call's answer the message goes to standard output, "STATUS TEXT" to
@@ -57,7 +57,7 @@ struct tool {
 	uint32_t patience_ms;
 	uint32_t count;
 	uint32_t deadline_ms;
-	uint32_t cancel_ms;
+	bool gives_up;
 	struct grpc_field fields[FIELDS_MAX];
 	size_t n_fields;
 
@@ -239,7 +239,8 @@ on_signal(void *ctx, uint32_t ready)
 }
 
 static int
-open_signals(struct tool *t, struct err *e)
+open_signals(struct tool *t, void (*on_ready)(void *ctx, uint32_t ready),
+    void *ctx, struct err *e)
 {
 	sigset_t set;
 
@@ -249,7 +250,8 @@ open_signals(struct tool *t, struct err *e)
 	t->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (t->signals < 0)
 		return err_sys(e, "signalfd");
-	return loop_watch(t->loop, t->signals, EPOLLIN, on_signal, t, e) == NULL
+	return loop_watch(t->loop, t->signals, EPOLLIN, on_ready, ctx, e) ==
+		       NULL
 		   ? -1
 		   : 0;
 }
@@ -268,7 +270,8 @@ serve(
 	};
 
 	t->loop = loop_new(e);
-	if (pool == NULL || t->loop == NULL || open_signals(t, e) < 0)
+	if (pool == NULL || t->loop == NULL ||
+	    open_signals(t, on_signal, t, e) < 0)
 		return -1;
 	t->server = grpc_server_new(t->loop, listener, &o, e);
 	if (t->server == NULL)
@@ -282,16 +285,17 @@ serve(
 	_exit(0);
 }
 
+/* Whoever finds it is listened to. */
 static int
 open_listener(const char *path, struct err *e)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
-	unlink(path);
+	snprintf(a.sun_path, sizeof a.sun_path, "%.100s.new", path);
+	unlink(a.sun_path);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 ||
-	    listen(fd, 128) < 0)
+	    listen(fd, 128) < 0 || rename(a.sun_path, path) < 0)
 		return err_sys(e, "listen on %s", path);
 	return fd;
 }
@@ -384,11 +388,16 @@ on_done(struct grpc_client_call *call, const struct grpc_answer *a)
 }
 
 static void
-on_patience_over(void *ctx)
+on_giving_up(void *ctx, uint32_t ready)
 {
 	struct one *calls = ctx;
+	struct tool *t = calls->tool;
+	struct signalfd_siginfo info;
 
-	for (uint32_t i = 0; i < calls->tool->count; i++)
+	(void)ready;
+	if (read(t->signals, &info, sizeof info) != sizeof info)
+		return;
+	for (uint32_t i = 0; i < t->count; i++)
 		if (calls[i].call.exchange != NULL)
 			grpc_client_cancel(&calls[i].call);
 }
@@ -420,6 +429,8 @@ call(struct tool *t, const char *socket_path, const char *path, struct err *e)
 	t->loop = loop_new(e);
 	if (calls == NULL || t->loop == NULL || read_input(&input, e) < 0)
 		return -1;
+	if (t->gives_up && open_signals(t, on_giving_up, calls, e) < 0)
+		return -1;
 	client = grpc_client_new(t->loop, socket_path, e);
 	if (client == NULL)
 		return -1;
@@ -436,10 +447,6 @@ call(struct tool *t, const char *socket_path, const char *path, struct err *e)
 			    clock_now_ns() + t->deadline_ms * NS_PER_MS;
 		grpc_client_send(client, &calls[i].call);
 	}
-	if (t->cancel_ms > 0 &&
-	    loop_at(t->loop, clock_now_ns() + t->cancel_ms * NS_PER_MS,
-		on_patience_over, calls, e) == NULL)
-		return -1;
 	if (loop_run(t->loop, e) < 0)
 		return -1;
 	grpc_client_free(client);
@@ -456,7 +463,7 @@ static const struct option options[] = {
 	{ "patience", required_argument, NULL, PATIENCE },
 	{ "count", required_argument, NULL, COUNT },
 	{ "deadline", required_argument, NULL, DEADLINE },
-	{ "cancel", required_argument, NULL, CANCEL },
+	{ "cancel", no_argument, NULL, CANCEL },
 	{ "field", required_argument, NULL, FIELD },
 	{ 0 },
 };
@@ -497,7 +504,7 @@ parse_options(struct tool *t, int argc, char **argv)
 			t->deadline_ms = v;
 			break;
 		case CANCEL:
-			t->cancel_ms = v;
+			t->gives_up = true;
 			break;
 		case FIELD:
 			if (add_field(t, optarg))
