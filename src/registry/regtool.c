@@ -8,7 +8,8 @@
  *	regtool [OPTION...] bench REF LAYER BYTES COUNT IN-FLIGHT
  *
  *	those of tool.h, --registries FILE, --plain, --stall MS, --connections N,
- *	--platform OS/ARCH[/VARIANT], --idle, --pause, --cancel
+ *	--platform OS/ARCH[/VARIANT], --idle (nobody waits: nothing is asked twice
+ *	because it is late), --pause, --cancel
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/client.h"
 #include "registry/manifest.h"
 #include "registry/source.h"
 #include "registry/tool.h"
@@ -76,6 +78,8 @@ open_image(struct tool *t, struct err *e)
 	if (of(t)->is_plain &&
 	    registry_set_plain_http(t->registry, t->ref.host, e) < 0)
 		return -1;
+	if (of(t)->is_idle)
+		t->registry->hedge_credit = 0;
 	q.layout = layout;
 	if (registry_resolve(t->registry, &q, &of(t)->manifest, e) < 0)
 		return -1;

@@ -49,7 +49,7 @@ setup() {
 @test "reads that are cancelled end, the others are not disturbed" {
 	start_fake
 	for ref in "$FAKE/app:v1" "oci:$T/layout:v1"; do
-		run timeout 60 "$(program regtool)" --cancel bench "$ref" 0 100000 60 8
+		run timeout 100 "$(program regtool)" --cancel bench "$ref" 0 100000 60 8
 		echo "$output"
 		[ "$status" = 0 ]
 		[ "${lines[1]}" = "30 cancelled" ]
@@ -72,16 +72,14 @@ setup() {
 	start_fake
 	faults "$FAKE" '{"path":"blobs","do":"status","code":500,"times":2}' \
 		'{"path":"blobs","do":"status","code":429,"times":1}'
-	[ "$(got "$FAKE/app:v1" 5 1000)" = "$(part 5 1000)" ]
+	[ "$(got "$FAKE/app:v1" 5 1000 --idle)" = "$(part 5 1000)" ]
 	[ "$(requests fake '.status == 500')" = 2 ]
 	[ "$(requests fake '.status == 429')" = 1 ]
-	# One more where this machine is so busy that an answer seems late.
-	[[ "$(requests fake '.path | test("blobs")')" = [45] ]]
+	[ "$(requests fake '.path | test("blobs")')" = 4 ]
 	faults "$FAKE" '{"path":"blobs","do":"status","code":503,"times":100}'
 	fails_with "EAGAIN: $FAKE/app: blob sha256:" \
-		regtool --retries 2 cat "$FAKE/app:v1" 0 0 10
-	# As above.
-	[[ "$(requests fake '.status == 503')" = [34] ]]
+		regtool --idle --retries 2 cat "$FAKE/app:v1" 0 0 10
+	[ "$(requests fake '.status == 503')" = 3 ]
 }
 
 @test "Retry-After is waited for" {
@@ -97,7 +95,7 @@ setup() {
 	faults "$FAKE" '{"path":"blobs","do":"short","after":100000}' \
 		'{"path":"blobs","do":"reset","after":200000}' \
 		'{"path":"blobs","do":"reset","after":null}'
-	[ "$(got "$FAKE/app:v1" 10 2000000)" = "$(part 10 2000000)" ]
+	[ "$(got "$FAKE/app:v1" 10 2000000 --idle)" = "$(part 10 2000000)" ]
 	[ "$(requests fake '.range == "bytes=100010-2000009"')" = 1 ]
 }
 
@@ -114,9 +112,10 @@ setup() {
 	start_fake
 	faults "$FAKE" '{"path":"blobs","do":"loris","every":0.1}'
 	[ "$(got "$FAKE/app:v1" 0 1000000 --stall 500)" = "$(part 0 1000000)" ]
+	# Long enough that nothing else is late.
 	faults "$FAKE" '{"path":"manifests","do":"loris","every":0.1,"times":9}'
 	fails_with "ETIMEDOUT: $FAKE/app:v1: no whole head" \
-		regtool --stall 300 --retries 1 resolve "$FAKE/app:v1"
+		regtool --stall 3000 --retries 1 resolve "$FAKE/app:v1"
 }
 
 @test "a byte now and then is a stall, too" {
@@ -125,7 +124,7 @@ setup() {
 	[ "$(got "$FAKE/app:v1" 0 1000000 --stall 500)" = "$(part 0 1000000)" ]
 	faults "$FAKE" '{"path":"manifests","do":"trickle","after":5,"every":0.1,"times":9}'
 	fails_with "ETIMEDOUT: $FAKE/app:v1: hardly a byte" \
-		regtool --stall 300 --retries 1 resolve "$FAKE/app:v1"
+		regtool --stall 3000 --retries 1 resolve "$FAKE/app:v1"
 }
 
 @test "a body without end is left where ours ends" {
@@ -140,20 +139,20 @@ setup() {
 @test "a host that ignores ranges is skipped through, and remembered" {
 	start_fake
 	faults "$FAKE" '{"path":"blobs","do":"norange","times":3}'
-	run regtool bench "$FAKE/app:v1" 0 1000000 3 1
+	run regtool --idle bench "$FAKE/app:v1" 0 1000000 3 1
 	[ "$status" = 0 ]
 	[ "$(requests fake '.range != null')" = 1 ]
 }
 
 @test "what is read whole comes in parts at once, each byte in its place" {
 	start_fake
-	regtool whole "$FAKE/app:v1" 0 1000 2000000 >"$T/got"
+	regtool --idle whole "$FAKE/app:v1" 0 1000 2000000 >"$T/got"
 	[ "$(sha256sum <"$T/got")" = "$(part 1000 2000000)" ]
 	[ "$(requests fake '.range != null')" = 4 ]
-	regtool whole "$FAKE/app:v1" 0 1000 200000 >"$T/got"
+	regtool --idle whole "$FAKE/app:v1" 0 1000 200000 >"$T/got"
 	[ "$(sha256sum <"$T/got")" = "$(part 1000 200000)" ]
 	[ "$(requests fake '.range != null')" = 5 ]
-	regtool whole "oci:$T/layout:v1" 0 1000 2000000 >"$T/got"
+	regtool --idle whole "oci:$T/layout:v1" 0 1000 2000000 >"$T/got"
 	[ "$(sha256sum <"$T/got")" = "$(part 1000 2000000)" ]
 }
 
@@ -161,7 +160,7 @@ setup() {
 	for fault in '"do":"norange"' '"do":"status","code":501'; do
 		start_fake "fake${fault//[^a-z]/}"
 		faults "$FAKE" "{\"path\":\"blobs\",$fault,\"ranged\":true,\"times\":9}"
-		regtool whole "$FAKE/app:v1" 0 1000 2000000 >"$T/got"
+		regtool --idle whole "$FAKE/app:v1" 0 1000 2000000 >"$T/got"
 		[ "$(sha256sum <"$T/got")" = "$(part 1000 2000000)" ]
 		[ "$(requests "fake${fault//[^a-z]/}" '.range == null and (.path | test("blobs"))')" = 1 ]
 	done
@@ -170,7 +169,7 @@ setup() {
 @test "a part that fails fails the whole" {
 	start_fake
 	faults "$FAKE" '{"path":"blobs","do":"shift","by":1,"times":1}'
-	fails_with EPROTO regtool whole "$FAKE/app:v1" 0 1000 2000000
+	fails_with EPROTO regtool --idle whole "$FAKE/app:v1" 0 1000 2000000
 }
 
 @test "400 and 501 to a range: the whole is asked for instead" {
@@ -184,17 +183,17 @@ setup() {
 @test "a range that was not asked for is refused" {
 	start_fake
 	faults "$FAKE" '{"path":"blobs","do":"shift","by":1}'
-	fails_with EPROTO regtool cat "$FAKE/app:v1" 0 10 1000
+	fails_with EPROTO regtool --idle cat "$FAKE/app:v1" 0 10 1000
 	faults "$FAKE" '{"path":"blobs","do":"status","code":416}'
-	fails_with EPROTO regtool cat "$FAKE/app:v1" 0 10 1000
+	fails_with EPROTO regtool --idle cat "$FAKE/app:v1" 0 10 1000
 	faults "$FAKE" '{"path":"blobs","do":"status","code":416,"headers":{"Content-Range":"bytes */7"}}'
-	fails_with "ENOENT: $FAKE/app: blob" regtool cat "$FAKE/app:v1" 0 10 1000
+	fails_with "ENOENT: $FAKE/app: blob" regtool --idle cat "$FAKE/app:v1" 0 10 1000
 }
 
 @test "a shorter part than asked for is completed" {
 	start_fake
 	faults "$FAKE" '{"path":"blobs","do":"part","bytes":1000,"times":3}'
-	[ "$(got "$FAKE/app:v1" 10 100000)" = "$(part 10 100000)" ]
+	[ "$(got "$FAKE/app:v1" 10 100000 --idle)" = "$(part 10 100000)" ]
 	[ "$(requests fake '.range != null')" = 4 ]
 }
 
@@ -204,13 +203,13 @@ setup() {
 	fails_with "a web page instead of the manifest" regtool resolve "$FAKE/app:v1"
 	faults "$FAKE" '{"path":"blobs","do":"html"}'
 	fails_with "a web page instead of the blob" \
-		regtool cat "$FAKE/app:v1" 0 10 1000
+		regtool --idle cat "$FAKE/app:v1" 0 10 1000
 }
 
 @test "bytes that are not the digest's are not a config" {
 	start_fake
 	faults "$FAKE" '{"path":"blobs","do":"corrupt","at":3}'
-	fails_with EBADMSG regtool config "$FAKE/app:v1"
+	fails_with EBADMSG regtool --idle config "$FAKE/app:v1"
 }
 
 @test "a registry that nobody runs is EAGAIN and says where" {

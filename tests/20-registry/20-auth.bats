@@ -64,7 +64,7 @@ setup() {
 	storage=$FAKE
 	start_fake front --basic me:secret
 	faults "$FAKE" "{\"path\":\"blobs\",\"do\":\"redirect\",\"to\":\"http://$storage\",\"times\":99}"
-	[ "$(got "$FAKE/app:v1" 5 1000 --user me:secret)" = "$(part 5 1000)" ]
+	[ "$(got "$FAKE/app:v1" 5 1000 --user me:secret --idle)" = "$(part 5 1000)" ]
 	[ "$(requests storage)" = 1 ]
 	[ "$(requests storage '.authorization != null')" = 0 ]
 }
@@ -98,7 +98,7 @@ setup() {
 	faults "$storage" '{"path":"nothing","do":"html"}' \
 		'{"path":"blobs","do":"part","bytes":400000}' \
 		'{"path":"blobs","do":"status","code":403}'
-	run regtool bench "$FAKE/app:v1" 0 1000000 3 1
+	run regtool --idle bench "$FAKE/app:v1" 0 1000000 3 1
 	[ "$status" = 0 ]
 	[ "$(requests storage '.status == 403')" = 1 ]
 	[ "$(requests front '.path | test("blobs")')" = 2 ]

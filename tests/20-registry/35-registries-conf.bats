@@ -13,7 +13,7 @@ setup() {
 conf() { cat >"$T/registries.conf${1:+.d/$1.conf}"; }
 
 tool() { regtool --registries "$T/registries.conf" "$@"; }
-got_by() { got "$@" --registries "$T/registries.conf"; }
+got_by() { got "$@" --idle --registries "$T/registries.conf"; }
 
 @test "a mirror is asked first, by its own path, and what it lacks comes from the location" {
 	start_fake mirror

@@ -55,7 +55,7 @@ setup() {
 	make_certificates
 	start_tls_registry tls ""
 	for class in "" --idle; do
-		run timeout 60 "$(program regtool)" $class --pause --ca "$T/tls/ca.pem" \
+		run timeout 100 "$(program regtool)" $class --pause --ca "$T/tls/ca.pem" \
 			bench "$TLS_REGISTRY/app:v1" 0 700000 60 16
 		echo "$output"
 		[ "$status" = 0 ]

@@ -33,7 +33,9 @@ faults() {
 	curl -sf -X PUT --data "[$*]" "http://$host/_faults"
 }
 
-# requests NAME [JQ-FILTER]: how many a fake got.
+# requests NAME [JQ-FILTER]: how many a fake got.  Who counts reads, or has a fault for
+# one alone, reads with --idle: what a reader waits for is asked for twice where it is
+# late, and on a busy machine anything may be.
 requests() {
 	jq -s "map(select(${2:-true})) | length" "$T/log/$1.requests"
 }
