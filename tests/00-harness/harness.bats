@@ -103,7 +103,7 @@ code() { curl -s -o "$T/body" -w '%{http_code}' "$@"; }
 	rules '_catalog stall 3'
 	run curl -s -m 1 "http://$BAD/v2/_catalog"
 	[ "$status" = 28 ]
-	grep -q "^GET	/v2/_catalog	-	-	stall" "$T/log/bad-requests"
+	wait_for 5 grep -q "^GET	/v2/_catalog	-	-	stall" "$T/log/bad-requests"
 }
 
 @test "a bad registry can ignore ranges" {

@@ -31,12 +31,15 @@ units() {
 	done
 }
 
+# are_open N: somebody listens on so many.
+are_open() { [ "$(grep -c '^Listening on ' "$T/log/layerfsd")" = "$1" ]; }
+
 @test "layerfsd takes the socket that systemd opened, with who already waits" {
 	requires systemd-socket-activate fuse jq
 	mkdir "$T/run"
 	start layerfsd systemd-socket-activate -l "$T/run/control.sock" \
 		"$(program layerfsd)" --root "$T/root" --run "$T/run"
-	wait_socket "$T/run/control.sock"
+	wait_for 20 are_open 1
 	inode=$(stat -c %i "$T/run/control.sock")
 	[ "$(layerfs --json version | jq -r .daemon.run)" = "$T/run" ]
 	[ "$(stat -c %i "$T/run/control.sock")" = "$inode" ]
@@ -48,7 +51,7 @@ units() {
 	start layerfsd systemd-socket-activate -l "$T/run/c" -l "$T/run/a" -l "$T/run/b" \
 		--fdname=cri:control:snapshotter \
 		"$(program layerfsd)" --root "$T/root" --run "$T/run"
-	wait_socket "$T/run/a"
+	wait_for 20 are_open 3
 	ln -s a "$T/run/control.sock"
 	[ "$(layerfs --json version | jq -r .daemon.run)" = "$T/run" ]
 	[ ! -e "$T/run/cri.sock" ]
