@@ -138,17 +138,46 @@ put_file(struct destination *to, const struct blob_file *f, struct err *e)
 	return 0;
 }
 
+static bool
+holds(int dir, const char *name, const void *p, size_t n)
+{
+	AUTO_BUF struct buf is = BUF_INIT(n);
+	struct err ignored;
+
+	return fs_read_file(dir, name, &is, &ignored) == 0 && is.len == n &&
+	       (n == 0 || memcmp(is.data, p, n) == 0);
+}
+
+static int
+sync_blobs(int dir, struct err *e)
+{
+	AUTO_CLOSE int fd = fs_open_dir(dir, BLOBS, e);
+
+	return fd < 0 ? -1 : fs_sync_dir(fd, e);
+}
+
+/* Whoever is killed meanwhile leaves no file that has another name. */
 static int
 put_bytes(struct destination *to, const void *p, size_t n, struct err *e)
 {
+	int dir = of(to)->dir;
+	AUTO_CLOSE int fd = -1;
 	struct digest d;
 	char name[BLOB_NAME];
 
 	digest_of(&d, p, n);
-	if (fs_replace_file(of(to)->dir, blob_name(&d, name), p, n, 0644, e) <
-	    0)
-		return failed(of(to), e);
-	return 0;
+	if (!holds(dir, blob_name(&d, name), p, n)) {
+		fd = new_file(to, e);
+		if (fd < 0)
+			return -1;
+		if (fs_pwrite(fd, p, n, 0, e) < 0)
+			return failed(of(to), e);
+		if (fdatasync(fd) < 0)
+			return err_sys(e, "%s: %s", of(to)->ref->name, name);
+		if (give_name(dir, fd, name, e) < 0)
+			return failed(of(to), e);
+	}
+	return sync_blobs(dir, e) < 0 ? failed(of(to), e) : 0;
 }
 
 /* ---- names ---- */

@@ -1,8 +1,13 @@
 # From a layout folder into another: what comes out, and what does not when it fails.
 load ../lib/common
 load ../lib/convert
+load ../lib/faults
 
-setup_file() { make_small nginx odd; }
+setup_file() {
+	make_small nginx odd
+	make_preload crashat
+}
+teardown_file() { drop_preload; }
 
 @test "a converted image is what podman's format says, with the same config and diff_ids" {
 	requires image:debian image:odd zstd
@@ -158,6 +163,26 @@ setup_file() { make_small nginx odd; }
 	convert_to_layout debian "$T/out"
 	chunked check "$T/out" v1 "$(layout debian)" latest
 	[ -z "$(leftovers "$T/out")" ]
+}
+
+@test "killed at any of its first steps it leaves nothing torn" {
+	requires image:nginx cc
+	! is_instrumented || skip "a sanitizer wants to be loaded first"
+	local n
+	mkdir "$T/crash"
+	touch "$T/crash/armed"
+	for n in {1..24}; do
+		rm -rf "$T/out" "$T/crash/died" "$T/crash/trace"
+		echo "$n" >"$T/crash/at"
+		not env LD_PRELOAD="$PRELOAD/crashat.so" CRASH_ANY=1 CRASH_DIR="$T/crash" \
+			"$(program layerfs)" convert -q --level 1 "oci:$(layout small-nginx):latest" "oci:$T/out:v1"
+		[ -e "$T/crash/died" ]
+		[ ! -d "$T/out/blobs/sha256" ] || [ -z "$(leftovers "$T/out" | tee "$T/left")" ] || {
+			tail -n 1 "$T/crash/trace"
+			cat "$T/left"
+			false
+		}
+	done
 }
 
 @test "two conversions into one folder both find their names in it" {
