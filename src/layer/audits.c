@@ -113,9 +113,10 @@ raise_alarm(const struct layer *l, const struct err *why)
 	    "layer %s: the index beside its image lied: %s; it is never used "
 	    "again",
 	    DIGEST_TEXT(&l->digest), why->msg);
+	/* Readers are told why before anybody else can know. */
+	layer_distrust(l);
 	if (distrust_note(l->store, &l->table, why->msg, &e) < 0)
 		log_error("noting a table that lied: %s", e.msg);
-	layer_distrust(l);
 }
 
 /* Whoever gives wrong bytes makes nobody read blobs over and over. */
