@@ -140,8 +140,8 @@ format_of() { on "$1" explain --json "$IMAGE" | jq -r '.layer_list[0].format'; }
 @test "nothing is written unless somebody says so" {
 	start_node a
 	run_once a
+	wait_for 30 on a profile show "$IMAGE"
 	sleep 2
-	on a profile show "$IMAGE" >/dev/null
 	curl -sf "http://$REGISTRY/v2/python/tags/list" | not grep -E 'layerfs|sha256-'
 	printf '[publish]\nmode = "off"\n' >"$T/off.toml"
 	start_node b off
@@ -270,7 +270,7 @@ format_of() { on "$1" explain --json "$IMAGE" | jq -r '.layer_list[0].format'; }
 		else
 			[ "$(lazy_layers b)" = 0 ]
 		fi
-		[ "$config" != never ] || ! since_reset | grep layerfs
+		[ "$config" != never ] || since_reset | not grep layerfs
 		stop_node b
 		rm -rf "$T/root.b"
 	done

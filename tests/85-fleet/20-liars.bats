@@ -112,7 +112,7 @@ read_all() {
 	not timeout 30 sha256sum "$T/mnt/more/noise0"
 	wait_for 30 says_lies "$REGISTRY"
 	not timeout 30 sha256sum "$T/mnt/data/noise1"
-	grep 'data/noise1 cannot be read: .*lied' "$T/log/b"
+	wait_for 20 grep 'data/noise1 cannot be read: .*lied' "$T/log/b"
 	on b explain "$REGISTRY/box:gzip" | tee "$T/said"
 	grep -q 'are not what it says' "$T/said"
 
