@@ -96,9 +96,10 @@ struct referrer_addition {
  *
  * What holds whatever is late: an entry that was removed is not listed once all who
  * wrote have returned 0.  What does not: an entry that was added is lost where
- * somebody writes what he had read before it more than REFERRERS_QUIET_MS after it
- * was written, and then its adder does not know.  Nothing else can be had of a tag:
- * those who only read and write one cannot agree on anything in bounded time.
+ * somebody writes what he had read before it more than REFERRERS_QUIET_MS, and more
+ * than twice what a write of ours has taken, after it was written, and then its adder
+ * does not know.  Nothing else can be had of a tag: those who only read and write one
+ * cannot agree on anything in bounded time.
  * Blocks for about that long. */
 enum { REFERRERS_QUIET_MS = 3000 };
 int referrers_add(const struct repository *to,

@@ -42,7 +42,9 @@ struct guard {
 	size_t n_seen;
 	struct doc *list;     /* as it was read last */
 	struct digest digest; /* its bytes'; zero: there is none */
-	uint64_t changed_ns;  /* since then it was the same, and whole */
+	uint64_t looked_ns;   /* when the last look ended */
+	uint64_t quiet_ns;    /* so long it has been the same, and whole */
+	uint64_t slowest_ns;  /* of our writes */
 	unsigned writes;
 };
 
@@ -377,16 +379,36 @@ static int
 change_list(struct guard *g, struct err *e)
 {
 	struct err refused = ERR_INIT;
+	uint64_t start_ns;
+	int rc;
 
 	if (g->writes == 0 && is_in_api(g))
 		return 1;
-	if (write_list(g, &refused) == 0)
+	start_ns = clock_now_ns();
+	rc = write_list(g, &refused);
+	g->slowest_ns = max_u64(g->slowest_ns, clock_now_ns() - start_ns);
+	if (rc == 0)
 		return 0;
 	if ((refused.code == EPROTO || refused.code == ENOENT) &&
 	    check_listed(g, LIMIT_REFERRERS, e) == 0)
 		return 0;
 	*e = refused;
 	return -1;
+}
+
+/* Others' writes take as long as ours.  Of the time between two looks no more counts
+ * than a pause takes: where all stood still, others have not written yet. */
+static bool
+has_stayed(struct guard *g, bool is_same)
+{
+	uint64_t since_ns = clock_now_ns() - g->looked_ns;
+
+	if (is_same)
+		g->quiet_ns += min_u64(since_ns, LONGEST_PAUSE_MS * NS_PER_MS);
+	else
+		g->quiet_ns = 0;
+	return g->quiet_ns >=
+	       max_u64(REFERRERS_QUIET_MS * NS_PER_MS, 2 * g->slowest_ns);
 }
 
 /* 1: it has stayed as it shall for long enough. */
@@ -400,17 +422,13 @@ look_once(struct guard *g, struct err *e)
 	if (read_list(g, e) < 0 || count_wrong(g, &n_wrong, &wants_look, e) < 0)
 		return -1;
 	if (n_wrong > 0 || has_unwanted(g)) {
-		g->changed_ns = clock_now_ns();
+		g->quiet_ns = 0;
 		return wants_look ? 0 : change_list(g, e);
 	}
 	/* Somebody else's work, who looks after it. */
 	if (is_first && (g->addition != NULL || has_api_alone(g)))
 		return 1;
-	if (is_first)
-		g->changed_ns = clock_now_ns();
-	if (!digest_equal(&before, &g->digest))
-		g->changed_ns = clock_now_ns();
-	if (clock_now_ns() - g->changed_ns < REFERRERS_QUIET_MS * NS_PER_MS)
+	if (!has_stayed(g, !is_first && digest_equal(&before, &g->digest)))
 		return 0;
 	/* Who removes one takes its manifest away first.  So what we had read before
 	 * and wrote after he left it out is found by us, however late that was. */
@@ -424,6 +442,7 @@ keep_listed(struct guard *g, struct err *e)
 	int rc;
 
 	while ((rc = look_once(g, e)) == 0) {
+		g->looked_ns = clock_now_ns();
 		if (g->is_cancelled != NULL && atomic_load(g->is_cancelled))
 			return err_set(e, ECANCELED, "cancelled");
 		if (clock_now_ns() > until_ns)

@@ -113,13 +113,35 @@ listed() {
 	refer "$REGISTRY" one
 	curl -sf -H 'Accept: application/vnd.oci.image.index.v1+json' "$url" >"$T/old"
 	make_referrer two
-	start add "$(program pushtool)" refer "$REGISTRY/app" "$MANIFEST" $TYPE "$T/two"
+	# It looks twice before it writes, and when it looks again we have written, too.
+	start_bad_registry
+	rules 'manifests/sha256-[0-9a-f]*$ delay 6 method=GET after=2 times=1'
+	start add "$(program pushtool)" refer "$BAD/app" "$MANIFEST" $TYPE "$T/two"
 	wait_for 10 eval '[ "$(listed | wc -l)" = 2 ]'
 	# Read before it came, and written now.
 	curl -sf -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json' \
 		--data-binary "@$T/old" "$url"
 	wait_for 30 eval '! is_running add'
 	[ ! -s "$T/log/add" ]
+	[ "$(listed | wc -l)" = 2 ]
+}
+
+listing_is_written() { grep -c "^PUT	.*/manifests/sha256-" "$T/log/bad-requests"; }
+
+@test "where writing takes its time, those that are under way are waited for" {
+	push_empty "$REGISTRY"
+	start_bad_registry
+	make_referrer one
+	make_referrer two
+	rules 'manifests/sha256-[0-9a-f]*$ delay 3.5 method=PUT times=2'
+	start one "$(program pushtool)" refer "$BAD/app" "$MANIFEST" $TYPE "$T/one"
+	wait_for 10 listing_is_written
+	sleep 3.2 # reads just before the other's is there, and is there late
+	start two "$(program pushtool)" refer "$BAD/app" "$MANIFEST" $TYPE "$T/two"
+	for n in one two; do
+		wait_for 60 eval "! is_running $n"
+		[ ! -s "$T/log/$n" ]
+	done
 	[ "$(listed | wc -l)" = 2 ]
 }
 
