@@ -52,7 +52,7 @@ mount_image() {
 		mount_snapshot "$key" "$2"
 }
 
-# fetched REF: "DIGEST SIZE BYTES REQUESTS" of each layer since meter_reset.
+# fetched REF: "DIGEST SIZE BYTES REQUESTS DIFFERENT" of each layer since meter_reset.
 fetched() {
 	meter requests >/dev/null # writes the log out, too
 	images fetched "$1" "$T/log/requests"
@@ -62,7 +62,7 @@ fetched() {
 # asked for.
 is_lazy() {
 	[ "$SNAPSHOTTER" = layerfs ] || return 0
-	fetched "$1" | awk '{ print } $2 > 1048576 && $3 >= $2 { bad = 1 } END { exit bad }'
+	fetched "$1" | awk '{ print } $2 > 1048576 && $5 >= $2 { bad = 1 } END { exit bad }'
 }
 
 # flip FILE [OFFSET]: one byte becomes another one; without OFFSET in the middle of

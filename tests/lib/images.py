@@ -7,8 +7,9 @@
     append TO FROM FILE    an image with one more layer, the tar.gz in FILE
     layers REF             "DIGEST SIZE" of each layer
     chain REF              the chain ID of all its layers
-    fetched REF LOG        "DIGEST SIZE BYTES REQUESTS" of each layer: what of it
-                           was asked for, by netsim's log
+    fetched REF LOG        "DIGEST SIZE BYTES REQUESTS DIFFERENT" of each layer: what
+                           of it was asked for, by netsim's log; of bytes that were
+                           asked for twice, as what is late is, once in DIFFERENT
 
 box: a base with busybox and 8 MB of noise, and a top with 6 MB that changes the
 base in every way.  pause: busybox alone, waiting.  deep: 128 layers.  strange,
@@ -249,22 +250,33 @@ def chain(host, ref):
     print(first)
 
 
+def ranges_of(line, size):
+    """[first, end) of each range that a line of netsim's log asks for."""
+    m = re.search(r"bytes=([-\d,]+)", line)
+    for first, _, last in (r.partition("-") for r in (m[1] if m else "0-").split(",")):
+        yield int(first), int(last or size - 1) + 1
+
+
+def count_different(ranges):
+    n = seen = 0
+    for first, end in sorted(ranges):
+        n += max(0, end - max(first, seen))
+        seen = max(seen, end)
+    return n
+
+
 def fetched(host, ref, log):
-    repository = Repository(host, ref)
-    asked = {layer["digest"]: [layer["size"], 0, 0] for layer in repository.manifest()["layers"]}
+    sizes = {layer["digest"]: layer["size"] for layer in Repository(host, ref).manifest()["layers"]}
+    asked = {d: [] for d in sizes}
     for line in open(log):
         if line.startswith("# reset"):
-            for a in asked.values():
-                a[1:] = [0, 0]
+            asked = {d: [] for d in sizes}
         m = re.search(r"GET /v2/\S+/blobs/(sha256:[0-9a-f]{64})", line)
-        if not m or m[1] not in asked:
-            continue
-        a = asked[m[1]]
-        r = re.search(r"bytes=(\d+)-(\d*)", line)
-        a[1] += int(r[2] or a[0] - 1) - int(r[1]) + 1 if r else a[0]
-        a[2] += 1
-    for d, a in asked.items():
-        print(d, *a)
+        if m and m[1] in asked:
+            asked[m[1]].append(list(ranges_of(line, sizes[m[1]])))
+    for d, requests in asked.items():
+        ranges = [r for request in requests for r in request]
+        print(d, sizes[d], sum(end - first for first, end in ranges), len(requests), count_different(ranges))
 
 
 if __name__ == "__main__":
