@@ -19,8 +19,7 @@ setup() {
 	mkdir -p "$T/certs.d/example.com"
 	hosts "$MIRROR" "$FAKE"
 	let_others_in "$T/certs.d/example.com/hosts.toml"
-	PATIENCE_MS=6000 HOSTS_DIRS="'$T/certs.d'"
-	start_impatient_daemon
+	PATIENCE_MS=6000 HOSTS_DIRS="'$T/certs.d'" start_impatient_daemon
 }
 
 teardown() { teardown_faults; }
@@ -36,6 +35,9 @@ mirror_faults() {
 	curl -sf -X PUT --data "[$*]" "http://$MIRROR/_faults"
 }
 
+# What comes in the end is waited for, however long this machine takes for it.
+mount_patiently() { layerfs mount --unreachable=wait:5m example.com/app:good "$T/mnt"; }
+
 counter() { layerfs --json stat | jq ".counters.$1"; }
 
 asked_mirror() { grep -c "$1" "$T/log/mirror-requests"; }
@@ -43,7 +45,7 @@ asked_mirror() { grep -c "$1" "$T/log/mirror-requests"; }
 # survives FAULT: the mirror does so with every range of a blob, and no reader
 # notices.
 survives() {
-	layerfs mount example.com/app:good "$T/mnt"
+	mount_patiently
 	mirror_faults "$1"
 	is_good "$T/mnt"
 	[ "$(counter read_errors)" = 0 ]
@@ -90,7 +92,7 @@ RANGES='"path":"app/blobs","ranged":true,"times":999'
 }
 
 @test "a mirror that is gone" {
-	layerfs mount example.com/app:good "$T/mnt"
+	mount_patiently
 	stop mirror || true
 	is_good "$T/mnt"
 	[ "$(counter read_errors)" = 0 ]
@@ -98,7 +100,7 @@ RANGES='"path":"app/blobs","ranged":true,"times":999'
 
 @test "tables and whole layers that a mirror has wrong come from the server" {
 	mirror_faults '{"path":"blobs","do":"corrupt","at":9,"times":999}'
-	layerfs mount example.com/app:good "$T/mnt"
+	mount_patiently
 	is_good "$T/mnt"
 }
 
@@ -114,7 +116,7 @@ RANGES='"path":"app/blobs","ranged":true,"times":999'
 }
 
 @test "a damaged hosts.toml does not take a working one away" {
-	layerfs mount example.com/app:good "$T/mnt"
+	mount_patiently
 	echo 'server = ' >"$T/certs.d/example.com/hosts.toml"
 	sleep 4 # so often it is looked at
 	is_good "$T/mnt"

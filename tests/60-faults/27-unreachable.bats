@@ -164,7 +164,7 @@ restarted() {
 	faults '{"path":"manifests","do":"late","by":60,"times":99}'
 	SECONDS=0
 	layerfs mount "$FAKE/app:good" "$T/mnt" 2>"$T/err"
-	[ "$SECONDS" -lt 30 ]
+	[ "$SECONDS" -lt 60 ]
 	grep "is what it meant" "$T/err"
 	is_good "$T/mnt"
 }

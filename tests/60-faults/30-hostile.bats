@@ -22,7 +22,7 @@ is_refused() {
 	refused "$FAKE/app:$image" "layer sha256:" "$@"
 }
 
-mounts() { layerfs mount "$FAKE/app:$1" "$T/mnt"; }
+mounts() { layerfs mount --unreachable=wait:5m "$FAKE/app:$1" "$T/mnt"; }
 
 # No worker had more than that; the sanitizers' own memory does not count.
 peaked_below() {

@@ -48,9 +48,9 @@ setup() {
 	setup_faults_without_daemon
 	mkdir "$T/certs.d"
 	let_others_in "$T/certs.d"
-	printf '%s\n' '[registry]' 'connect_timeout_ms = 400' \
-		'stall_timeout_ms = 400' "hosts_dirs = ['$T/certs.d']" \
-		'[read]' 'patience_ms = 1000' '[profile]' 'record_ms = 0' >"$T/layerfs.toml"
+	printf '%s\n' '[registry]' 'connect_timeout_ms = 1000' \
+		'stall_timeout_ms = 1000' "hosts_dirs = ['$T/certs.d']" \
+		'[read]' 'patience_ms = 5000' '[profile]' 'record_ms = 0' >"$T/layerfs.toml"
 	start_daemon --config "$T/layerfs.toml"
 	GOOD=$FAKE
 	N=0
@@ -102,7 +102,7 @@ prepare_table() { :; }
 try_table() { layerfs mount "$1" "$T/mnt"; }
 failed_table=refused
 
-prepare_chunk() { layerfs mount "$1" "$T/mnt"; }
+prepare_chunk() { layerfs mount "--unreachable=wait:$PATIENCE" "$1" "$T/mnt"; }
 try_chunk() { is_good "$T/mnt"; }
 failed_chunk=EIO
 
@@ -164,6 +164,8 @@ of_phase() {
 		turn=$(((turn + 1) % 4))
 		[ $turn = 0 ] || [ -n "${ALL_FAULTS-}${WRITE_FAULTS-}" ] || continue
 		N=$((N + 1))
+		# What comes in the end is waited for, however long this machine takes.
+		PATIENCE=5m
 		fresh
 		if [ "$fault" = gone ]; then
 			once=-
@@ -173,8 +175,10 @@ of_phase() {
 			# It has been learnt that it sends no ranges.
 			[[ $fault != *norange* ]] || fresh
 		fi
+		[[ $fault == *@(endless|part|norange)* ]] || PATIENCE=1s
 		outcome "$1" "$BAD/always$N:good" "$fault" 9999
 		always=$WORD
+		PATIENCE=5m
 		fresh
 		mkdir "$T/certs.d/n$N.example"
 		printf 'server = "http://%s"\n[host."http://%s"]\n' "$GOOD" \
