@@ -9,20 +9,19 @@ setup() {
 	requires root fuse docker-registry jq ref:odd-zc:zstdchunked
 	start_registry
 	start_meter
-	printf '[read]\npatience_ms = 300\n' >"$T/layerfs.toml"
 	mkdir "$T/mnt"
 	IMAGE=$METERED/odd-zc:zstdchunked
 }
 
 # Mounts, waits until nothing comes any more, and takes the registry away.
 mount_and_lose_registry() {
-	layerfs mount "$IMAGE" "$T/mnt"
+	layerfs mount --unreachable=fail "$IMAGE" "$T/mnt"
 	settle
 	stop registry || true # it is killed
 }
 
 @test "users, shell, linker, C library and the program are here before anybody reads them" {
-	start_daemon --config "$T/layerfs.toml"
+	start_daemon
 	mount_and_lose_registry
 	# run.sh is /bin/bash's, and the image's own config names it.
 	cat "$T/mnt/etc/passwd" "$T/mnt/etc/group" "$T/mnt/etc/ld.so.cache" \
@@ -38,7 +37,7 @@ mount_and_lose_registry() {
 }
 
 @test "where nothing may be guessed, nothing comes before it is read" {
-	printf '[fetch]\nguess_percent = 0\n' >>"$T/layerfs.toml"
+	printf '[fetch]\nguess_percent = 0\n' >"$T/layerfs.toml"
 	start_daemon --config "$T/layerfs.toml"
 	mount_and_lose_registry
 	run cat "$T/mnt/etc/passwd"
@@ -46,7 +45,7 @@ mount_and_lose_registry() {
 }
 
 @test "who reads a program's start has the libraries that it is linked with" {
-	start_daemon --config "$T/layerfs.toml"
+	start_daemon
 	layerfs mount "$IMAGE" "$T/mnt"
 	settle
 	head -c 4 "$T/mnt/usr/bin/passwd" >/dev/null

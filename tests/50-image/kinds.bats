@@ -12,15 +12,14 @@ setup() {
 	mkdir "$T/mnt"
 }
 
-# with KERNEL [READ]: a daemon that mounts that way.
+# with KERNEL [MORE]: a daemon that mounts that way.
 with() {
 	configure "$@"
 	start_daemon --config "$T/layerfs.toml"
 }
 
 configure() {
-	printf '%s\n' '[mount]' "kernel = \"$1\"" '[read]' "${2-}" \
-		>"$T/layerfs.toml"
+	printf '%s\n' '[mount]' "kernel = \"$1\"" "${2-}" >"$T/layerfs.toml"
 }
 
 kind() { layerfs --json stat | jq -r .kind.name; }
@@ -35,6 +34,9 @@ look() {
 	)
 }
 
+# A container that starts meanwhile copies all mounts, and has them for a moment.
+no_loop_devices() { [ -z "$(losetup -nO BACK-FILE 2>/dev/null | grep "$T")" ]; }
+
 @test "each way shows the same tree" {
 	for way in auto:erofs loop:erofs-loop off:fuse; do
 		[ $way != loop:erofs-loop ] || [ -e /dev/loop-control ] || continue
@@ -48,7 +50,7 @@ look() {
 		layerfs unmount "$T/mnt"
 		stop layerfsd
 		[ -z "$(mounts_under "$T")" ]
-		[ -z "$(losetup -nO BACK-FILE 2>/dev/null | grep "$T")" ]
+		wait_for 10 no_loop_devices
 	done
 	[ "$(wc -l <"$T/off")" -gt 500 ]
 	cmp "$T/off" "$T/auto"
@@ -88,8 +90,8 @@ look() {
 @test "a read that nobody can answer is EIO, and its file named, each way" {
 	for way in auto loop off; do
 		# The program that its script names would come with the mount.
-		with $way $'patience_ms = 500\n[fetch]\nguess_percent = 0'
-		layerfs mount "$REF" "$T/mnt"
+		with $way $'[fetch]\nguess_percent = 0'
+		layerfs mount --unreachable=wait:500ms "$REF" "$T/mnt"
 		stop registry || true
 		run cat "$T/mnt/usr/sbin/nginx"
 		[ "$status" = 1 ]

@@ -8,8 +8,7 @@ setup() {
 	setup_test
 	requires root fuse docker-registry ref:nginx-zc:zstdchunked
 	start_registry
-	printf '[read]\npatience_ms = 1500\n' >"$T/layerfs.toml"
-	start_daemon --config "$T/layerfs.toml"
+	start_daemon
 	mkdir "$T/mnt" "$T/other"
 }
 
@@ -30,22 +29,21 @@ setup() {
 	layerfs unmount "$T/mnt"
 	stop layerfsd || true
 	stop registry || true
-	start_daemon --config "$T/layerfs.toml"
+	start_daemon
 	layerfs mount "$REGISTRY/nginx-zc:zstdchunked" "$T/mnt"
 	[ "$(sha256sum <"$T/mnt/usr/sbin/nginx")" = "$sum" ]
 }
 
 @test "an uncached read fails with EIO within its limit, a later one succeeds" {
-	layerfs mount "$REGISTRY/nginx-zc:zstdchunked" "$T/mnt"
+	layerfs mount --unreachable=wait:5s "$REGISTRY/nginx-zc:zstdchunked" "$T/mnt"
 	stop registry || true
-	run timeout 20 cat "$T/mnt/usr/bin/perl"
+	run timeout 60 cat "$T/mnt/usr/bin/perl"
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"Input/output error"* ]]
 	grep -q 'usr/bin/perl' "$T/log/layerfsd"
 	# What is here answers meanwhile.
 	ls "$T/mnt/etc" >/dev/null
-	docker-registry serve "$T/registry.yml" >>"$T/log/registry" 2>&1 3>&- &
-	echo $! >"$T/pid/registry"
+	start registry docker-registry serve "$T/registry.yml"
 	wait_port "${REGISTRY##*:}"
 	cat "$T/mnt/usr/bin/perl" >/dev/null
 }
