@@ -39,7 +39,8 @@ decides, and is used up after its `times`:
     redirect     to URL, code              there, with the path appended
     html                                   200 and a web page
     type         type                      another Content-Type
-    await        connections N             an answer when so many are open; else 503
+    await        connections N, for S      an answer when so many are open, which is
+                                           waited for (60 s); else 503
 
 POST /_expire makes every token given so far worthless.
 """
@@ -87,9 +88,9 @@ class State:
             self.open += change
             self.opened.notify_all()
 
-    def await_open(self, connections):
+    def await_open(self, connections, seconds):
         with self.opened:
-            return self.opened.wait_for(lambda: self.open >= connections, timeout=10)
+            return self.opened.wait_for(lambda: self.open >= connections, timeout=seconds)
 
     def fault_for(self, path, wanted):
         ranged, several = wanted is not None, "," in (wanted or "")
@@ -292,7 +293,7 @@ class Handler(httpserver.Handler):
         do = fault["do"]
         if do == "status":
             return self.answer(fault["code"], fault.get("text", "").encode(), fault.get("headers", {}), action=do)
-        if do == "await" and not self.state.await_open(fault["connections"]):
+        if do == "await" and not self.state.await_open(fault["connections"], fault.get("for", 60)):
             return self.answer(503, action=do)
         if do == "html":
             return self.answer(200, b"<html>please log in to the network</html>", kind="text/html", action=do)
