@@ -179,16 +179,16 @@ class Stress:
             self.complain(f"{info.name} on {info.parent}: {e}")
 
     def remove_all(self, c):
-        while True:
-            infos = self.ask(c, "infos")
-            parents = {i.parent for i in infos}
-            leaves = [i.name for i in infos if i.name not in parents]
-            if not leaves:
-                break
-            for name in leaves:
-                if not self.ask(c, "remove", name):
-                    self.complain(f"{name} cannot be removed")
-                    return
+        """Leaf by leaf.  A worker that dies may have removed one, and not said so: the
+        next one does not find it."""
+        before = None
+        while names := {i.name: i.parent for i in self.ask(c, "infos") or []}:
+            if names == before:
+                self.complain(f"{sorted(names)} cannot be removed")
+                return
+            for name in names.keys() - names.values():
+                self.ask(c, "remove", name)
+            before = names
         self.ask(c, "cleanup")
 
     def run(self, seconds, threads):
