@@ -92,21 +92,22 @@ setup() {
 	tar -C "$T/mnt" -cf - usr/lib/python3.11 | cat >/dev/null
 	[ "$(present_of "$REGISTRY/nginx-zc:zstdchunked")" = "$pinned" ]
 	[ "$(counter read_errors)" = 0 ]
-	grep 'its quota is' "$T/log/layerfsd"
+	wait_for 20 grep 'its quota is' "$T/log/layerfsd"
 	# Once a minute, not at every write.
 	[ "$(grep -c 'its quota is' "$T/log/layerfsd")" -le 2 ]
 }
 
 @test "what could not be had again stays while other data comes and goes" {
 	# Without guesses: they may bring the file that shall be missing, too.
-	printf '[cache]\nquota_bytes = %s\nmin_free_percent = 0\n[read]\npatience_ms = 500\n[fetch]\nguess_percent = 0\n' \
+	printf '[cache]\nquota_bytes = %s\nmin_free_percent = 0\n[fetch]\nguess_percent = 0\n' \
 		"$QUOTA" >"$T/cache.toml"
 	start_daemon --config "$T/cache.toml"
 	layerfs mount "$REGISTRY/python-zc:zstdchunked" "$T/mnt"
+	layerfs mount --unreachable=fail "$REGISTRY/python-zc:zstdchunked" "$T/other"
 	sums "$T/mnt/usr/lib/python3.11" >"$T/right"
 	stop registry || true
 	# A miss finds out that the registry is gone.
-	fails_with 'Input/output error' cat "$T/mnt/usr/lib/python3/dist-packages/setuptools/dist.py"
+	fails_with 'Input/output error' cat "$T/other/usr/lib/python3/dist-packages/setuptools/dist.py"
 	serve_storage second "$LAYERFS_TEST_DATA/registry" true
 	# What failed of the layer that both have rests for some seconds.
 	wait_for 30 layerfs pull -q "$REGISTRY/nginx-zc:zstdchunked"
@@ -132,6 +133,6 @@ setup() {
 	layerfs stat | grep 'Keep free'
 	layerfs unmount "$T/mnt"
 	stop layerfsd
-	umount "$T/root"
+	wait_for 10 umount "$T/root"
 }
 is_free_enough() { [ "$(cache free_bytes)" -ge "$(cache min_free_bytes)" ]; }

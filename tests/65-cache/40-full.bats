@@ -9,7 +9,8 @@ load ../lib/images
 
 setup_file() { own_images box deep; }
 
-# disk SIZE [MKFS OPTION...]: ROOT on a file system of its own.
+# disk SIZE [MKFS OPTION...]: ROOT on a file system of its own.  What cannot be had is
+# waited for briefly; what can is mounted patiently, however long this machine takes.
 disk() {
 	truncate -s "$1" "$T/disk"
 	mkfs.ext4 -q -m 0 -O ^has_journal "${@:2}" "$T/disk"
@@ -28,9 +29,15 @@ fill_disk() {
 	sync -f "$T/root"
 }
 counter() { layerfs --json stat | jq ".counters.$1"; }
+mount_patiently() { layerfs mount --unreachable=wait:5m "$REF" "$T/mnt"; }
 present_of() { layerfs --json stat "$1" | jq .present; }
 read_all() { tar -C "$T/mnt" -cf - . | sha256sum; }
 fails() { if "$@"; then return 1; fi; }
+# Its program has been read.
+mount_with_busybox() {
+	layerfs mount "$REF" "$T/mnt"
+	wait_for 20 cat "$T/mnt/bin/busybox"
+}
 reads() { tar -C "$T/mnt" -cf - . >"$T/tar" 2>/dev/null; }
 
 setup() {
@@ -51,7 +58,7 @@ teardown() {
 @test "a full disk: what nobody uses makes room for what is read" {
 	disk 64M
 	layerfs pull -q "$REGISTRY/box:gzip"
-	layerfs mount "$REF" "$T/mnt"
+	mount_patiently
 	fill_disk
 	set -o pipefail
 	read_all
@@ -63,8 +70,7 @@ teardown() {
 @test "a full disk where nothing may go: EIO, said once, and back when there is space" {
 	disk 48M
 	layerfs pin -q "$REF" >/dev/null
-	layerfs mount "$REF" "$T/mnt"
-	cat "$T/mnt/bin/busybox" >/dev/null
+	mount_with_busybox
 	fill_disk
 	fails reads
 	cat "$T/mnt/bin/busybox" >/dev/null # it is here
@@ -81,7 +87,7 @@ teardown() {
 	disk 48M
 	layerfs pull -q "$REGISTRY/box:gzip"
 	fill_disk
-	layerfs mount "$REF" "$T/mnt"
+	mount_patiently
 	ls "$T/mnt/bin" >/dev/null
 	set -o pipefail
 	read_all
@@ -91,7 +97,7 @@ teardown() {
 @test "a worker that ends on a full disk: the next one serves what is here" {
 	disk 48M
 	layerfs pin -q "$REF" >/dev/null
-	layerfs mount "$REF" "$T/mnt"
+	mount_with_busybox
 	right=$(sha256sum <"$T/mnt/bin/busybox")
 	fill_disk
 	for n in $(seq 20000); do : >"$T/root/inode$n" || break; done 2>/dev/null
@@ -111,7 +117,7 @@ teardown() {
 
 @test "no inodes: what is mounted is read, new images are refused, and back" {
 	disk 64M -N 64
-	layerfs mount "$REF" "$T/mnt"
+	mount_patiently
 	for n in $(seq 100); do : >"$T/root/inode$n" || break; done 2>/dev/null
 	set -o pipefail
 	read_all
@@ -123,7 +129,7 @@ teardown() {
 
 @test "a disk that became read only: what is here is read, the rest is EIO" {
 	disk 64M
-	layerfs mount "$REF" "$T/mnt"
+	mount_with_busybox
 	right=$(sha256sum <"$T/mnt/bin/busybox")
 	mount -o remount,abort "$T/root" || skip "requires a file system that can be aborted"
 	! (: >"$T/root/probe") 2>/dev/null || skip "requires an abort that has effect"
@@ -133,11 +139,11 @@ teardown() {
 	[ "$(find_worker)" = "$(worker_pid)" ]
 	layerfs unmount "$T/mnt" || umount -l "$T/mnt"
 	stop layerfsd || true
-	umount "$T/root"
+	wait_for 10 umount "$T/root"
 	e2fsck -fp "$T/disk" >/dev/null || true
 	mount -o loop "$T/disk" "$T/root"
 	start_daemon --config "$T/cache.toml"
-	layerfs mount "$REF" "$T/mnt"
+	mount_patiently
 	reads
 	[ "$(layerfs --json verify | jq .wrong)" = 0 ]
 }
