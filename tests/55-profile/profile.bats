@@ -22,7 +22,7 @@ fresh_node() {
 	stop layerfsd || true
 	unmount_under "$T/run"
 	rm -rf "$T/root" "$T/run"
-	start_daemon
+	start_daemon --config "$T/layerfs.toml"
 }
 
 setup() {
@@ -30,7 +30,9 @@ setup() {
 	requires root fuse docker-registry jq ref:python-zc:zstdchunked
 	start_registry
 	start_meter
-	start_daemon
+	# A run ends with its mount, however long this machine takes for it.
+	printf '[profile]\nrecord_ms = 3600000\nquiet_ms = 3600000\n' >"$T/layerfs.toml"
+	start_daemon --config "$T/layerfs.toml"
 	mkdir "$T/mnt"
 	IMAGE=$METERED/python-zc:zstdchunked
 }
@@ -159,7 +161,7 @@ setup() {
 	chroot "$T/mnt" true
 	stop layerfsd || true
 	unmount_under "$T"
-	start_daemon
+	start_daemon --config "$T/layerfs.toml"
 	has_profile
 	layerfs profile show "$IMAGE" | grep -q 'bin/true'
 }
