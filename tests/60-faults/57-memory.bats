@@ -24,7 +24,7 @@ teardown() {
 # start_limited_daemon MIB
 start_limited_daemon() {
 	ROOT=$T/root RUN=$T/run
-	printf '%s\n' '[read]' 'patience_ms = 20000' >"$T/layerfs.toml"
+	printf '%s\n' '[read]' 'patience_ms = 600000' >"$T/layerfs.toml"
 	limit_cgroup "$1"
 	start_in_cgroup layerfsd "$(program layerfsd)" --root "$ROOT" --run "$RUN" \
 		--config "$T/layerfs.toml"
@@ -54,7 +54,9 @@ run_out_of_memory() {
 	grep -F 'the worker ended (out of memory)' "$T/log/layerfsd"
 	drop_caches
 	is_good "$T/mnt"
-	# Another end is not taken for one like that.
+	# Another end is not taken for one like that; but the hog's may have come in this
+	# worker's life.
+	kill_worker
 	kill_worker
 	grep -F 'the worker ended (signal 9)' "$T/log/layerfsd"
 	layerfs unmount "$T/mnt"
