@@ -82,8 +82,8 @@ everything_is_clean() {
 @test "a signed address that refuses is named by its host alone" {
 	start_fake
 	storage=$FAKE FAKE=
-	start fake2 "$top_srcdir/tests/lib/fakeregistry.py" "$(free_port)" "$IMAGES" "$T/log/requests2"
-	port=$(tr '\0' '\n' <"/proc/$(pid_of fake2)/cmdline" | sed -n '/^[0-9]*$/p' | tail -1)
+	port=$(free_port)
+	start fake2 "$top_srcdir/tests/lib/fakeregistry.py" "$port" "$IMAGES" "$T/log/requests2"
 	wait_port "$port"
 	FAKE=127.0.0.1:$port
 	REF=$FAKE/kept:good
@@ -113,7 +113,8 @@ everything_is_clean() {
 	run setpriv --reuid="$(stat -c %u "$ROOT")" --clear-groups cat "/proc/$worker/environ"
 	[ "$status" != 0 ]
 	mkdir "$T/core"
+	OLD=$worker
 	(cd "$T/core" && kill -ABRT "$worker")
-	kill_worker
+	wait_for 20 is_new_worker
 	[ -z "$(find "$T/core" "$ROOT" -type f -name 'core*')" ]
 }
