@@ -78,6 +78,7 @@ chunked() {
 @test "a second container fetches nothing more" {
 	start_all
 	runs nginx "$(chunked nginx)"
+	settle
 	meter_reset
 	run_container "$METERED/$(chunked nginx)" again | grep READY
 	[ "$SNAPSHOTTER" != layerfs ] || [ "$(meter_requests)" = 0 ]

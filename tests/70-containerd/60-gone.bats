@@ -40,7 +40,7 @@ is_forgotten() {
 }
 
 forgotten() {
-	[ "$SNAPSHOTTER" != layerfs ] || wait_for 60 is_forgotten ||
+	[ "$SNAPSHOTTER" != layerfs ] || wait_for 120 is_forgotten ||
 		{ layerfs images; layerfs stat; return 1; }
 }
 

@@ -41,7 +41,7 @@ run_and_read() { run_container "$1" "$2" /bin/sh -c "$read_all"; }
 	diff "$T/one" "$T/again"
 	ctd image rm --sync "$REGISTRY/box:twice"
 	[ "$SNAPSHOTTER" != layerfs ] ||
-		wait_for 20 eval '[ "$(layerfs --json images | jq ".images | length")" = 0 ]'
+		wait_for 120 eval '[ "$(layerfs --json images | jq ".images | length")" = 0 ]'
 }
 
 # layerfsd, that is down meanwhile, finds the files of that name damaged.

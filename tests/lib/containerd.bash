@@ -59,6 +59,8 @@ start_containerd() {
 	start containerd "${INSIDE[@]}" containerd -c "$T/containerd.toml" -l "${CONTAINERD_LOG:-warn}"
 	wait_socket "$CONTAINERD"
 	wait_for 20 ctd version
+	# Its CRI refuses for a moment more.
+	[ "${1-}" != cri ] || wait_for 20 cri images
 }
 
 # The CRI's part.  On the test machines root may not lower an oom_score_adj, and

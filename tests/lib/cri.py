@@ -6,7 +6,8 @@
     create SANDBOX NAME REF [ARG...]                      start CONTAINER
     exec CONTAINER ARG...          status CONTAINER       rm CONTAINER
     run REF MARK [ARG...]          sandbox, container and start; waits till the
-                                   container's log has MARK, then removes both
+                                   container's log has MARK, or it ends, then
+                                   removes both
 
 SOCKET may be IMAGES,RUNTIME: the image service elsewhere than the runtime.  $CRI_API
 is the version spoken, v1 or v1alpha2, which agree in all of this.  With $CRI_USERS,
@@ -115,7 +116,7 @@ class Cri:
     def rm(self, container):
         """As kubelet does, again till it works: containerd 1.7 may refuse while an
         end is being noted."""
-        for left in range(20, -1, -1):
+        for left in range(300, -1, -1):
             try:
                 self.runtime("StopContainer", container_id=container, timeout=0)
                 return self.runtime("RemoveContainer", container_id=container)
@@ -134,10 +135,9 @@ class Cri:
         sandbox = self.new_sandbox(name)
         container = self.new_container(sandbox, name, ref, args)
         self.start(container)
-        until = time.monotonic() + 60
-        while time.monotonic() < until and mark not in open(log).read():
-            if self.status_of(container).state == 2:
-                break
+        left = 100  # what it says last comes to the log after its end
+        while mark not in open(log).read() and left > 0:
+            left -= self.status_of(container).state == 2
             time.sleep(0.05)
         text = open(log).read()
         print(text, end="")

@@ -10,7 +10,7 @@ The cases are those of containerd's snapshots/testsuite and what else a client c
 see; the same must hold for every snapshotter.  What Mounts answers is mounted
 below FOLDER and looked at.  One line a case: "ok NAME" or "not ok NAME: why".
 """
-import ctypes, os, stat, sys, time, traceback
+import ctypes, errno, os, stat, sys, time, traceback
 import grpc
 import messages
 
@@ -134,9 +134,17 @@ class Mounted:
 
     def __exit__(self, *_):
         for _ in self.mounts:
-            if LIBC.umount2(self.at.encode(), 0) != 0:
-                raise OSError(ctypes.get_errno(), "umount " + self.at)
+            unmount(self.at)
         os.rmdir(self.at)
+
+
+def unmount(at):
+    """Somebody else on the machine may look at it for a moment."""
+    until = time.monotonic() + 60
+    while LIBC.umount2(at.encode(), 0) != 0:
+        if ctypes.get_errno() != errno.EBUSY or time.monotonic() > until:
+            raise OSError(ctypes.get_errno(), "umount " + at)
+        time.sleep(0.05)
 
 
 def mount(m, at):
