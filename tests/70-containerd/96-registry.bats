@@ -16,17 +16,16 @@ setup() {
 	FAKE=
 	start_fake
 	# Longer than a busy machine is slow.
-	STALL_MS=60000 start_impatient_daemon '[snapshotter]' 'prepare_timeout_ms = 60000'
+	STALL_MS=60000 PATIENCE_MS=60000 start_impatient_daemon '[snapshotter]' 'prepare_timeout_ms = 60000'
 	start_containerd
 }
 teardown() { teardown_containerd; }
 
-# The good image's files, as a container would see them.
+# The good image's files, as a container would see them.  Also where it is waited for, and
+# so bash takes no offence at a line that fails.
 good_is_good() {
-	lazy_pull "$FAKE/img:good"
-	mount_image "$FAKE/img:good" "$T/good"
-	is_good "$T/good"
-	umount "$T/good"
+	lazy_pull "$FAKE/img:good" && mount_image "$FAKE/img:good" "$T/good" &&
+		is_good "$T/good" && wait_for 10 umount "$T/good"
 }
 
 @test "hostile images" {
@@ -65,7 +64,7 @@ stopped_within() {
 	puller=$!
 	wait_for 10 grep -q stall "$T/log/requests"
 	for n in {1..20}; do
-		timeout 15 ctr -a "$CONTAINERD" snapshot --snapshotter layerfs prepare "s$n"
+		timeout 45 ctr -a "$CONTAINERD" snapshot --snapshotter layerfs prepare "s$n"
 	done
 	faults
 	wait $puller || true
