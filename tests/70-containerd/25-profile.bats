@@ -8,7 +8,6 @@ setup() {
 	setup_test
 	requires root fuse containerd ctr ctr-remote runc docker-registry jq ref:python-zc:zstdchunked
 	requires_layerfs
-	printf '[profile]\nquiet_ms = 500\n' >"$T/layerfs.toml"
 	start_registry
 	start_meter
 	IMAGE=$METERED/python-zc:zstdchunked
@@ -16,7 +15,7 @@ setup() {
 teardown() { teardown_containerd; }
 
 start_node() {
-	start_snapshotter --config "$T/layerfs.toml"
+	start_snapshotter
 	start_containerd
 }
 
