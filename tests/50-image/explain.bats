@@ -51,6 +51,7 @@ layers() { layerfs --json explain "$1" | jq -c ".layer_list | map($2) | unique";
 	cat "$T/mnt/etc/os-release"
 	layerfs unmount "$T/mnt"
 	[ "$(layerfs --json explain "$LAZY" | jq -c .holders)" = '{}' ]
+	wait_for 20 is_let_go
 	layerfs rm "$LAZY"
 	[ "$(layerfs --json stat | jq .store.layers)" = 0 ]
 }

@@ -140,6 +140,7 @@ setup() {
 	layerfs mount "$REF" "$T/mnt"
 	fails_with "is mounted" layerfs rm "$REF"
 	layerfs unmount "$T/mnt"
+	wait_for 20 is_let_go
 	before=$(layerfs --json stat | jq .store.present_bytes)
 	freed=$(layerfs --json rm "$REF" | jq ".images[0].freed_bytes")
 	after=$(layerfs --json stat | jq .store.present_bytes)

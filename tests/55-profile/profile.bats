@@ -8,11 +8,13 @@ import_numpy() {
 	chroot "$1" python3 -c 'import numpy; print(numpy.arange(5).sum())'
 }
 
-# run_once DIR: mounts, imports numpy, unmounts.
+# run_once DIR: mounts, imports numpy, unmounts.  What is mounted while an earlier mount
+# lives on is no other run.
 run_once() {
 	layerfs mount "$IMAGE" "$1" &&
 		[ "$(import_numpy "$1")" = 10 ] &&
-		layerfs unmount "$1"
+		layerfs unmount "$1" &&
+		wait_for 20 is_let_go
 }
 
 has_profile() { layerfs profile show "$IMAGE"; }
@@ -30,8 +32,9 @@ setup() {
 	requires root fuse docker-registry jq ref:python-zc:zstdchunked
 	start_registry
 	start_meter
-	# A run ends with its mount, however long this machine takes for it.
-	printf '[profile]\nrecord_ms = 3600000\nquiet_ms = 3600000\n' >"$T/layerfs.toml"
+	# A run ends with its mount, however long this machine takes for it; or later, where
+	# it is kept for longer.
+	printf '[profile]\nrecord_ms = 3600000\nquiet_ms = 20000\n' >"$T/layerfs.toml"
 	start_daemon --config "$T/layerfs.toml"
 	mkdir "$T/mnt"
 	IMAGE=$METERED/python-zc:zstdchunked
@@ -151,6 +154,7 @@ setup() {
 	kill -KILL "$(worker_pid)"
 	[ "$(import_numpy "$T/mnt")" = 10 ]
 	layerfs unmount "$T/mnt"
+	wait_for 20 is_let_go
 	fails_with "no profile" layerfs profile show "$IMAGE"
 	run_once "$T/mnt"
 	wait_for 10 has_profile

@@ -37,6 +37,7 @@ retag() {
 	[ "$(layerfs --json prune --all | jq .freed_bytes)" = "$would" ]
 	[ "$(known)" = 1 ]
 	layerfs unmount "$T/mnt"
+	wait_for 20 is_let_go
 	# It was used until just now.
 	[ "$(layerfs --json prune --unused 1m | jq '.images | length')" = 0 ]
 	[ "$(layerfs --json prune -a | jq '.images | length')" = 1 ]

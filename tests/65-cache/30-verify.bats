@@ -43,6 +43,7 @@ have_all() {
 	layerfs mount "$REF" "$T/mnt"
 	sums "$T/mnt" >"$T/right"
 	layerfs unmount "$T/mnt"
+	wait_for 20 is_let_go
 }
 
 @test "what is right is said to be, all of it" {

@@ -203,6 +203,10 @@ nothing_shown() {
 		! mounts_under "$RUN/m" | grep -vEx "$RUN/m/([0def]|\.e/.*)"
 }
 
+# No image is open: what the kernel reads ahead, and a container that starts elsewhere and
+# copies all mounts, keep one for a moment after its mount.
+is_let_go() { ! grep -qE '/(images|layers)/[0-9a-f]+/index' "/proc/$(find_worker)/maps"; }
+
 is_mounted() { mountpoint -q "$1"; }
 
 # Two trees agree in everything a program can see: types, modes, owners, sizes,
