@@ -19,7 +19,8 @@ api() {
 # Without a lease containerd collects what no image refers to.
 api_of_containerd() {
 	start_containerd
-	LEASE=$(ctd -n test leases create) api "$CONTAINERD" "$1"
+	LEASE=$(ctd -n test leases create) CTR="${INSIDE[*]} ctr -a $CONTAINERD -n test" \
+		api "$CONTAINERD" "$1"
 }
 
 @test "what the cases ask holds for containerd's overlayfs" {

@@ -85,6 +85,7 @@ pod_runs() {
 	[ "$(stat -c %u "$RUN"/s/*/fs/more/db/conf)" = 200070 ]
 	cri rm "$container"
 	cri rm-sandbox "$sandbox"
+	collect
 	wait_for 20 eval '[ -z "$(ls "$RUN/m/i")" ]'
 }
 

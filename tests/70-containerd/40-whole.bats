@@ -225,6 +225,7 @@ owners_of() {
 	lazy_pull "$METERED/box-zc:1"
 	owners_are_right "$METERED/box-zc:1" --remap-labels
 	is_lazy box-zc:1
+	collect
 	wait_for 20 eval '[ ! -e "$RUN/m/i" ] || [ -z "$(ls "$RUN/m/i")" ]'
 	RUN_OPTIONS="$MAPPED --remap-labels" box_is_right "$METERED/box-zc:1"
 	box_is_right "$METERED/box-zc:1"
@@ -273,6 +274,7 @@ owners_of() {
 	[ "$(tail -n 2 "$T/log/mapped" | tr '\n' ' ')" = "0 70 " ]
 	RUN_OPTIONS="$MAPPED --remap-labels" box_is_right "$METERED/box-zc:1"
 	end_container mapped
+	collect
 	wait_for 20 eval '[ -z "$(ls "$RUN/m/i")" ]'
 }
 

@@ -118,5 +118,6 @@ run_in() { docker run --rm --network none "$@"; }
 	docker rmi built:1 "$METERED/box-zc:1"
 	docker builder prune -af
 	wait_for 20 eval '[ "$(snapshot_count -n moby)" = 0 ]'
+	collect
 	[ "$SNAPSHOTTER" != layerfs ] || wait_for 20 eval '[ -z "$(own_snapshots)" ]'
 }

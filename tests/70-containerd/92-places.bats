@@ -64,9 +64,11 @@ fill() {
 	fails_with "No space left" prepare more
 	ctd snapshot --snapshotter layerfs info kept-1
 	for n in {1..8}; do ctd snapshot --snapshotter layerfs rm "kept-$n"; done
+	collect
 	wait_for 20 eval '[ -z "$(ls "$ROOT/snapshots")" ]'
 	prepare more
 	ctd snapshot --snapshotter layerfs rm more
-	kill -KILL "$(worker_pid)"
+	kill_worker
+	collect
 	wait_for 20 eval '[ -z "$(own_snapshots)" ]'
 }
