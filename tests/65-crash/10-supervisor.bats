@@ -14,7 +14,7 @@ setup() {
 	mkdir "$T/mnt" "$T/good"
 	FAKE=
 	start_fake
-	printf '%s\n' '[read]' 'patience_ms = 20000' >"$T/layerfs.toml"
+	printf '%s\n' '[read]' 'patience_ms = 60000' >"$T/layerfs.toml"
 }
 teardown() {
 	teardown_faults

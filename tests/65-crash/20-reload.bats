@@ -22,7 +22,7 @@ teardown() {
 	[ ! -d "${U-}" ] || { unmount_under "$U" && rm -rf "$U"; }
 }
 
-config() { printf '%s\n' "$@" '[read]' 'patience_ms = 20000' >"$T/layerfs.toml"; }
+config() { printf '%s\n' "$@" '[read]' 'patience_ms = 60000' >"$T/layerfs.toml"; }
 
 # Without systemd.
 daemon() {

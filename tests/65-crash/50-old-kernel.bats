@@ -23,7 +23,7 @@ teardown() { teardown_faults; }
 
 # start_old KERNEL: erofs or fuse, as layerfs.toml has it.
 start_old() {
-	printf '%s\n' '[read]' 'patience_ms = 20000' '[mount]' "kernel = \"$1\"" \
+	printf '%s\n' '[read]' 'patience_ms = 60000' '[mount]' "kernel = \"$1\"" \
 		>"$T/layerfs.toml"
 	DAEMON_ENV=(LD_PRELOAD="$PRELOAD/oldkernel.so")
 	start_daemon --config "$T/layerfs.toml"
@@ -41,7 +41,7 @@ read_survives() {
 	sleep 1.1
 	faults
 	$2
-	timeout 60 tail --pid=$tar -f /dev/null
+	timeout 100 tail --pid=$tar -f /dev/null
 	wait $tar
 	mkdir "$T/out"
 	tar -C "$T/out" -xf "$T/all.tar"
@@ -76,7 +76,7 @@ reload() {
 		kill -KILL "$(worker_pid)"
 	done
 	touch "$T/enough"
-	timeout 60 tail --pid=$reader -f /dev/null
+	timeout 100 tail --pid=$reader -f /dev/null
 	wait $reader
 	sort "$T/read" | uniq -c
 	grep -q right "$T/read"
