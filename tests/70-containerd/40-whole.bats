@@ -59,14 +59,16 @@ box_noise() {
 	PY
 }
 
-# asked_of REF LAYER: bytes of that layer that were asked for.
-asked_of() { fetched "$1" | awk -v n="$2" 'NR == n + 1 { print $3 }'; }
+# asked_of REF LAYER: bytes of that layer that were asked for, each once.
+asked_of() { fetched "$1" | awk -v n="$2" 'NR == n + 1 { print $5 }'; }
+asked_once() { fetched "$1" | awk -v n="$2" 'NR == n + 1 { exit $3 != $5 }'; }
 size_of() { images layers "$1" | awk -v n="$2" 'NR == n + 1 { print $2 }'; }
 
 @test "ctr image pull downloads and unpacks" {
 	whole_pull "$METERED/box:gzip"
 	box_is_right "$METERED/box:gzip"
 	[ "$(asked_of box:gzip 0)" = "$(size_of box:gzip 0)" ]
+	asked_once box:gzip 0 # containerd asks nobody twice
 	stop own-registry || true
 	box_is_right "$METERED/box:gzip"
 }

@@ -38,7 +38,7 @@ good_is_good() {
 	good_is_good
 }
 
-# stopped_within SECONDS: by SIGTERM, and by itself.
+# stopped_within SECONDS: by SIGTERM, and by itself.  Far below what a stall takes.
 stopped_within() {
 	local begun=$SECONDS
 	stop layerfsd
@@ -51,7 +51,7 @@ stopped_within() {
 	lazy_pull "$FAKE/img:good" 3>&- &
 	puller=$!
 	wait_for 10 grep -q stall "$T/log/requests"
-	stopped_within 15
+	stopped_within 45
 	faults
 	start_daemon --config "$T/layerfs.toml"
 	wait $puller || true

@@ -84,7 +84,7 @@ holders() { layerfs --json images | jq '[.images[].holders.podman // 0] | add //
 	meter_reset
 	for n in 0 1; do ls "$(at "$METERED/$ref")/$(layer $ref $n)/diff" >/dev/null; done
 	fetched "$ref"
-	fetched "$ref" | awk '$3 * 10 > $2 { exit 1 }'
+	fetched "$ref" | awk '$5 * 10 > $2 { exit 1 }'
 }
 
 @test "uses are counted, hold the image, and end" {

@@ -159,7 +159,7 @@ read_all() {
 		run_container "$REGISTRY/box:gzip" "look$N" /bin/sh -c \
 			'cat /data/noise* /data/opaque/new >/tmp/all && sha256sum </tmp/all' >"$T/shown"
 	}
-	wait_for 60 look
+	wait_for 120 look
 	[ "$(cat "$T/shown")" = "$( (noises 8; echo new) | sha256sum)" ]
 	layerfs --json explain "$REGISTRY/box:gzip" | jq -e '.layer_list | all(.lie == null)'
 }
