@@ -126,16 +126,20 @@ warn_of_bounds(struct cache *x, bool is_full)
 {
 	uint64_t now = clock_now_ns();
 	struct cache_state s;
+	bool is_over_quota, lacks_free;
 
-	if (now < x->warn_at_ns)
+	cache_look(x, &s);
+	is_over_quota = s.quota_bytes > 0 && s.used_bytes >= s.high_bytes;
+	lacks_free = s.free_bytes < s.min_free_bytes;
+	/* A removal may have made room meanwhile. */
+	if (now < x->warn_at_ns || (!is_full && !is_over_quota && !lacks_free))
 		return;
 	x->warn_at_ns = now + WARN_NS;
-	cache_look(x, &s);
 	if (is_full)
 		log_error("the disk is full, and nothing of the store may be "
 			  "dropped: what is read and not here fails until "
 			  "there is space");
-	else if (s.quota_bytes > 0 && s.used_bytes >= s.high_bytes)
+	else if (is_over_quota)
 		log_warn("the store takes %s, its quota is %s: what is left "
 			 "is pinned, only to be read whole, or out of reach",
 		    SIZE_TEXT(s.used_bytes), SIZE_TEXT(s.quota_bytes));
