@@ -187,9 +187,11 @@ verify_chunk(struct verifying *v, const struct image *i, const struct layer *l,
 		return 0;
 	case SCRUB_PARTIAL:
 		v->totals->unchecked_bytes += c->len;
-		/* Nobody says that it is wrong: what was read of it stays. */
+		/* Nobody says that it is wrong: what was read of it stays, and
+		 * a reader may be waiting for the rest of it. */
 		if (v->q->is_repair)
-			store_drop(v->store, data_off, c->len, &failed);
+			store_drop_unleased(
+			    v->store, data_off, c->len, &failed);
 		return 0;
 	case SCRUB_WRONG:
 		find_wrong_chunk(v, i, l, data_off, c);

@@ -7,8 +7,8 @@
  *
  *	store_lease -> fetch what is missing, read -> store_unlease
  *
- * Embedded in who waits; any thread.  Only store_evict() respects it, not
- * store_drop().
+ * Embedded in who waits; any thread.  store_evict() and store_drop_unleased()
+ * respect it, store_drop() does not.
  */
 #ifndef STORE_LEASE_H
 #define STORE_LEASE_H

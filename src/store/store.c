@@ -335,16 +335,31 @@ store_sync(struct store *s, struct err *e)
 	return err_wrap(e, "store");
 }
 
-int
-store_drop(struct store *s, uint64_t off, uint64_t len, struct err *e)
+static int
+drop(struct store *s, uint64_t off, uint64_t len,
+    int (*how)(struct present *p, int data, const struct ranges *r,
+	uint64_t *dropped, struct err *e),
+    struct err *e)
 {
 	struct range r = range_checked(off, len);
 	struct ranges list = { .at = &r, .n = len > 0 };
 	uint64_t dropped;
 
-	if (present_drop(&s->present, s->data, &list, &dropped, e) < 0)
+	if (how(&s->present, s->data, &list, &dropped, e) < 0)
 		return err_wrap(e, "store");
 	return 0;
+}
+
+int
+store_drop(struct store *s, uint64_t off, uint64_t len, struct err *e)
+{
+	return drop(s, off, len, present_drop, e);
+}
+
+int
+store_drop_unleased(struct store *s, uint64_t off, uint64_t len, struct err *e)
+{
+	return drop(s, off, len, present_evict, e);
 }
 
 /* ---- sizes ---- */

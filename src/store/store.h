@@ -79,6 +79,9 @@ int store_sync(struct store *s, struct err *e);
 /* Clears the bits, then punches the hole: readers that come after fetch
  * again. */
 int store_drop(struct store *s, uint64_t off, uint64_t len, struct err *e);
+/* But what a reader waits for (store/lease.h) stays. */
+int store_drop_unleased(
+    struct store *s, uint64_t off, uint64_t len, struct err *e);
 
 /* ---- places ---- */
 

@@ -303,6 +303,30 @@ what_is_leased_stays_until_the_lease_ends(void **state)
 	shop_close(&h);
 }
 
+static void
+what_is_leased_is_dropped_only_where_it_is_wrong(void **state)
+{
+	const struct map *m;
+	struct shop h;
+	struct object o;
+	struct lease l;
+	struct err e;
+
+	shop_open(&h, *(int *)*state);
+	OK(store_maps_loaded(h.store, &e));
+	m = shop_add_layer(&h, "a", 100, 3);
+	fetch_all(h.store, m);
+	o = object_at(m, 1);
+	store_lease(h.store, &l, o.data_off + 5, 1);
+	OK(store_drop_unleased(h.store, o.data_off, 2 * B, &e));
+	assert_true(store_has(h.store, o.data_off, B));
+	assert_false(store_has(h.store, o.data_off + B, B));
+	OK(store_drop(h.store, o.data_off, 2 * B, &e));
+	assert_false(store_has(h.store, o.data_off, B));
+	store_unlease(h.store, &l);
+	shop_close(&h);
+}
+
 struct race {
 	struct store *store;
 	struct evictable map;
@@ -481,6 +505,7 @@ main(void)
 		IN_FOLDER(a_stream_in_use_goes_whole_and_only_when_it_must),
 		IN_FOLDER(a_chunk_that_stays_is_whole),
 		IN_FOLDER(what_is_leased_stays_until_the_lease_ends),
+		IN_FOLDER(what_is_leased_is_dropped_only_where_it_is_wrong),
 		IN_FOLDER(whoever_holds_a_lease_reads_at_the_first_try),
 		IN_FOLDER(
 		    a_write_over_a_bound_asks_for_room_and_is_carried_out),
