@@ -79,15 +79,23 @@ add_large(struct shop *h, const char *name, uint32_t first, uint32_t n)
 	return shop_add(h, b, name);
 }
 
+/* A shop whose store knows of all maps. */
+static void
+open_loaded(struct shop *h, void **state)
+{
+	struct err e;
+
+	shop_open(h, *(int *)*state);
+	OK(store_maps_loaded(h->store, &e));
+}
+
 static void
 idle_maps_go_in_order_and_no_further_than_needed(void **state)
 {
 	struct shop h;
 	struct evictable maps[2];
-	struct err e;
 
-	shop_open(&h, *(int *)*state);
-	OK(store_maps_loaded(h.store, &e));
+	open_loaded(&h, state);
 	maps[0].map = shop_add_layer(&h, "a", 100, 10);
 	maps[1].map = shop_add_layer(&h, "b", 200, 10);
 	maps[0].class = maps[1].class = EVICT_IDLE;
@@ -108,10 +116,8 @@ what_a_pinned_or_used_map_shares_stays(void **state)
 {
 	struct shop h;
 	struct evictable maps[3];
-	struct err e;
 
-	shop_open(&h, *(int *)*state);
-	OK(store_maps_loaded(h.store, &e));
+	open_loaded(&h, state);
 	maps[0] =
 	    (struct evictable){ shop_add_layer(&h, "a", 100, 10), EVICT_IDLE };
 	/* Two of the same contents, and three. */
@@ -136,10 +142,8 @@ of_what_is_in_use_the_longest_not_read_goes(void **state)
 {
 	struct shop h;
 	struct evictable live;
-	struct err e;
 
-	shop_open(&h, *(int *)*state);
-	OK(store_maps_loaded(h.store, &e));
+	open_loaded(&h, state);
 	live = (struct evictable){ add_large(&h, "a", 100, 8), EVICT_LIVE };
 	fetch_all(h.store, live.map);
 	store_age(h.store);
@@ -172,8 +176,7 @@ what_a_start_needs_goes_last(void **state)
 		.need_bytes = 3 * UNIT };
 	struct err e;
 
-	shop_open(&h, *(int *)*state);
-	OK(store_maps_loaded(h.store, &e));
+	open_loaded(&h, state);
 	live = (struct evictable){ add_large(&h, "a", 100, 4), EVICT_LIVE };
 	start.data_off = object_at(live.map, 0).data_off;
 	fetch_all(h.store, live.map);
@@ -219,8 +222,7 @@ a_stream_in_use_goes_whole_and_only_when_it_must(void **state)
 	struct eviction v = { .maps = maps, .n_maps = 2, .need_bytes = B };
 	struct err e;
 
-	shop_open(&h, *(int *)*state);
-	OK(store_maps_loaded(h.store, &e));
+	open_loaded(&h, state);
 	maps[0] = (struct evictable){ add_stream(&h, "a", 10), EVICT_WHOLE };
 	maps[1] =
 	    (struct evictable){ shop_add_layer(&h, "b", 100, 1), EVICT_LIVE };
@@ -263,8 +265,7 @@ a_chunk_that_stays_is_whole(void **state)
 	struct object o;
 	AUTO_FREE uint8_t *p = malloc(3 * CHUNK);
 
-	shop_open(&h, *(int *)*state);
-	OK(store_maps_loaded(h.store, &e));
+	open_loaded(&h, state);
 	OK(build_object(b, 7, 3 * CHUNK, CHUNK, &h.blob_off, &e));
 	live.map = shop_add(&h, b, "a");
 	fetch_all(h.store, live.map);
@@ -280,6 +281,20 @@ a_chunk_that_stays_is_whole(void **state)
 
 /* ---- leases ---- */
 
+/* Of three objects, all here, the second's first block is leased. */
+static const struct map *
+open_leased(struct shop *h, void **state, struct lease *l, struct object *o)
+{
+	const struct map *m;
+
+	open_loaded(h, state);
+	m = shop_add_layer(h, "a", 100, 3);
+	fetch_all(h->store, m);
+	*o = object_at(m, 1);
+	store_lease(h->store, l, o->data_off + 5, 1);
+	return m;
+}
+
 static void
 what_is_leased_stays_until_the_lease_ends(void **state)
 {
@@ -287,14 +302,8 @@ what_is_leased_stays_until_the_lease_ends(void **state)
 	struct evictable idle = { .class = EVICT_IDLE };
 	struct object o;
 	struct lease l;
-	struct err e;
 
-	shop_open(&h, *(int *)*state);
-	OK(store_maps_loaded(h.store, &e));
-	idle.map = shop_add_layer(&h, "a", 100, 3);
-	fetch_all(h.store, idle.map);
-	o = object_at(idle.map, 1);
-	store_lease(h.store, &l, o.data_off + 5, 1);
+	idle.map = open_leased(&h, state, &l, &o);
 	assert_int_equal(evict(h.store, &idle, 1, MIB(1)), 5 * B);
 	assert_true(store_has(h.store, o.data_off, B));
 	assert_false(store_has(h.store, o.data_off + B, B));
@@ -306,18 +315,12 @@ what_is_leased_stays_until_the_lease_ends(void **state)
 static void
 what_is_leased_is_dropped_only_where_it_is_wrong(void **state)
 {
-	const struct map *m;
 	struct shop h;
 	struct object o;
 	struct lease l;
 	struct err e;
 
-	shop_open(&h, *(int *)*state);
-	OK(store_maps_loaded(h.store, &e));
-	m = shop_add_layer(&h, "a", 100, 3);
-	fetch_all(h.store, m);
-	o = object_at(m, 1);
-	store_lease(h.store, &l, o.data_off + 5, 1);
+	open_leased(&h, state, &l, &o);
 	OK(store_drop_unleased(h.store, o.data_off, 2 * B, &e));
 	assert_true(store_has(h.store, o.data_off, B));
 	assert_false(store_has(h.store, o.data_off + B, B));
@@ -395,10 +398,8 @@ whoever_holds_a_lease_reads_at_the_first_try(void **state)
 	struct shop h;
 	struct race r = { .map.class = EVICT_LIVE };
 	pthread_t evicter, readers[2];
-	struct err e;
 
-	shop_open(&h, *(int *)*state);
-	OK(store_maps_loaded(h.store, &e));
+	open_loaded(&h, state);
 	r.store = h.store;
 	r.map.map = shop_add_layer(&h, "a", 100, 4);
 	pthread_create(&evicter, NULL, evict_for_ever, &r);
@@ -471,8 +472,7 @@ what_rm_frees_is_what_no_other_image_names(void **state)
 	uint64_t freed;
 	struct err e;
 
-	shop_open(&h, *(int *)*state);
-	OK(store_maps_loaded(h.store, &e));
+	open_loaded(&h, state);
 	a[0] = shop_add_layer(&h, "a0", 100, 10);
 	a[1] = shop_add_layer(&h, "a1", 108, 4); /* two of them are a0's */
 	b[0] = shop_add_layer(&h, "b", 111, 3);  /* one of a1's */
