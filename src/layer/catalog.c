@@ -126,6 +126,16 @@ open_recordings(struct catalog *c, struct err *e)
 	return c->recordings == NULL ? -1 : 0;
 }
 
+/* glibc makes its heap ready in the first call into it, and not for two threads
+ * at a time.  As a rule that call is an early malloc; where another malloc stands
+ * before glibc's, a sanitizer's for one, it is the first malloc_trim(), and makers
+ * that end together died of it. */
+static void
+ready_heap(void)
+{
+	malloc_trim(0);
+}
+
 struct catalog *
 catalog_new(const struct catalog_parts *p, struct err *e)
 {
@@ -136,6 +146,7 @@ catalog_new(const struct catalog_parts *p, struct err *e)
 		err_set(e, ENOMEM, "catalog");
 		return NULL;
 	}
+	ready_heap();
 	c->parts = *p;
 	notes_init(&c->notes);
 	lock_init(&c->lock, RANK_IMAGE);

@@ -101,6 +101,7 @@ check_PROGRAMS += %D%/test_keep
 
 check_PROGRAMS += %D%/test_catalog
 %C%_test_catalog_SOURCES = %D%/test_catalog.c %D%/testing.h
+%C%_test_catalog_LDFLAGS = -Wl,--wrap=malloc_trim
 %C%_test_catalog_LDADD = src/format/libformat_testing.a $(LAYER_LIBS) \
 	$(CMOCKA_LIBS)
 

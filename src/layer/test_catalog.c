@@ -1,5 +1,6 @@
 /* What the catalog promises of names, holders, limits and chains. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -355,6 +356,45 @@ why_a_layer_was_downloaded_is_kept(void **state)
 	assert_string_equal(reason, "over the limit");
 }
 
+/* ---- the heap ---- */
+
+enum { HEAP_UNTOUCHED, HEAP_FIRST_CALL, HEAP_READY };
+static _Atomic int heap;
+static _Atomic bool was_heap_shared; /* before it was ready */
+
+int __real_malloc_trim(size_t pad);
+int __wrap_malloc_trim(size_t pad);
+
+/* The first call takes its time, as on a busy machine. */
+int
+__wrap_malloc_trim(size_t pad)
+{
+	int untouched = HEAP_UNTOUCHED, rc;
+	bool is_first =
+	    atomic_compare_exchange_strong(&heap, &untouched, HEAP_FIRST_CALL);
+
+	if (is_first)
+		pause_ms(100);
+	else if (atomic_load(&heap) != HEAP_READY)
+		atomic_store(&was_heap_shared, true);
+	rc = __real_malloc_trim(pad);
+	if (is_first)
+		atomic_store(&heap, HEAP_READY);
+	return rc;
+}
+
+/* In this test or one before it. */
+static void
+makers_that_end_together_find_the_heap_ready(void **state)
+{
+	struct fixture *f = *state;
+
+	add_image(f, "a", 2);
+	image_unref(open_image(f, "a", NAMED));
+	assert_int_equal(heap, HEAP_READY);
+	assert_false(was_heap_shared);
+}
+
 #define ON_NODE(t) \
 	cmocka_unit_test_setup_teardown(t, make_fixture, remove_fixture)
 
@@ -381,6 +421,7 @@ main(void)
 		ON_NODE(
 		    layers_that_are_here_get_the_source_of_whoever_opens_them),
 		ON_NODE(why_a_layer_was_downloaded_is_kept),
+		ON_NODE(makers_that_end_together_find_the_heap_ready),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
