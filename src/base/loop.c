@@ -42,6 +42,7 @@ struct loop {
 
 	struct lock lock; /* guards what follows */
 	struct list inbox;
+	bool is_closed;
 };
 
 static int
@@ -269,10 +270,19 @@ loop_defer(struct loop *l, struct deferred *d)
 
 	lock_acquire(&l->lock);
 	was_empty = list_is_empty(&l->inbox);
-	list_push_back(&l->inbox, &d->link);
+	if (!l->is_closed)
+		list_push_back(&l->inbox, &d->link);
 	lock_release(&l->lock);
 	if (was_empty)
 		wake(l);
+}
+
+void
+loop_close(struct loop *l)
+{
+	LOCK_SCOPE(&l->lock);
+	l->is_closed = true;
+	list_init(&l->inbox);
 }
 
 void

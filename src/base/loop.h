@@ -44,4 +44,9 @@ void timer_cancel(struct timer *t);
 /* Any thread: runs d->run on the loop's thread soon. */
 void loop_defer(struct loop *l, struct deferred *d);
 
+/* It does not run again: what was deferred and did not run, and what will be
+ * deferred, is not the loop's any more and may be freed.  For who takes down what
+ * other threads still defer. */
+void loop_close(struct loop *l);
+
 #endif

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -301,6 +302,21 @@ what_is_left_is_dropped(void **s)
 	assert_int_equal(x->n, 0);
 }
 
+static void
+what_was_deferred_may_be_freed_once_the_loop_is_closed(void **s)
+{
+	struct scene *x = *s;
+	struct deferred before = { 0 }, freed, after = { 0 };
+
+	loop_defer(x->loop, &before);
+	loop_close(x->loop);
+	memset(&before, 0x55, sizeof before);
+	freed = before;
+	loop_defer(x->loop, &after);
+	assert_memory_equal(&before, &freed, sizeof before);
+	assert_null(after.link.next);
+}
+
 #define SCENE(f) cmocka_unit_test_setup_teardown(f, open_scene, close_scene)
 
 int
@@ -317,6 +333,7 @@ main(void)
 		SCENE(another_thread_defers_a_call),
 		SCENE(another_thread_stops_the_loop),
 		SCENE(what_is_left_is_dropped),
+		SCENE(what_was_deferred_may_be_freed_once_the_loop_is_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -307,6 +307,9 @@ daemon_close(struct daemon *d)
 {
 	struct err e = ERR_INIT;
 
+	/* Requests and calls that are under way defer their end. */
+	if (d->loop != NULL)
+		loop_close(d->loop);
 	metrics_server_free(d->metrics);
 	pool_free(d->jobs);
 	/* Before views close: that would end a run. */
