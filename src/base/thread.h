@@ -23,7 +23,7 @@
  *  press    1..64         compress: the command      nothing
  *  sender   0..3          sends what a layer becomes network, convert
  *
- * Signals are blocked in all but main.
+ * Signals are blocked in all but main, except those of a thread's own faults.
  */
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H
@@ -32,7 +32,7 @@
 
 struct err;
 
-/* Starts a joinable thread called `name` (15 bytes at most) with all signals
+/* Starts a joinable thread called `name` (15 bytes at most) with those signals
  * blocked. */
 int thread_start(pthread_t *t, const char *name, void *(*run)(void *),
     void *arg, struct err *e);
