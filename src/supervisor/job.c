@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -46,7 +45,8 @@ isolate(const struct mounter *m, const int *fds, unsigned n_fds, int sock)
 {
 	int kept[KEPT_MAX] = { m->points, m->uppers, m->snapshots, sock };
 
-	memcpy(kept + 4, fds, n_fds * sizeof *fds);
+	for (unsigned i = 0; i < n_fds; i++)
+		kept[4 + i] = fds[i];
 	close_others(kept, 4 + n_fds);
 }
 
