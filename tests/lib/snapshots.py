@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """snapshots.py SOCKET ls
+snapshots.py SOCKET remote REFERENCE
 snapshots.py SOCKET FOLDER [SNAPSHOTTER [CASE...]]
 
-Lists a snapshotter's names, or asks: does it keep the promises of containerd's
-snapshots API?  The socket is the snapshotter's own or, with SNAPSHOTTER,
-containerd's, which is asked under the lease that $LEASE names; $CTR is a command that
-speaks to it.
+Lists a snapshotter's names; prepares some layer of an image in a registry; or asks:
+does it keep the promises of containerd's snapshots API?  The socket is the
+snapshotter's own or, with SNAPSHOTTER, containerd's, which is asked under the lease
+that $LEASE names; $CTR is a command that speaks to it.
 
 The cases are those of containerd's snapshots/testsuite and what else a client can
 see; the same must hold for every snapshotter.  What Mounts answers is mounted
@@ -574,6 +575,12 @@ def main():
     channel = grpc.insecure_channel("unix:" + socket)
     if Mounted.folder == "ls":
         print(*Snapshots(channel, snapshotter, "").list(), sep="\n")
+        return 0
+    if Mounted.folder == "remote":
+        Snapshots(channel, "", "").prepare("key", labels={
+            "containerd.io/snapshot.ref": "sha256:" + "1" * 64,
+            "containerd.io/snapshot/cri.image-ref": snapshotter,
+            "containerd.io/snapshot/cri.layer-digest": "sha256:" + "2" * 64})
         return 0
     good = [run(n, Snapshots(channel, snapshotter, n + "/")) for n in names]
     return 0 if all(good) else 1
