@@ -1,15 +1,18 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/client_options.h"
 #include "daemon/control.h"
 #include "daemon/inheritance.h"
 #include "daemon/login.h"
+#include "daemon/loopback.h"
 #include "daemon/metrics_server.h"
 #include "daemon/mounts.h"
 #include "daemon/rpc.h"
@@ -32,6 +35,7 @@
 #include "supervisor/agent.h"
 #include "supervisor/sandbox.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -374,14 +378,33 @@ check_words(const struct config *c, struct err *e)
 
 	if (mount_parse_kernel(c->mount_kernel) < 0)
 		return err_set(e, EINVAL,
-		    "kernel \"%s\" is not auto, off or loop", c->mount_kernel);
+		    "[mount]: kernel \"%s\" is not auto, off or loop",
+		    c->mount_kernel);
 	if (companions_parse_trust(c->index_trust) < 0)
 		return err_set(e, EINVAL,
-		    "trust \"%s\" is not tag, always or never", c->index_trust);
+		    "[index]: trust \"%s\" is not tag, always or never",
+		    c->index_trust);
 	if (strcmp(mode, "ask") != 0 && strcmp(mode, "on") != 0 &&
 	    strcmp(mode, "off") != 0)
-		return err_set(
-		    e, EINVAL, "mode \"%s\" is not ask, on or off", mode);
+		return err_set(e, EINVAL,
+		    "[publish]: mode \"%s\" is not ask, on or off", mode);
+	return 0;
+}
+
+int
+daemon_check(const struct config *c, struct err *e)
+{
+	AUTO_BUF struct buf ca = BUF_INIT(LIMIT_CONFIG_FILE_BYTES);
+	struct sockaddr_storage address;
+	size_t len;
+
+	if (check_words(c, e) < 0)
+		return -1;
+	if (*c->metrics_address != 0 &&
+	    loopback_parse(c->metrics_address, &address, &len, e) < 0)
+		return err_wrap(e, "[metrics]: address");
+	if (*c->ca_file != 0 && fs_read_file(AT_FDCWD, c->ca_file, &ca, e) < 0)
+		return err_wrap(e, "[registry]: ca_file");
 	return 0;
 }
 

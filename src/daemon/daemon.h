@@ -83,4 +83,8 @@ int daemon_run(const struct daemon_options *o, struct err *e);
  * format. */
 int daemon_set_log(const char *name, const struct config *c, struct err *e);
 
+/* What else a worker would refuse, or do without: words, the metrics' address,
+ * a file of certificates that cannot be read. */
+int daemon_check(const struct config *c, struct err *e);
+
 #endif

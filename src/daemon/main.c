@@ -158,6 +158,9 @@ check(struct options *o, struct err *e)
 	if (load_config(o, &c, e) < 0)
 		return -1;
 	rc = daemon_set_log(o->log_level, &c, e);
+	/* The defaults are right. */
+	if (rc == 0 && daemon_check(&c, e) < 0)
+		rc = err_wrap(e, "%s", o->config);
 	config_release(&c);
 	return rc;
 }

@@ -129,6 +129,22 @@ refused_reload() {
 	is_good "$T/mnt"
 }
 
+@test "what the next worker would refuse is found before this one ends" {
+	daemon
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	for line in $'[mount]\nkernel = "on"' $'[index]\ntrust = "all"' \
+		$'[publish]\nmode = "yes"' $'[metrics]\naddress = "0.0.0.0:9464"' \
+		$'[registry]\nca_file = "/no/such.pem"'; do
+		: >"$T/log/layerfsd"
+		config "$line"
+		refused_reload
+		grep -F "$T/layerfs.toml: ${line%%$'\n'*}: " "$T/log/layerfsd"
+	done
+	config
+	reload
+	is_good "$T/mnt"
+}
+
 @test "a binary that does not start changes nothing, and is said" {
 	daemon
 	layerfs mount "$FAKE/app:good" "$T/mnt"
