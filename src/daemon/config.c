@@ -74,7 +74,7 @@ static const struct key keys[] = {
 	TEXT("registry", "ca_file", ca_file, "",
 	    "PEM file with certificates to trust besides the system's"),
 	LIST("registry", "credential_files", credential_files,
-	    "/var/lib/kubelet/config.json",
+	    "/var/lib/kubelet/config.json:/etc/layerfs/auth.json",
 	    "files with credentials as docker's config.json has them, which "
 	    "root may read; the first that has one for an image wins"),
 	NUMBER("registry", connect_timeout_ms, 10000, 100, 600000,

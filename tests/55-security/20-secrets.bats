@@ -67,6 +67,18 @@ everything_is_clean() {
 	[ "$(stat -c %a:%u "$ROOT/secrets")" = 600:0 ]
 }
 
+@test "a login that only root may read is the daemon's where a command brings none" {
+	start_fake --basic "me:$PASSWORD"
+	login "me:$PASSWORD"
+	unset REGISTRY_AUTH_FILE
+	install -D -m 600 "$T/auth.json" "$T/etc/layerfs/auth.json"
+	ROOT=$T/root RUN=$T/run
+	start layerfsd unshare -m sh -c 'mount -t overlay -o "lowerdir=$0:/etc" etc /etc && exec "$@"' \
+		"$T/etc" "$(program layerfsd)" --root "$ROOT" --run "$RUN"
+	wait_daemon
+	layerfs pull "$FAKE/kept:good"
+}
+
 @test "nor are they when the registry refuses them" {
 	start_fake --bearer "me:another"
 	REF=$FAKE/kept:good
