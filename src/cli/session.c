@@ -62,7 +62,8 @@ session_connect(struct session *s, enum session_connect how, struct err *e)
 	return err_wrap(e, "%s", s->places.run);
 }
 
-/* What to do about what the daemon refused. */
+/* What to do about what the daemon refused.  EACCES has many reasons (a login, a
+ * certificate, the configuration), each of which says itself what to do. */
 static const char *
 hint_for(int code)
 {
@@ -70,7 +71,6 @@ hint_for(int code)
 		int code;
 		const char *hint;
 	} hints[] = {
-		{ EACCES, "log in with `podman login` or `docker login`" },
 		{ EBUSY, "`layerfs ls` shows where it is mounted" },
 		{ ENOSPC, "`layerfs images` and `layerfs rm` make room" },
 		{ ETIMEDOUT, "see whether the registry can be reached" },

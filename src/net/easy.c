@@ -241,7 +241,6 @@ code_of(CURLcode c)
 	switch (c) {
 	case CURLE_OPERATION_TIMEDOUT:
 		return ETIMEDOUT;
-	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:
@@ -324,6 +323,11 @@ easy_judge(struct http_request *r, CURLcode result, struct err *e)
 		return say_unconnected(r, e);
 	if (result == CURLE_SSL_CERTPROBLEM)
 		return say_certificate(r, e);
+	if (result == CURLE_PEER_FAILED_VERIFICATION)
+		return err_set(e, EACCES,
+		    "%s: ca_file in layerfs.toml or ca in hosts.toml says whom "
+		    "to trust",
+		    r->reason[0] != 0 ? r->reason : curl_easy_strerror(result));
 	if (lacks_tls(r, result))
 		return err_set(e, code_of(result),
 		    "it answers without TLS, which --plain-http allows");

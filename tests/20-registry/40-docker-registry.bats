@@ -66,6 +66,7 @@ setup() {
 	make_certificates
 	start_tls_registry tls ""
 	fails_with EACCES regtool resolve "$TLS_REGISTRY/app:v1"
+	fails_with "ca in hosts.toml" regtool resolve "$TLS_REGISTRY/app:v1"
 	mkdir -p "$T/certs.d/_default"
 	printf '[host."https://%s"]\nskip_verify = true\n' "$TLS_REGISTRY" \
 		>"$T/certs.d/_default/hosts.toml"

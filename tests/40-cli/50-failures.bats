@@ -12,9 +12,17 @@ says() {
 }
 
 @test "what the daemon refuses is said with what to do" {
+	says '[{"ok": false, "error": {"code": "EBUSY",
+		"message": "it is mounted"}}]' \
+		'it is mounted; `layerfs ls` shows where it is mounted'
+}
+
+# Of a registry that refuses, a certificate, a configuration that says no.
+@test "to what is not allowed, for whatever reason, nothing is added" {
 	says '[{"ok": false, "error": {"code": "EACCES",
-		"message": "docker.io: unauthorized"}}]' \
-		'docker.io: unauthorized; log in with `podman login`'
+		"message": "the registry refused (401): log in with `podman login docker.io`"}}]' \
+		'refused (401): log in with `podman login docker.io`'
+	[[ $err == *'`podman login docker.io`' ]]
 }
 
 @test "a code that is not known is still a failure" {
