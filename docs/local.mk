@@ -3,7 +3,8 @@
 man_sources = %D%/man/layerfs.1.scd %D%/man/layerfsd.8.scd \
 	%D%/man/layerfs.toml.5.scd
 EXTRA_DIST += $(man_sources) %D%/containerd.md %D%/kubernetes.md \
-	%D%/podman.md %D%/buildkit.md %D%/FAULTS.md
+	%D%/podman.md %D%/buildkit.md %D%/ARCHITECTURE.md %D%/FAULTS.md \
+	%D%/PERFORMANCE.md
 
 if HAVE_SCDOC
 man_MANS += $(man_sources:.scd=)

@@ -3,12 +3,12 @@ noinst_PROGRAMS += %D%/bench/netsim
 %C%_bench_netsim_SOURCES = %D%/bench/netsim.c
 
 EXTRA_DIST += %D%/run %D%/lib %D%/corpus \
-	$(wildcard $(srcdir)/%D%/[0-9][0-9]-*) \
+	$(wildcard $(srcdir)/%D%/[0-9][0-9]-*) %D%/slow \
 	$(wildcard $(srcdir)/%D%/bench/*.sh $(srcdir)/%D%/bench/*.py) \
 	%D%/bench/README.md
 
 # Not in `make check`: some need root, a registry or test images, and say so.
-# TESTS_ONLY="20-mount 30" chooses.
+# TESTS_ONLY="30-mount 50" chooses.
 check-tests: all
 	top_builddir='$(abs_top_builddir)' $(srcdir)/tests/run $(TESTS_ONLY)
 .PHONY: check-tests

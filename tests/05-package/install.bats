@@ -31,6 +31,26 @@ install_into() { # MAKE-VARIABLE...
 	[ "$(readlink "/proc/$worker/exe")" = "$(readlink -f "$PREFIX/sbin/layerfsd")" ]
 }
 
+# links_of FILE...: "FILE TARGET" of what documents point to in the source.
+links_of() {
+	grep -oHE '\]\([^):#]+' "$@" | sed 's/:](/ /'
+}
+
+@test "what documents point to is distributed with them" {
+	# Where it is built from what was distributed already, that is what is looked at.
+	dist=$top_srcdir
+	if [ -e "$top_srcdir/.git" ]; then
+		dist=$T/dist
+		make -s -C "$top_builddir" distdir distdir="$dist" >"$T/log/dist" 2>&1
+	fi
+	links_of "$dist"/*.md "$dist"/docs/*.md >"$T/links"
+	[ "$(wc -l <"$T/links")" -gt 10 ]
+	while read -r file target; do
+		[ -e "${file%/*}/$target" ] || echo "$file: $target"
+	done <"$T/links" >"$T/missing"
+	diff /dev/null "$T/missing"
+}
+
 @test "everything goes below DESTDIR, and uninstall takes it away" {
 	install_into DESTDIR="$T/dest" prefix=/usr sysconfdir=/etc
 	[ "$(ls "$T/dest")" = usr ]
