@@ -82,7 +82,8 @@
  *
  * images     -> {"images": [{"image", "references": [..], "label", "holders": {
  *                KIND: N}, "layers": N, "last_used", "resolved", "size",
- *                "present", "unique", "shared"}]}
+ *                "present", "unique", "shared"}]}; one that cannot be opened has
+ *                "problem", which says why, in place of "layers" and the sizes
  *            unique: present bytes that no other image has, be it in layers of its
  *            own; shared: those that others have, too; both in whole blocks.  label: the
  *            reference it was opened by last, also when it has no name.  holders:
@@ -95,21 +96,22 @@
  *            "free_bytes", "layers", "images"}, "mounts": N, "kind": {"name",
  *            "why"}, "cache": {"quota_bytes", "high_bytes" (dropping begins),
  *            "low_bytes" (and ends), "used_bytes", "min_free_bytes", "free_bytes",
- *            "over": bool (a bound is crossed and nothing may go)}, "counters":
- *            {NAME: N, ...}}
+ *            "over": bool (a bound is crossed and nothing may go)}, "fetching":
+ *            {"chunks" on their way, "requests", "waiting": reads, "resting": chunks
+ *            that every source failed to give}, "counters": {NAME: N, ...}}
  *            with: as one entry of images, plus "profile"? (below) and "layer_list": [{"layer",
- *            "format", "lazy": bool, "reason", "blob_size", "size", "present",
- *            "files"}]; of a layer that is not here "layer", "blob_size" and
- *            "missing": why
+ *            "format", "lazy": bool, "reason", "reason_code"?: see layerfs(1),
+ *            "blob_size", "size", "present", "files", "table"?: the index beside the
+ *            image that it was understood from, "lie"?: what is wrong with that}]; of a
+ *            layer that is not here "layer", "blob_size" and "missing": why
  *
  * inspect    reference, source arguments -> {"image", "reference", "manifest":
  *            the manifest itself, "config": the config itself, "layer_list" as
  *            above where the layer is known here, "profile"?}
  *
  * explain    reference, source arguments -> {"reference", "image", "is_known":
- *            bool, "holders", "layer_list": [as above, with "reason_code": see
- *            layerfs(1); "is_here": bool; of one
- *            that is "missing_bytes" and usage; of a layer
+ *            bool, "resolved"?, "holders", "layer_list": [as above, with "is_here":
+ *            bool; of one that is "missing_bytes" and usage; of a layer
  *            that is not here "lazy", "reason" and, where lazy, "format" are what
  *            its manifest lets expect; "fallback": why a runtime downloaded it,
  *            "fallback_at"]}
@@ -159,7 +161,8 @@
  * verify     reference?, "repair": bool
  *            events: progress -> {"findings": [{"reference", "path", "what",
  *            "repaired": bool}] (the first 1,000), "wrong": N, "repaired": N,
- *            "checked_bytes", "unchecked_bytes": of chunks that are not whole}
+ *            "checked_bytes", "unchecked_bytes": of chunks that are not whole,
+ *            "mapped_files": N that were wrong and that programs have mapped}
  *            Without reference everything, bitmaps and database included.
  *
  * ---- events ----

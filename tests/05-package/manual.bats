@@ -100,6 +100,21 @@ commands_of_manual() {
 	diff -u "$T/program" "$T/manual"
 }
 
+# members_of FILE...: what answers are given by a name that stands in the source.
+members_of() {
+	cat "$@" | tr -s '\t\n ' ' ' | grep -oE 'doc_set[a-z_]*\( ?[a-z]+, "[a-z_]+"' |
+		cut -d'"' -f2 | sort -u
+}
+
+@test "every member of the daemon's answers is in layerfs/control.h" {
+	members_of "$top_srcdir"/src/daemon/{op_*,ops,describe,control}.c >"$T/members"
+	[ "$(wc -l <"$T/members")" -gt 50 ]
+	while read -r name; do
+		grep -qF "\"$name\"" "$top_srcdir/include/layerfs/control.h" || echo "$name"
+	done <"$T/members" >"$T/untold"
+	diff /dev/null "$T/untold"
+}
+
 @test "the options of every command are in layerfs(1)" {
 	"$(program layerfs)" help | sed -n '/^Options:/,$p' | grep -oE -- '--[a-z-]+' |
 		sort -u >"$T/program"
