@@ -132,6 +132,14 @@ place_path(size_t i, char out[LIMIT_PATH_BYTES])
 	return n < LIMIT_PATH_BYTES;
 }
 
+/* What is root's own, as root's podman closes /run/containers, holds no login of
+ * this user's. */
+static bool
+is_others(size_t i, const struct err *why)
+{
+	return places[i].variable == NULL && why->code == EACCES;
+}
+
 int
 credential_find(struct credential *c, bool *found, const char *host,
     const char *repository, struct err *e)
@@ -147,7 +155,7 @@ credential_find(struct credential *c, bool *found, const char *host,
 		if (!place_path(i, path))
 			continue;
 		if (find_in_file(c, found, path, host, repository, &why) < 0 &&
-		    first.code == 0)
+		    first.code == 0 && !is_others(i, &why))
 			first = why;
 		if (*found)
 			return 0;

@@ -77,6 +77,13 @@ everything_is_clean() {
 		"$T/etc" "$(program layerfsd)" --root "$ROOT" --run "$RUN"
 	wait_daemon
 	layerfs pull "$FAKE/kept:good"
+	# To others it is none, and nothing that they have to know of.
+	cp "$(program layerfs)" "$T/layerfs"
+	let_others_in "$T/layerfs"
+	fails_with "refused (401" nsenter -t "$(pid_of layerfsd)" -m \
+		setpriv --reuid 65534 --clear-groups "$T/layerfs" \
+		convert -n "$FAKE/kept:good" oci:/nowhere >"$T/out/said"
+	not grep "your login" "$T/out/said"
 }
 
 @test "nor are they when the registry refuses them" {
