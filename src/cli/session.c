@@ -104,7 +104,8 @@ session_call(struct session *s, const struct request *r, struct err *e)
 	if (result == NULL && is_refusal)
 		s->hint = hint_for(e->code);
 	else if (result == NULL && e->code == ECONNRESET)
-		s->hint = "its log says why";
+		s->hint = "its log says why (the journal, or layerfsd.log "
+			  "beside its socket)";
 	if (!r->has_login_failure)
 		return result;
 	if (result == NULL && e->code == EACCES)

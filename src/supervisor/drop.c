@@ -71,6 +71,22 @@ is_empty(int dir)
 	return empty;
 }
 
+/* As where the user is younger than the store: tmpfiles.d gives it the folder. */
+static int
+check_contents(
+    int dir, const char *root, const struct stat *folder, struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(dir, "data", &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    st.st_uid == folder->st_uid)
+		return 0;
+	return err_set(e, EACCES,
+	    "%s belongs to another user than what is in it: chown -R --from=%u "
+	    "%u:%u %s",
+	    root, st.st_uid, folder->st_uid, folder->st_gid, root);
+}
+
 static int
 choose(struct account *a, int dir, const char *root, const char *user,
     struct err *e)
@@ -83,7 +99,7 @@ choose(struct account *a, int dir, const char *root, const char *user,
 	a->uid = st.st_uid;
 	a->gid = st.st_gid;
 	if (st.st_uid != 0)
-		return 0;
+		return check_contents(dir, root, &st, e);
 	if (!is_empty(dir))
 		return err_set(e, EACCES,
 		    "%s belongs to root and is not empty: give it to the "

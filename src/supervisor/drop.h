@@ -18,8 +18,8 @@ struct account {
 /* Opens ROOT, made when it is missing, and decides who the worker is: not root,
  * or root of a user namespace: as we are.  Root: the owner of ROOT; a new or
  * empty ROOT is given to `user` (NULL: "layerfs", else "nobody" with a
- * warning). EACCES for a ROOT in use that belongs to root.  Returns its
- * descriptor. */
+ * warning). EACCES for a ROOT in use that belongs to root, or to another user than
+ * its contents.  Returns its descriptor. */
 int account_open_root(
     struct account *a, const char *root, const char *user, struct err *e);
 

@@ -514,6 +514,16 @@ sees_later_mounts() {
 	[[ $output == *"belongs to root and is not empty"* ]]
 }
 
+@test "a store that is another user's than its folder is refused, with what to do" {
+	chown daemon "$STORE"
+	run tool run "$STORE" "$RUN"
+	[ "$status" = 1 ]
+	[[ $output == *"chown -R --from="* ]]
+	${output##*in it: }
+	start_tool
+	timeout 60 cmp "$M/big" "$SOURCE/big"
+}
+
 @test "a user's own daemon mounts on a target, by fusermount3" {
 	requires setpriv fusermount3 user-fuse
 	mkdir "$T/target" "$T/user"
