@@ -238,7 +238,9 @@ cmd_profile(struct session *s)
 	is_json = s->is_json && x->finish != finish_export;
 	result = act(s, x, &e);
 	if (result == NULL || (!is_json && x->finish(s, result, &e) < 0))
-		return session_fail(s, &e, "profile %s %s", x->name, text);
+		return session_fail(s, &e, "profile %s %s%s%s", x->name, text,
+		    x->has_file ? " " : "",
+		    x->has_file ? s->args->operands[2] : "");
 	if (is_json)
 		output_json(result);
 	return STATUS_DONE;

@@ -109,7 +109,7 @@ setup() {
 	fails_with "is of image" layerfs profile import \
 		"$METERED/odd-zc:zstdchunked" "$T/profile"
 	echo nonsense >"$T/nonsense"
-	fails_with "too short" layerfs profile import "$IMAGE" "$T/nonsense"
+	fails_with "$T/nonsense: too short" layerfs profile import "$IMAGE" "$T/nonsense"
 	printf x | dd of="$T/profile" bs=1 seek=500 conv=notrunc status=none
 	fails_with "damaged" layerfs profile import "$IMAGE" "$T/profile"
 	has_profile
