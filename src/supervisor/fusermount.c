@@ -70,7 +70,8 @@ run(char *const *argv, const char *target, int is_quiet, struct err *e)
 	if (wait_for(pid, target, &status, e) != 0)
 		return -1;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return err_set(e, EACCES, "%s refused %s", argv[0], target);
+		return err_set(e, EACCES,
+		    "%s refused %s: the log has its words", argv[0], target);
 	return 0;
 }
 
