@@ -58,20 +58,21 @@ static const struct option long_options[] = {
 static void
 print_help(FILE *to)
 {
-	fputs("Usage: layerfsd [--root DIR] [--run DIR] [--config FILE]\n"
-	      "\n"
-	      "  --root DIR        the store (" LAYERFS_SYSTEM_ROOT ")\n"
-	      "  --run DIR         socket and mount points (" LAYERFS_SYSTEM_RUN
-	      ")\n"
-	      "  --config FILE     instead of /etc/layerfs/layerfs.toml\n"
-	      "  --log-level L     error, warn, info or debug\n"
-	      "  --print-config    every key with its default, then exit\n"
-	      "  --print-metrics   every metric with its meaning, then exit\n"
-	      "  --print-events    every event of the log, then exit\n"
-	      "  --check           whether the configuration is right, then "
-	      "exit\n"
-	      "  --version, --help\n",
-	    to);
+	fprintf(to,
+	    "Usage: layerfsd [--root DIR] [--run DIR] [--config FILE]\n"
+	    "\n"
+	    "  --root DIR        the store (" LAYERFS_SYSTEM_ROOT ")\n"
+	    "  --run DIR         socket and mount points (" LAYERFS_SYSTEM_RUN
+	    ")\n"
+	    "  --config FILE     instead of %s\n"
+	    "  --log-level L     error, warn, info or debug\n"
+	    "  --print-config    every key with its default, then exit\n"
+	    "  --print-metrics   every metric with its meaning, then exit\n"
+	    "  --print-events    every event of the log, then exit\n"
+	    "  --check           whether the configuration is right, then "
+	    "exit\n"
+	    "  --version, --help\n",
+	    config_default_path);
 }
 
 static void
