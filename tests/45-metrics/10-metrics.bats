@@ -5,11 +5,8 @@ load ../lib/faults
 setup_file() { hostile_images good; }
 
 setup() {
-	setup_test
-	requires root fuse python3 curl jq setpriv
-	mkdir "$T/mnt"
-	FAKE=
-	start_fake
+	setup_faults_without_daemon
+	requires setpriv
 }
 
 scrape() { curl -sf --max-time 60 --unix-socket "$RUN/metrics.sock" http://localhost/metrics; }

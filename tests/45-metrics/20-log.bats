@@ -5,11 +5,7 @@ load ../lib/faults
 setup_file() { hostile_images good; }
 
 setup() {
-	setup_test
-	requires root fuse python3 curl jq
-	mkdir "$T/mnt"
-	FAKE=
-	start_fake
+	setup_faults_without_daemon
 	STALL_MS=60000 start_impatient_daemon 'log_format = "json"'
 }
 

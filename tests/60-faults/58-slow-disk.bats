@@ -11,12 +11,7 @@ setup_file() {
 teardown_file() { drop_preload; }
 
 setup() {
-	setup_test
-	requires root fuse python3 curl jq cc
-	! is_instrumented || skip "a sanitizer wants to be loaded first"
-	mkdir "$T/mnt" "$T/good"
-	FAKE=
-	start_fake
+	setup_preload
 	export SYNC_DIR=$PRELOAD/dir
 	mkdir "$SYNC_DIR"
 	chmod 777 "$SYNC_DIR"

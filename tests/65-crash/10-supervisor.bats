@@ -9,11 +9,7 @@ load ../lib/service
 setup_file() { hostile_images good duplicate; }
 
 setup() {
-	setup_test
-	requires root fuse python3 curl jq
-	mkdir "$T/mnt" "$T/good"
-	FAKE=
-	start_fake
+	setup_faults_without_daemon
 	printf '%s\n' '[read]' 'patience_ms = 60000' >"$T/layerfs.toml"
 }
 teardown() {

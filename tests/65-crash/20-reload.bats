@@ -8,11 +8,8 @@ load ../lib/service
 setup_file() { hostile_images good duplicate; }
 
 setup() {
-	setup_test
-	requires root fuse python3 curl jq
-	mkdir "$T/mnt" "$T/good" "$T/bin"
-	FAKE=
-	start_fake
+	setup_faults_without_daemon
+	mkdir "$T/bin"
 	DAEMON=$T/bin/layerfsd
 	cp "$(program layerfsd)" "$DAEMON"
 	config

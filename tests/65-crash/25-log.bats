@@ -7,11 +7,7 @@ load ../lib/faults
 setup_file() { hostile_images good; }
 
 setup() {
-	setup_test
-	requires root fuse python3 curl jq
-	mkdir "$T/mnt"
-	FAKE=
-	start_fake
+	setup_faults_without_daemon
 	mkfifo "$T/pipe"
 	exec 8<>"$T/pipe"
 	start layerfsd sh -c 'exec "$@" 2>"$0" 8>&-' "$T/pipe" \

@@ -13,11 +13,8 @@ setup_file() {
 teardown_file() { drop_preload; }
 
 setup() {
-	setup_test
-	requires root fuse python3 curl jq
-	mkdir "$T/mnt" "$T/good" "$T/deaf"
-	FAKE=
-	start_fake
+	setup_faults_without_daemon
+	mkdir "$T/deaf"
 }
 teardown() {
 	# Its end is the end of all that wait for it.

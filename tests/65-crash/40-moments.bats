@@ -18,12 +18,7 @@ setup_file() {
 teardown_file() { drop_preload; }
 
 setup() {
-	setup_test
-	requires root fuse python3 curl jq cc
-	! is_instrumented || skip "a sanitizer wants to be loaded first"
-	mkdir "$T/mnt" "$T/good"
-	FAKE=
-	start_fake
+	setup_preload
 	printf '%s\n' '[read]' 'patience_ms = 60000' >"$T/layerfs.toml"
 	export CRASH_DIR=$PRELOAD/dir
 }

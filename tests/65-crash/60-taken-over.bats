@@ -6,11 +6,8 @@ load ../lib/faults
 
 setup_file() { hostile_images good; }
 setup() {
-	setup_test
-	requires root fuse python3 curl jq
-	mkdir "$T/mnt" "$T/deaf"
-	FAKE=
-	start_fake
+	setup_faults_without_daemon
+	mkdir "$T/deaf"
 	start_daemon
 }
 teardown() {

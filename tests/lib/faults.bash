@@ -45,6 +45,13 @@ setup_faults_without_daemon() {
 	start_fake
 }
 
+# For a daemon that is to load $PRELOAD/NAME.so (make_preload).
+setup_preload() {
+	setup_faults_without_daemon
+	requires cc
+	! is_instrumented || skip "a sanitizer wants to be loaded first"
+}
+
 setup_faults() {
 	setup_faults_without_daemon
 	start_impatient_daemon
