@@ -50,8 +50,13 @@ check_PROGRAMS += %D%/test_db_snapshot
 %C%_test_db_snapshot_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += %D%/test_evict
-%C%_test_evict_SOURCES = %D%/test_evict.c %D%/shop.h %D%/testing.h
+%C%_test_evict_SOURCES = %D%/test_evict.c %D%/shop.h %D%/testing.h \
+	%D%/testing_evict.h
 %C%_test_evict_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_lease
+%C%_test_lease_SOURCES = %D%/test_lease.c %D%/shop.h %D%/testing.h \
+	%D%/testing_evict.h
+%C%_test_lease_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += %D%/test_place
 %C%_test_place_SOURCES = %D%/test_place.c %D%/shop.h %D%/testing.h

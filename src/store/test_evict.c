@@ -1,51 +1,11 @@
-/* Eviction: what goes first, what stays, what a waiting reader has; who owns
- * what is present. */
-#include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
+/* Eviction: what goes first and what stays; who owns what is present. */
 #include <string.h>
 
-#include "store/evict.h"
-#include "store/lease.h"
 #include "store/room.h"
 #include "store/share.h"
-#include "store/shop.h"
+#include "store/testing_evict.h"
 
 enum { B = STORE_BLOCK, UNIT = HEAT_UNIT_BLOCKS * STORE_BLOCK };
-
-/* The map's contents are all present: bytes that are never zero. */
-static void
-fetch_all(struct store *s, const struct map *m)
-{
-	struct err e;
-
-	for (uint32_t i = 0; i < map_n_objects(m); i++) {
-		struct object o;
-		AUTO_FREE uint8_t *p = NULL;
-
-		map_object(m, i, &o);
-		p = malloc(o.size);
-		memset(p, 1 + i % 200, o.size);
-		OK(store_write(s, p, o.size, o.data_off, true, &e));
-	}
-}
-
-static struct object
-object_at(const struct map *m, uint32_t i)
-{
-	struct object o;
-
-	map_object(m, i, &o);
-	return o;
-}
-
-static bool
-has_object(struct store *s, const struct map *m, uint32_t i)
-{
-	struct object o = object_at(m, i);
-
-	return store_has(s, o.data_off, o.size);
-}
 
 static void
 read_object(struct store *s, const struct map *m, uint32_t i)
@@ -55,16 +15,6 @@ read_object(struct store *s, const struct map *m, uint32_t i)
 	struct err e;
 
 	OK(store_read(s, p, o.size, o.data_off, &e));
-}
-
-static uint64_t
-evict(struct store *s, const struct evictable *maps, size_t n, uint64_t need)
-{
-	struct eviction v = { .maps = maps, .n_maps = n, .need_bytes = need };
-	struct err e;
-
-	OK(store_evict(s, &v, &e));
-	return v.freed_bytes;
 }
 
 /* n objects of a whole unit each. */
@@ -77,16 +27,6 @@ add_large(struct shop *h, const char *name, uint32_t first, uint32_t n)
 	for (uint32_t i = 0; i < n; i++)
 		OK(build_object(b, first + i, UNIT, UNIT, &h->blob_off, &e));
 	return shop_add(h, b, name);
-}
-
-/* A shop whose store knows of all maps. */
-static void
-open_loaded(struct shop *h, void **state)
-{
-	struct err e;
-
-	shop_open(h, *(int *)*state);
-	OK(store_maps_loaded(h->store, &e));
 }
 
 static void
@@ -279,140 +219,6 @@ a_chunk_that_stays_is_whole(void **state)
 	shop_close(&h);
 }
 
-/* ---- leases ---- */
-
-/* Of three objects, all here, the second's first block is leased. */
-static const struct map *
-open_leased(struct shop *h, void **state, struct lease *l, struct object *o)
-{
-	const struct map *m;
-
-	open_loaded(h, state);
-	m = shop_add_layer(h, "a", 100, 3);
-	fetch_all(h->store, m);
-	*o = object_at(m, 1);
-	store_lease(h->store, l, o->data_off + 5, 1);
-	return m;
-}
-
-static void
-what_is_leased_stays_until_the_lease_ends(void **state)
-{
-	struct shop h;
-	struct evictable idle = { .class = EVICT_IDLE };
-	struct object o;
-	struct lease l;
-
-	idle.map = open_leased(&h, state, &l, &o);
-	assert_int_equal(evict(h.store, &idle, 1, MIB(1)), 5 * B);
-	assert_true(store_has(h.store, o.data_off, B));
-	assert_false(store_has(h.store, o.data_off + B, B));
-	store_unlease(h.store, &l);
-	assert_int_equal(evict(h.store, &idle, 1, MIB(1)), B);
-	shop_close(&h);
-}
-
-static void
-what_is_leased_is_dropped_only_where_it_is_wrong(void **state)
-{
-	struct shop h;
-	struct object o;
-	struct lease l;
-	struct err e;
-
-	open_leased(&h, state, &l, &o);
-	OK(store_drop_unleased(h.store, o.data_off, 2 * B, &e));
-	assert_true(store_has(h.store, o.data_off, B));
-	assert_false(store_has(h.store, o.data_off + B, B));
-	OK(store_drop(h.store, o.data_off, 2 * B, &e));
-	assert_false(store_has(h.store, o.data_off, B));
-	store_unlease(h.store, &l);
-	shop_close(&h);
-}
-
-struct race {
-	struct store *store;
-	struct evictable map;
-	_Atomic bool is_over;
-	_Atomic unsigned n_lost;
-};
-
-static void *
-evict_for_ever(void *arg)
-{
-	struct race *r = arg;
-	struct err e = ERR_INIT;
-
-	while (!r->is_over) {
-		struct eviction v = {
-			.maps = &r->map, .n_maps = 1, .need_bytes = MIB(64)
-		};
-
-		if (store_evict(r->store, &v, &e) < 0)
-			r->n_lost++;
-	}
-	return NULL;
-}
-
-/* As a want does it: lease, fetch what is missing, read; once. */
-static void
-read_as_a_want(struct race *r, const struct object *o)
-{
-	uint8_t p[2 * B], want[2 * B];
-	struct lease l;
-	struct err e = ERR_INIT;
-
-	store_lease(r->store, &l, o->data_off, o->size);
-	for (int half = 0; half < 2; half++) {
-		uint64_t off = o->data_off + half * B;
-
-		memset(p, 9, B);
-		if (!store_has(r->store, off, B))
-			store_write(r->store, p, B, off, half == 1, &e);
-		sched_yield();
-	}
-	memset(want, 9, sizeof want);
-	if (store_read(r->store, p, sizeof p, o->data_off, &e) < 0 ||
-	    memcmp(p, want, sizeof p) != 0)
-		r->n_lost++;
-	store_unlease(r->store, &l);
-}
-
-static void *
-want_for_ever(void *arg)
-{
-	struct race *r = arg;
-	uint64_t seed = (uintptr_t)&seed;
-
-	for (int i = 0; i < 2000; i++) {
-		struct object o = object_at(r->map.map, next_random(&seed) % 4);
-
-		read_as_a_want(r, &o);
-	}
-	return NULL;
-}
-
-static void
-whoever_holds_a_lease_reads_at_the_first_try(void **state)
-{
-	struct shop h;
-	struct race r = { .map.class = EVICT_LIVE };
-	pthread_t evicter, readers[2];
-
-	open_loaded(&h, state);
-	r.store = h.store;
-	r.map.map = shop_add_layer(&h, "a", 100, 4);
-	pthread_create(&evicter, NULL, evict_for_ever, &r);
-	for (int i = 0; i < 2; i++)
-		pthread_create(&readers[i], NULL, want_for_ever, &r);
-	for (int i = 0; i < 2; i++)
-		pthread_join(readers[i], NULL);
-	r.is_over = true;
-	pthread_join(evicter, NULL);
-	assert_int_equal(r.n_lost, 0);
-	shop_close(&h);
-}
-
 /* ---- room ---- */
 
 struct maker {
@@ -492,8 +298,6 @@ what_rm_frees_is_what_no_other_image_names(void **state)
 	shop_close(&h);
 }
 
-#define IN_FOLDER(t) cmocka_unit_test_setup_teardown(t, make_root, remove_root)
-
 int
 main(void)
 {
@@ -504,9 +308,6 @@ main(void)
 		IN_FOLDER(what_a_start_needs_goes_last),
 		IN_FOLDER(a_stream_in_use_goes_whole_and_only_when_it_must),
 		IN_FOLDER(a_chunk_that_stays_is_whole),
-		IN_FOLDER(what_is_leased_stays_until_the_lease_ends),
-		IN_FOLDER(what_is_leased_is_dropped_only_where_it_is_wrong),
-		IN_FOLDER(whoever_holds_a_lease_reads_at_the_first_try),
 		IN_FOLDER(
 		    a_write_over_a_bound_asks_for_room_and_is_carried_out),
 		IN_FOLDER(what_rm_frees_is_what_no_other_image_names),
