@@ -45,6 +45,9 @@ struct fake_floors {
 
 extern struct fake_floors fake;
 
+/* An image of three layers, and nothing done. */
+void fake_begin(void);
+
 /* Of a layer, or IMAGE_MERGED. */
 #define FAKE_SHOWING(layer) (1u << ((layer) + 1))
 

@@ -103,22 +103,22 @@ check_PROGRAMS += %D%/test_store_info
 %C%_test_store_info_LDADD = %D%/libruntime.a $(FLOOR2_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_store_layers
 %C%_test_store_layers_SOURCES = %D%/test_store_layers.c \
-	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h
+	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h src/base/test_folder.h
 %C%_test_store_layers_LDFLAGS = -Wl,--wrap=db_commit
 %C%_test_store_layers_LDADD = %D%/libruntime.a $(FLOOR2_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_snapshotter
 %C%_test_snapshotter_SOURCES = %D%/test_snapshotter.c %D%/testing.h \
-	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h
+	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h src/base/test_folder.h
 %C%_test_snapshotter_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) $(STORE_LIBS) \
 	$(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_remote
 %C%_test_remote_SOURCES = %D%/test_remote.c %D%/testing.h \
-	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h
+	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h src/base/test_folder.h
 %C%_test_remote_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) $(STORE_LIBS) \
 	$(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_lives
 %C%_test_lives_SOURCES = %D%/test_lives.c %D%/testing.h \
-	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h
+	%D%/fake_floors.c %D%/fake_floors.h src/base/test.h src/base/test_folder.h
 %C%_test_lives_LDADD = %D%/libruntime.a $(REGISTRY_LIBS) $(STORE_LIBS) \
 	$(CMOCKA_LIBS)
 endif

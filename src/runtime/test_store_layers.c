@@ -1,6 +1,5 @@
 /* Layers of podman's store, on a real database and fake floors. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +12,12 @@
 #include "layer/image.h"
 #include "store/db.h"
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/test.h"
+#include "base/test_folder.h"
 #include "base/thread.h"
 
 struct place {
-	char path[64];
-	int root;
+	void *folder;
 	struct db *db;
 	struct store_layers *s;
 };
@@ -45,10 +43,11 @@ open_image(void *ctx, const char *reference, const struct digest *manifest,
 static void
 begin_life(struct place *p)
 {
+	const struct folder *folder = p->folder;
 	struct store_layers_parts parts = { .open = open_image };
 	struct err e = ERR_INIT;
 
-	p->db = parts.db = db_open(p->root, &e);
+	p->db = parts.db = db_open(folder->fd, &e);
 	assert_non_null(p->db);
 	p->s = store_layers_new(&parts, &e);
 	assert_non_null(p->s);
@@ -67,14 +66,10 @@ static int
 set_up(void **state)
 {
 	struct place *p = calloc(1, sizeof *p);
-	struct err e = ERR_INIT;
 
-	memset(&fake, 0, sizeof fake);
-	fake.n_layers = 3;
-	snprintf(p->path, sizeof p->path, "/tmp/layerfs-test-XXXXXX");
-	if (mkdtemp(p->path) == NULL)
+	fake_begin();
+	if (make_folder(&p->folder) != 0)
 		return -1;
-	p->root = fs_open_dir(AT_FDCWD, p->path, &e);
 	begin_life(p);
 	*state = p;
 	return 0;
@@ -84,14 +79,13 @@ static int
 tear_down(void **state)
 {
 	struct place *p = *state;
-	struct err e = ERR_INIT;
+	int rc;
 
 	store_layers_expire(p->s, UINT64_MAX);
 	end_life(p);
-	close(p->root);
-	fs_remove_tree(AT_FDCWD, p->path, &e);
+	rc = remove_folder(&p->folder);
 	free(p);
-	return 0;
+	return rc;
 }
 
 static struct store_path

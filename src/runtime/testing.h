@@ -7,7 +7,6 @@
 #define RUNTIME_TESTING_H
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +19,11 @@
 #include "store/db.h"
 #include "store/db_snapshot.h"
 #include "base/doc.h"
-#include "base/fs.h"
 #include "base/test.h"
+#include "base/test_folder.h"
 
 struct place {
-	char path[64];
-	int root;
+	void *folder;
 	struct db *db;
 	struct snapshotter *s;
 	uint32_t timeout_ms; /* for a registry; 0: longer than a busy machine
@@ -35,13 +33,14 @@ struct place {
 static inline void
 begin_life(struct place *p)
 {
+	const struct folder *folder = p->folder;
 	struct snapshotter_parts parts = {
 		.run_path = "/r",
 		.prepare_timeout_ms = p->timeout_ms > 0 ? p->timeout_ms : 60000,
 	};
 	struct err e = ERR_INIT;
 
-	p->db = parts.db = db_open(p->root, &e);
+	p->db = parts.db = db_open(folder->fd, &e);
 	p->s = p->db == NULL ? NULL : snapshotter_new(&parts, &e);
 	if (p->s == NULL)
 		fail_msg("%s", e.msg);
@@ -59,14 +58,10 @@ static inline int
 set_up(void **state)
 {
 	struct place *p = calloc(1, sizeof *p);
-	struct err e = ERR_INIT;
 
-	memset(&fake, 0, sizeof fake);
-	fake.n_layers = 3;
-	snprintf(p->path, sizeof p->path, "/tmp/layerfs-test-XXXXXX");
-	if (mkdtemp(p->path) == NULL)
+	fake_begin();
+	if (make_folder(&p->folder) != 0)
 		return -1;
-	p->root = fs_open_dir(AT_FDCWD, p->path, &e);
 	begin_life(p);
 	*state = p;
 	return 0;
@@ -76,14 +71,13 @@ static inline int
 tear_down(void **state)
 {
 	struct place *p = *state;
-	struct err e = ERR_INIT;
+	int rc;
 
 	end_life(p);
 	assert_int_equal(fake.images, 0);
-	close(p->root);
-	fs_remove_tree(AT_FDCWD, p->path, &e);
+	rc = remove_folder(&p->folder);
 	free(p);
-	return 0;
+	return rc;
 }
 
 #define IN_PLACE(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
