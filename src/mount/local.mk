@@ -57,6 +57,7 @@ endif
 
 # A daemon of its own for tests/30-mount.
 noinst_PROGRAMS += %D%/mounttool
-%C%_mounttool_SOURCES = %D%/mounttool.c %D%/fake_view.c %D%/fake_view.h
+%C%_mounttool_SOURCES = %D%/mounttool.c %D%/mounttool.h %D%/mounttool_make.c \
+	%D%/fake_view.c %D%/fake_view.h
 %C%_mounttool_LDADD = %D%/libmount.a $(INDEX_LIBS) \
 	src/supervisor/libsupervisor.a $(FUSE_LIBS) $(BASE_LIBS)

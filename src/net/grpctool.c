@@ -13,17 +13,7 @@
  *	--field NAME:VALUE   sent beside the request
  *
  * Of a call's answer the message goes to standard output, "STATUS TEXT" to
- * standard error.  What is served:
- *
- *	/test.Tool/Echo      the request
- *	/test.Tool/Stream    "COUNT SIZE": so many messages of so many bytes
- *	/test.Tool/Sleep     "MS": answers then, unless cancelled, which is noted
- *	                     on standard error
- *	/test.Tool/Fail      "STATUS TEXT": ends like this
- *	/test.Tool/Metadata  a line for each field
- *	/test.Tool/Outlive   never ends in the first child; then its number
- *	/containerd.services.snapshots.v1.Snapshots/Prepare: as Outlive, but an
- *	                     empty message
+ * standard error.  What is served: grpctool_methods.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,6 +32,7 @@
 
 #include "net/grpc.h"
 #include "net/grpc_client.h"
+#include "net/grpctool_methods.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -71,142 +62,13 @@ struct tool {
 	int status;
 };
 
-/* --- methods --- */
-
-/* The request as text. */
-static void
-copy_request(struct grpc_call *c, char *to, size_t size)
-{
-	size_t n;
-	const uint8_t *p = grpc_call_request(c, &n);
-
-	n = min_u64(n, size - 1);
-	if (n > 0)
-		memcpy(to, p, n);
-	to[n] = 0;
-}
-
-static void
-run_echo(void *ctx, struct grpc_call *c)
-{
-	size_t n;
-	const uint8_t *p = grpc_call_request(c, &n);
-
-	(void)ctx;
-	grpc_call_reply(c, p, n);
-}
-
-static void
-run_stream(void *ctx, struct grpc_call *c)
-{
-	char text[64];
-	unsigned count = 0;
-	size_t size = 0;
-	AUTO_FREE uint8_t *message = NULL;
-	struct err e = ERR_INIT;
-
-	(void)ctx;
-	copy_request(c, text, sizeof text);
-	sscanf(text, "%u %zu", &count, &size);
-	message = calloc(1, size + 1);
-	for (unsigned i = 0; i < count; i++) {
-		memset(message, 'a' + i % 26, size);
-		if (grpc_call_send(c, message, size, &e) < 0) {
-			fprintf(stderr, "stream stopped at %u: %s\n", i, e.msg);
-			grpc_call_finish(c, GRPC_ABORTED, e.msg);
-			return;
-		}
-	}
-	grpc_call_finish(c, GRPC_OK, NULL);
-}
-
-static void
-run_sleep(void *ctx, struct grpc_call *c)
-{
-	char text[32];
-	unsigned ms;
-
-	(void)ctx;
-	copy_request(c, text, sizeof text);
-	ms = strtoul(text, NULL, 10);
-	fprintf(stderr, "asleep %s\n", text);
-	for (unsigned i = 0; i < ms && !grpc_call_is_cancelled(c); i += 5)
-		usleep(5000);
-	if (grpc_call_is_cancelled(c)) {
-		fprintf(stderr, "cancelled %s\n", text);
-		grpc_call_finish(c, GRPC_CANCELLED, NULL);
-	} else {
-		grpc_call_reply(c, text, strlen(text));
-	}
-}
-
-static void
-run_fail(void *ctx, struct grpc_call *c)
-{
-	char text[4096], *rest;
-	unsigned status;
-
-	(void)ctx;
-	copy_request(c, text, sizeof text);
-	status = strtoul(text, &rest, 10);
-	grpc_call_finish(c, status, rest + (*rest == ' '));
-}
-
-static void
-run_metadata(void *ctx, struct grpc_call *c)
-{
-	AUTO_BUF struct buf lines = BUF_INIT(MIB(1));
-	struct err e;
-	size_t n;
-	const struct grpc_field *f = grpc_call_metadata(c, &n);
-
-	(void)ctx;
-	for (size_t i = 0; i < n; i++)
-		if (buf_printf(&lines, &e, "%s: %s\n", f[i].name, f[i].value) <
-		    0)
-			break;
-	grpc_call_reply(c, lines.data, lines.len);
-}
-
-/* Only the supervisor's signal ends the first. */
-static void
-outlive(const struct tool *t)
-{
-	if (t->generation == 1) {
-		fprintf(stderr, "blocked\n");
-		pause();
-	}
-}
-
-static void
-run_outlive(void *ctx, struct grpc_call *c)
-{
-	const struct tool *t = ctx;
-	char text[16];
-
-	outlive(t);
-	snprintf(text, sizeof text, "%u", t->generation);
-	grpc_call_reply(c, text, strlen(text));
-}
-
-static void
-run_prepare(void *ctx, struct grpc_call *c)
-{
-	outlive(ctx);
-	grpc_call_reply(c, NULL, 0);
-}
-
-static const struct grpc_method methods[] = {
-	{ "/test.Tool/Echo", run_echo },
-	{ "/test.Tool/Stream", run_stream },
-	{ "/test.Tool/Sleep", run_sleep },
-	{ "/test.Tool/Fail", run_fail },
-	{ "/test.Tool/Metadata", run_metadata },
-	{ "/test.Tool/Outlive", run_outlive },
-	{ "/containerd.services.snapshots.v1.Snapshots/Prepare", run_prepare },
-};
-
 /* --- serving --- */
+
+unsigned
+tool_generation(const struct tool *t)
+{
+	return t->generation;
+}
 
 static void
 on_open(void *ctx, uint64_t serial, int fd)
@@ -262,8 +124,8 @@ serve(
 {
 	struct pool *pool = pool_new("call", t->threads, e);
 	struct grpc_server_options o = {
-		.methods = methods,
-		.n_methods = sizeof methods / sizeof *methods,
+		.methods = tool_methods,
+		.n_methods = n_tool_methods,
 		.pool = pool,
 		.on_open = on_open,
 		.ctx = t,

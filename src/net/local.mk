@@ -22,7 +22,8 @@ noinst_LIBRARIES += %D%/libnet.a
 
 # gRPC by hand, for tests/25-grpc.
 noinst_PROGRAMS += %D%/grpctool
-%C%_grpctool_SOURCES = %D%/grpctool.c
+%C%_grpctool_SOURCES = %D%/grpctool.c \
+	%D%/grpctool_methods.c %D%/grpctool_methods.h
 %C%_grpctool_LDADD = $(NET_LIBS)
 
 fuzz_programs += %D%/fuzz_grpc
