@@ -1,6 +1,7 @@
 noinst_LIBRARIES += %D%/libbase.a
 %C%_libbase_a_SOURCES = \
 	%D%/acceptor.c %D%/acceptor.h \
+	%D%/awake.h \
 	%D%/base64.c %D%/base64.h \
 	%D%/bytes.c %D%/bytes.h \
 	%D%/cleanup.h \
@@ -47,6 +48,9 @@ fuzz_programs += %D%/fuzz_toml
 
 # A unit test links its own folder's library and lower floors' only.
 if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_awake
+%C%_test_awake_SOURCES = %D%/test_awake.c %D%/test.h
+%C%_test_awake_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_bytes
 %C%_test_bytes_SOURCES = %D%/test_bytes.c %D%/test.h
 %C%_test_bytes_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 
 /* Which ranks this thread holds, a bit each. */
@@ -79,4 +80,17 @@ cond_wait_until(struct cond *c, struct lock *l, uint64_t until_ns)
 
 	assert(rc == 0 || rc == ETIMEDOUT);
 	return rc == 0;
+}
+
+bool
+cond_wait_awake(
+    struct cond *c, struct lock *l, struct awake *a, uint64_t until_ns)
+{
+	uint64_t now_ns = clock_now_ns(), at_ns = awake_look(a, now_ns);
+
+	if (at_ns >= until_ns)
+		return false;
+	cond_wait_until(
+	    c, l, now_ns + min_u64(until_ns - at_ns, AWAKE_TICK_NS));
+	return true;
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/awake.h"
 #include "base/cleanup.h"
 
 /* Outermost first. */
@@ -52,6 +53,10 @@ void cond_broadcast(struct cond *c);
 void cond_wait(struct cond *c, struct lock *l);
 /* False when the monotonic clock passed until_ns. */
 bool cond_wait_until(struct cond *c, struct lock *l, uint64_t until_ns);
+/* For a loop with patience: waits for a tick at most; false, without waiting, when the
+ * caller's own clock has reached until_ns. */
+bool cond_wait_awake(
+    struct cond *c, struct lock *l, struct awake *a, uint64_t until_ns);
 
 static inline struct lock *
 lock_enter_(struct lock *l)

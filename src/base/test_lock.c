@@ -149,6 +149,27 @@ a_wait_ends_at_its_time(void **s)
 	lock_destroy(&x.lock);
 }
 
+static void
+patience_ends_after_its_time(void **s)
+{
+	struct shared x;
+	struct awake awake = { 0 };
+	uint64_t until = awake_now_ns(&awake) + 300 * NS_PER_MS;
+	unsigned waits = 0;
+
+	(void)s;
+	lock_init(&x.lock, RANK_LEAF);
+	cond_init(&x.changed);
+	lock_acquire(&x.lock);
+	for (; cond_wait_awake(&x.changed, &x.lock, &awake, until); waits++)
+		;
+	assert_true(awake.at_ns >= until);
+	assert_true(waits >= 2);
+	lock_release(&x.lock);
+	cond_destroy(&x.changed);
+	lock_destroy(&x.lock);
+}
+
 int
 main(void)
 {
@@ -158,6 +179,7 @@ main(void)
 		cmocka_unit_test(a_scope_releases_what_it_locked),
 		cmocka_unit_test(a_condition_wakes_who_waits),
 		cmocka_unit_test(a_wait_ends_at_its_time),
+		cmocka_unit_test(patience_ends_after_its_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
