@@ -33,7 +33,7 @@ on_header(char *p, size_t one, size_t n, void *arg)
 		return n;
 	/* Not with each line: there is no end to them where the server wants
 	 * none. */
-	r->active_ns = r->window_ns = clock_now_ns();
+	r->active_ns = r->window_ns = http_now_ns(r->http);
 	if (r->sent_ns != 0)
 		timing_add(TIMING_http_first_byte, r->active_ns - r->sent_ns);
 	if (r->on_head(r) == HTTP_STOP) {
@@ -68,7 +68,7 @@ on_body(char *p, size_t one, size_t n, void *arg)
 		return 0;
 	default:
 		r->body_len += n;
-		r->active_ns = clock_now_ns();
+		r->active_ns = http_now_ns(r->http);
 		metric_add(METRIC_http_bytes, n);
 		return n;
 	}
@@ -82,7 +82,7 @@ on_sending(void *arg, char *ip, char *local_ip, int port, int local_port)
 	struct http_request *r = arg;
 
 	(void)ip, (void)local_ip, (void)port, (void)local_port;
-	r->active_ns = r->sent_ns = clock_now_ns();
+	r->active_ns = r->sent_ns = http_now_ns(r->http);
 	return CURL_PREREQFUNC_OK;
 }
 
@@ -95,7 +95,7 @@ on_transfer(void *arg, curl_off_t down_total, curl_off_t down,
 
 	(void)down_total, (void)down, (void)up_total;
 	if ((uint64_t)up != r->sent_len && r->active_ns != 0)
-		r->active_ns = clock_now_ns();
+		r->active_ns = http_now_ns(r->http);
 	r->sent_len = up;
 	return 0;
 }

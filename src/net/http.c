@@ -8,13 +8,13 @@
 
 #include "net/easy.h"
 #include "net/tally.h"
+#include "base/awake.h"
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/metrics.h"
 #include "base/thread.h"
 
 enum {
-	TICK_MS = 250, /* how often stalls are looked for */
 	IDLE_WAIT_MS = 60000,
 	/* Kept open for the next request.  libcurl's own limit is four times
 	 * the requests under way: after a burst it would close what a lone
@@ -23,6 +23,7 @@ enum {
 	/* Less is no transfer: who lets a byte drop now and then would keep
 	 * a request for ever. */
 	TRICKLE_BYTES_PER_S = 100,
+	STANDSTILL_MS = 1000,
 };
 
 struct http {
@@ -36,6 +37,7 @@ struct http {
 	/* the thread's own */
 	struct list requests;
 	struct list timers;
+	struct awake awake;
 	uint64_t looked_ns; /* for stalls */
 
 	struct lock lock;
@@ -60,6 +62,12 @@ unsigned
 http_count_requests(const struct http *h)
 {
 	return atomic_load(&h->n_requests);
+}
+
+uint64_t
+http_now_ns(struct http *h)
+{
+	return awake_now_ns(&h->awake);
 }
 
 /* ---- jobs ---- */
@@ -112,10 +120,10 @@ is_over(struct http *h)
 /* ---- timers ---- */
 
 void
-http_set_timer(struct http *h, struct http_timer *t, uint64_t at_ns)
+http_set_timer(struct http *h, struct http_timer *t, uint64_t after_ns)
 {
 	list_remove(&t->link);
-	t->at_ns = at_ns;
+	t->at_ns = http_now_ns(h) + after_ns;
 	list_push_back(&h->timers, &t->link);
 }
 
@@ -140,7 +148,7 @@ due_timer(struct http *h, uint64_t now)
 static void
 fire_timers(struct http *h)
 {
-	uint64_t now = clock_now_ns();
+	uint64_t now = http_now_ns(h);
 	struct http_timer *t;
 
 	while ((t = due_timer(h, now)) != NULL) {
@@ -169,10 +177,15 @@ static void
 finish(struct http_request *r, const struct err *failure)
 {
 	detach(r);
-	tally_add(&r->http->tally, r->url,
-	    tally_judge(r->head.status, failure == NULL), r->body_len);
-	if (failure != NULL)
-		metric_add(METRIC_http_errors, 1);
+	if (failure != NULL && http_stood_still(r)) {
+		tally_add(
+		    &r->http->tally, r->url, TALLY_ABANDONED, r->body_len);
+	} else {
+		tally_add(&r->http->tally, r->url,
+		    tally_judge(r->head.status, failure == NULL), r->body_len);
+		if (failure != NULL)
+			metric_add(METRIC_http_errors, 1);
+	}
 	r->on_done(r, failure);
 }
 
@@ -202,6 +215,8 @@ http_send(struct http *h, struct http_request *r)
 	r->header_list = NULL;
 	r->body_len = r->window_len = r->sent_len = 0;
 	r->active_ns = r->sent_ns = r->window_ns = 0;
+	http_now_ns(h);
+	r->lost_ns = h->awake.lost_ns;
 	r->refusal = ERR_INIT;
 	r->is_paused = r->is_stopped = false;
 	r->reason[0] = 0;
@@ -216,9 +231,16 @@ http_resume(struct http_request *r)
 	if (!r->is_paused)
 		return;
 	r->is_paused = false;
-	r->active_ns = r->window_ns = clock_now_ns();
+	r->active_ns = r->window_ns = http_now_ns(r->http);
 	r->window_len = r->body_len;
 	curl_easy_pause(r->easy, CURLPAUSE_CONT);
+}
+
+bool
+http_stood_still(const struct http_request *r)
+{
+	http_now_ns(r->http); /* libcurl may be the first to notice */
+	return r->http->awake.lost_ns - r->lost_ns >= STANDSTILL_MS * NS_PER_MS;
 }
 
 void
@@ -318,10 +340,10 @@ find_dead(struct http *h, uint64_t now)
 static void
 end_dead(struct http *h)
 {
-	uint64_t now = clock_now_ns();
+	uint64_t now = http_now_ns(h);
 	struct http_request *r;
 
-	if (now < h->looked_ns + TICK_MS * NS_PER_MS)
+	if (now < h->looked_ns + AWAKE_TICK_NS)
 		return;
 	h->looked_ns = now;
 	while ((r = find_dead(h, now)) != NULL) {
@@ -334,10 +356,10 @@ end_dead(struct http *h)
 static int
 wait_ms(struct http *h)
 {
-	uint64_t now = clock_now_ns(), until = now + IDLE_WAIT_MS * NS_PER_MS;
+	uint64_t now = http_now_ns(h), until = now + IDLE_WAIT_MS * NS_PER_MS;
 
-	if (!list_is_empty(&h->requests))
-		until = now + TICK_MS * NS_PER_MS;
+	if (!list_is_empty(&h->requests) || !list_is_empty(&h->timers))
+		until = now + AWAKE_TICK_NS;
 	list_for_each(l, &h->timers) {
 		struct http_timer *t = list_entry(l, struct http_timer, link);
 
@@ -354,14 +376,14 @@ run(void *arg)
 	int running;
 
 	for (;;) {
-		/* In this order: one wake-up may stand for a job and the end.
-		 */
+		/* In this order: one wake-up may stand for a job and the end;
+		 * what has come is taken before it is called late. */
 		run_jobs(h);
 		if (is_over(h))
 			return NULL;
-		fire_timers(h);
 		curl_multi_perform(h->multi, &running);
 		reap(h);
+		fire_timers(h);
 		end_dead(h);
 		curl_multi_poll(h->multi, NULL, 0, wait_ms(h), NULL);
 	}

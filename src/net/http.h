@@ -33,7 +33,8 @@ struct tally;
 
 struct http_options {
 	uint32_t connect_timeout_ms;
-	/* ETIMEDOUT: no whole head, or hardly a byte, for so long */
+	/* ETIMEDOUT: no whole head, or hardly a byte, for so long of
+	 * http_now_ns() */
 	uint32_t stall_timeout_ms;
 	uint32_t max_host_connections; /* the rest waits, not timed */
 	const char *user_agent;        /* copied by libcurl for each request */
@@ -52,6 +53,12 @@ struct tally *http_tally(struct http *h);
 /* Requests that are under way or wait for a connection. */
 unsigned http_count_requests(const struct http *h);
 
+/* ---- time ---- */
+
+/* Of the thread's own clock (base/awake.h): it looks at it while there are requests or
+ * timers. */
+uint64_t http_now_ns(struct http *h);
+
 /* ---- jobs: from any thread to this one ---- */
 
 struct http_job {
@@ -68,12 +75,12 @@ void http_withdraw(struct http *h, struct http_job *j);
 
 struct http_timer {
 	struct list link; /* list_init() before first use */
-	uint64_t at_ns;
+	uint64_t at_ns;   /* of http_now_ns() */
 	void (*fire)(struct http_timer *t);
 };
 
-/* Fires once, at the monotonic time or soon after. */
-void http_set_timer(struct http *h, struct http_timer *t, uint64_t at_ns);
+/* Fires once, after so long or soon after that. */
+void http_set_timer(struct http *h, struct http_timer *t, uint64_t after_ns);
 void http_clear_timer(struct http_timer *t);
 
 /* ---- requests ---- */
@@ -147,6 +154,7 @@ struct http_request {
 	uint64_t window_ns; /* since then so much of the body had come: */
 	uint64_t window_len;
 	uint64_t sent_ns;   /* it went out; 0: not yet */
+	uint64_t lost_ns;   /* of the clock's, when it began */
 	struct err refusal; /* why a callback of ours ended it */
 	bool is_paused;
 	bool is_stopped;
@@ -157,6 +165,10 @@ struct http_request {
 void http_send(struct http *h, struct http_request *r);
 /* After HTTP_PAUSE; needless calls are harmless. */
 void http_resume(struct http_request *r);
+/* For on_done: while it was under way the machine stood still, for a second at least.
+ * A failure then says nothing of the server; libcurl's own timeout, of connecting, does
+ * not know. */
+bool http_stood_still(const struct http_request *r);
 /* Ends it now, without on_done. */
 void http_abandon(struct http_request *r);
 /* Frees the head.  Not while the request is under way. */

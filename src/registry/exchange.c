@@ -112,7 +112,7 @@ static void
 choose_host(struct exchange *x)
 {
 	struct err last = x->failure;
-	uint64_t limit_ns;
+	uint64_t limit_ns, now_ns = clock_now_ns();
 
 	if (!turn_pick(x)) {
 		if (last.code == 0)
@@ -124,8 +124,8 @@ choose_host(struct exchange *x)
 	x->tries = 0;
 	x->tried_pos = x->range.pos;
 	limit_ns = turn_limited_until(x, x->host);
-	if (limit_ns > clock_now_ns())
-		http_set_timer(x->registry->http, &x->timer, limit_ns);
+	if (limit_ns > now_ns)
+		http_set_timer(x->registry->http, &x->timer, limit_ns - now_ns);
 	else
 		exchange_begin_try(x);
 }
@@ -270,8 +270,7 @@ exchange_try_failed(struct exchange *x, const struct err *failure)
 		tell_trouble(x, &e);
 		choose_host(x);
 	} else if (may_try_again(x, &e)) {
-		http_set_timer(
-		    x->registry->http, &x->timer, clock_now_ns() + wait_ns(x));
+		http_set_timer(x->registry->http, &x->timer, wait_ns(x));
 		x->tries++;
 		tell_trouble(x, &e);
 	} else {

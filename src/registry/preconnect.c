@@ -141,8 +141,7 @@ run(struct http_job *j)
 	p->timer.fire = on_timer;
 	for (unsigned i = 0; i < n; i++)
 		greet(p, h, &p->greetings[i]);
-	http_set_timer(
-	    p->registry->http, &p->timer, clock_now_ns() + PATIENCE_NS);
+	http_set_timer(p->registry->http, &p->timer, PATIENCE_NS);
 }
 
 void

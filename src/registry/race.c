@@ -93,7 +93,7 @@ look_later(struct race *r)
 	r->seen = r->first.exchange.range.pos;
 	if (r->track.read->priority != SOURCE_NOW)
 		tail_ns = max_u64(tail_ns, SOON_TAIL_MS * NS_PER_MS);
-	http_set_timer(g->http, &r->timer, clock_now_ns() + tail_ns);
+	http_set_timer(g->http, &r->timer, tail_ns);
 }
 
 /* A bit for each host that may have the blob. */
@@ -154,7 +154,8 @@ note_wait(struct race *r)
 	if (r->sent_ns != 0 && r->first.exchange.hosts != NULL &&
 	    r->track.read->priority == SOURCE_NOW)
 		origins_note_wait(&r->track.registry->origins,
-		    host_of(&r->first), clock_now_ns() - r->sent_ns);
+		    host_of(&r->first),
+		    http_now_ns(r->track.registry->http) - r->sent_ns);
 	r->sent_ns = 0;
 }
 
@@ -205,7 +206,7 @@ on_sent(struct exchange *x)
 
 	if (r->sent_ns != 0 || r->is_hedged)
 		return;
-	r->sent_ns = clock_now_ns();
+	r->sent_ns = http_now_ns(r->track.registry->http);
 	earn_credit(r->track.registry);
 	look_later(r);
 }

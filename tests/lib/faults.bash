@@ -30,7 +30,8 @@ faults() {
 # LINES go to its configuration.
 # shellcheck disable=SC2120 # the tests give arguments
 start_impatient_daemon() {
-	printf '%s\n' "$@" '[registry]' 'connect_timeout_ms = 1000' \
+	printf '%s\n' "$@" '[registry]' \
+		"connect_timeout_ms = ${CONNECT_MS:-1000}" \
 		"stall_timeout_ms = ${STALL_MS:-1000}" "hosts_dirs = [${HOSTS_DIRS-}]" \
 		'[read]' "patience_ms = ${PATIENCE_MS:-1500}" \
 		>"$T/layerfs.toml"

@@ -1,0 +1,80 @@
+#!/usr/bin/env bats
+# The machine stands still while somebody waits (a VM that is moved, a frozen control
+# group), for longer than every patience: a registry that could not be heard is none that
+# does not answer.
+
+load ../lib/common
+load ../lib/faults
+
+setup_file() { hostile_images good; }
+
+setup() { setup_faults_without_daemon; }
+
+start_patient_daemon() {
+	CONNECT_MS=6000 STALL_MS=6000 PATIENCE_MS=8000 HOSTS_DIRS="'$T/certs.d'" \
+		start_impatient_daemon
+}
+
+teardown() {
+	go_on fake layerfsd
+	kill -CONT "$(find_worker)" || true
+	teardown_faults
+}
+
+go_on() {
+	local name
+	for name; do kill -CONT "$(pid_of "$name")" || true; done
+}
+
+# stands_still COMMAND...: the daemon; the command happens meanwhile.
+stands_still() {
+	local worker
+	worker=$(worker_pid)
+	kill -STOP "$(pid_of layerfsd)" "$worker"
+	"$@"
+	sleep 12
+	kill -CONT "$(pid_of layerfsd)" "$worker"
+}
+
+# reader FILE: in the background; `reads` waits for all of them.
+reader() {
+	sha256sum "$T/mnt/$1" >"$T/sum.${1//\//.}" 3>&- &
+	READERS+=("$!")
+}
+reads() {
+	local pid
+	for pid in "${READERS[@]}"; do wait "$pid"; done
+	is_good "$T/mnt"
+}
+# waiting N: so many reads do.
+waiting() {
+	[ "$(layerfs --json ls | jq "[.mounts[].waiting] | add >= $1")" = true ]
+}
+
+errors() {
+	layerfs --json stat | jq -c \
+		'.counters | [.read_errors, .fetch_failed, .http_errors, .http_retries]'
+}
+# errors_are WHAT: what errors() said before.
+errors_are() {
+	local now
+	now=$(errors)
+	echo "errors: $1, then $now"
+	[ "$now" = "$1" ]
+}
+
+# answers_later POLICY
+answers_later() {
+	start_patient_daemon
+	layerfs mount --unreachable="$1" "$FAKE/app:good" "$T/mnt"
+	kill -STOP "$(pid_of fake)"
+	reader etc/one
+	wait_for 10 waiting 1
+	stands_still true
+	sleep 1
+	go_on fake
+	reads
+	errors_are "[0,0,0,0]"
+}
+
+@test "a request is no stall for it" { answers_later forever; }
