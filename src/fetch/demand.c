@@ -131,17 +131,20 @@ demand_expire(struct demand *d, struct list *done)
 uint64_t
 demands_expire(struct fetcher *f, uint64_t now_ns, struct list *done)
 {
-	uint64_t next = UNTIL_FOREVER;
+	uint64_t awake_ns = awake_look(&f->awake, now_ns), next = UNTIL_FOREVER;
 
 	list_for_each_safe(l, &f->demands) {
 		struct demand *d = list_entry(l, struct demand, link);
 
-		if (d->until_ns == UNTIL_ONE_ROUND)
+		if (d->until_ns == UNTIL_ONE_ROUND ||
+		    d->until_ns == UNTIL_FOREVER)
 			continue;
-		if (d->until_ns <= now_ns)
+		if (d->until_ns <= awake_ns)
 			demand_expire(d, done);
 		else
-			next = min_u64(next, d->until_ns);
+			next = min_u64(next,
+			    now_ns +
+				min_u64(d->until_ns - awake_ns, AWAKE_TICK_NS));
 	}
 	return next;
 }

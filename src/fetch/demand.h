@@ -27,7 +27,7 @@ struct demand {
 	void (*finish)(struct demand *d);
 	struct blob *blob;
 	enum source_priority priority;
-	uint64_t until_ns;
+	uint64_t until_ns;     /* of fetcher.awake */
 	uint64_t since_ns;     /* demand_init() */
 	bool outlives_failure; /* one lost chunk does not end it */
 
@@ -60,7 +60,7 @@ void waiter_done(
 /* Ends it now, whatever is still missing. */
 void demand_end(struct demand *d, const struct err *failure, struct list *done);
 
-/* Ends those whose time is up; the next time one will be. */
+/* Ends those whose time is up; when to look again. */
 uint64_t demands_expire(struct fetcher *f, uint64_t now_ns, struct list *done);
 
 /* Ends all of them now. */

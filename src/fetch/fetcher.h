@@ -26,6 +26,7 @@
 #include "fetch/link.h"
 #include "fetch/spares.h"
 #include "fetch/usage.h"
+#include "base/awake.h"
 #include "base/digest.h"
 #include "base/hmap.h"
 #include "base/list.h"
@@ -52,7 +53,8 @@ struct fetcher {
 	_Atomic uint64_t downloaded_bytes; /* by downloads, so far */
 	pthread_t thread;
 
-	struct lock lock;  /* guards what follows */
+	struct lock lock; /* guards what follows */
+	struct awake awake;
 	struct cond work;  /* something for the fetch thread */
 	struct cond quiet; /* the last write of a blob, the last transfer */
 	struct list queue[PRIORITIES]; /* inflight.link, QUEUED */

@@ -165,13 +165,13 @@ wait_finish(struct demand *d)
 }
 
 static uint64_t
-until(uint32_t patience_ms)
+until(struct fetcher *f, uint32_t patience_ms)
 {
 	if (patience_ms == WANT_FOREVER)
 		return UNTIL_FOREVER;
 	if (patience_ms == 0)
 		return UNTIL_ONE_ROUND;
-	return clock_now_ns() + patience_ms * NS_PER_MS;
+	return awake_now_ns(&f->awake) + patience_ms * NS_PER_MS;
 }
 
 /* It waits for as long as a round trip takes. */
@@ -239,9 +239,9 @@ blob_want(struct blob *b, struct want *w)
 	store_lease(wait->store, &wait->lease, w->data_off, w->len);
 	wait->demand.finish = wait_finish;
 	wait->demand.priority = w->priority;
-	wait->demand.until_ns = until(w->patience_ms);
 	list_init(&done);
 	lock_acquire(&b->fetcher->lock);
+	wait->demand.until_ns = until(b->fetcher, w->patience_ms);
 	demand_init(&wait->demand, b);
 	want_chunks(&wait->demand, w);
 	demand_ready(&wait->demand, &done);

@@ -63,6 +63,17 @@ errors_are() {
 	[ "$now" = "$1" ]
 }
 
+@test "what the registry answered meanwhile is read" {
+	start_patient_daemon
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	kill -STOP "$(pid_of fake)"
+	reader etc/one
+	wait_for 10 waiting 1
+	stands_still go_on fake
+	reads
+	errors_are "[0,0,0,0]"
+}
+
 # answers_later POLICY
 answers_later() {
 	start_patient_daemon
@@ -77,4 +88,5 @@ answers_later() {
 	errors_are "[0,0,0,0]"
 }
 
+@test "what the registry answers after it is read" { answers_later wait:8s; }
 @test "a request is no stall for it" { answers_later forever; }
