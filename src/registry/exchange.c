@@ -247,6 +247,19 @@ forgo_parts(struct exchange *x, const struct err *e)
 	return has_answered && !is_passing(e);
 }
 
+/* Connections do not outlive every standstill of this machine, which is no fault of
+ * the host: it is asked once more, as if for the first time. */
+static bool
+excuse(struct exchange *x, const struct err *e)
+{
+	if (x->is_excused || x->method != NULL || !is_passing(e) ||
+	    x->body_kind == BODY_ERROR || x->request.http == NULL ||
+	    !http_stood_still(&x->request))
+		return false;
+	x->is_excused = true;
+	return true;
+}
+
 /* While paused nothing may end: the reader is about to call resume. */
 void
 exchange_try_failed(struct exchange *x, const struct err *failure)
@@ -256,6 +269,10 @@ exchange_try_failed(struct exchange *x, const struct err *failure)
 	if (x->is_paused) {
 		x->failure = e;
 		x->is_held = true;
+		return;
+	}
+	if (excuse(x, &e)) {
+		exchange_begin_try(x);
 		return;
 	}
 	if (x->range.has_parts && !turn_wants_pause(x) && forgo_parts(x, &e)) {

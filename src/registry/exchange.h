@@ -112,7 +112,8 @@ struct exchange {
 	unsigned redirects;
 	unsigned unauthorized;
 	bool forgoes_parts;
-	bool is_sent; /* the request is under way */
+	bool is_excused; /* a failure was the machine's own */
+	bool is_sent;    /* the request is under way */
 	bool is_paused;
 	bool is_held;       /* it failed while paused: `failure` waits */
 	bool is_remembered; /* `away` is from an earlier answer */

@@ -90,3 +90,64 @@ answers_later() {
 
 @test "what the registry answers after it is read" { answers_later wait:8s; }
 @test "a request is no stall for it" { answers_later forever; }
+
+# A host that answers no SYN: its backlog is full.
+start_hole() {
+	start hole python3 -c 'import socket, sys, time
+s = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=0)
+full = [socket.socket() for _ in range(3)]
+for c in full:
+    c.setblocking(False)
+    c.connect_ex(s.getsockname())
+print("full", flush=True)
+time.sleep(999)' "$1"
+	wait_for 10 grep full "$T/log/hole"
+}
+become_good() {
+	stop hole KILL || true
+	start_fake
+}
+
+@test "a connection that was made meanwhile is no timeout" {
+	start_patient_daemon
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	stop fake || true
+	start_hole "${FAKE##*:}"
+	reader etc/one
+	wait_for 10 waiting 1
+	sleep 0.5
+	before=$(errors)
+	stands_still become_good
+	reads
+	errors_are "$before"
+}
+
+start_mirror() {
+	start mirror "$top_srcdir/tests/lib/fakeregistry.py" "$1" "$IMAGES" \
+		"$T/log/mirror-requests"
+	wait_port "$1"
+}
+begin_again() {
+	stop mirror KILL || true
+	start_mirror "$1"
+}
+
+# The server, which would be asked instead, answers nobody.
+@test "a host whose connections broke meanwhile is asked again" {
+	port=$(free_port)
+	start_mirror "$port"
+	mkdir -p "$T/certs.d/example.com"
+	printf 'server = "http://%s"\n[host."http://127.0.0.1:%s"]\n' "$FAKE" "$port" \
+		>"$T/certs.d/example.com/hosts.toml"
+	let_others_in "$T/certs.d/example.com/hosts.toml"
+	start_patient_daemon
+	layerfs mount example.com/app:good "$T/mnt"
+	kill -STOP "$(pid_of fake)" "$(pid_of mirror)"
+	reader etc/one
+	reader old/four
+	wait_for 10 waiting 2
+	before=$(errors)
+	stands_still begin_again "$port"
+	reads
+	errors_are "$before"
+}
