@@ -5,9 +5,7 @@
 
 #include "registry/client.h"
 #include "registry/registry.h"
-#include "base/clock.h"
-
-enum { POLL_MS = 200 };
+#include "base/awake.h"
 
 static void
 wake(struct exchange *x, const struct err *failure)
@@ -43,37 +41,27 @@ inquiry_start(struct inquiry *q)
 	exchange_start(&q->exchange);
 }
 
-/* With the lock held: it is time to end it. */
 static bool
-is_due(const struct inquiry *q, uint64_t until_ns)
+is_cancelled(const struct inquiry *q)
 {
-	if (q->is_cancelled != NULL && atomic_load(q->is_cancelled))
-		return true;
-	return until_ns != UINT64_MAX && clock_now_ns() >= until_ns;
-}
-
-static void
-wait_a_while(struct inquiry *q, uint64_t until_ns)
-{
-	if (q->is_cancelled != NULL)
-		until_ns =
-		    min_u64(until_ns, clock_now_ns() + POLL_MS * NS_PER_MS);
-	if (until_ns == UINT64_MAX || q->is_late)
-		cond_wait(&q->ended, &q->lock);
-	else
-		cond_wait_until(&q->ended, &q->lock, until_ns);
+	return q->is_cancelled != NULL && atomic_load(q->is_cancelled);
 }
 
 static void
 await_end(struct inquiry *q, uint64_t until_ns)
 {
+	struct awake awake = { 0 };
+	uint64_t end_ns = awake_until(&awake, until_ns);
 	LOCK_SCOPE(&q->lock);
+
 	while (!q->is_done) {
-		if (!q->is_late && is_due(q, until_ns)) {
+		if (q->is_late) {
+			cond_wait(&q->ended, &q->lock);
+		} else if (is_cancelled(q) || !cond_wait_awake(&q->ended,
+						  &q->lock, &awake, end_ns)) {
 			q->is_late = true;
 			exchange_cancel(&q->exchange);
 		}
-		wait_a_while(q, until_ns);
 	}
 }
 

@@ -151,3 +151,16 @@ begin_again() {
 	reads
 	errors_are "$before"
 }
+
+@test "a tag is not taken for what it was" {
+	start_patient_daemon
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	layerfs unmount "$T/mnt"
+	kill -STOP "$(pid_of fake)"
+	layerfs --json mount "$FAKE/app:good" "$T/mnt" >"$T/mounted" 3>&- &
+	READERS+=("$!")
+	sleep 1
+	stands_still go_on fake
+	reads
+	[ "$(jq .stale "$T/mounted")" != true ]
+}
