@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "supervisor/message.h"
+#include "base/awake.h"
 #include "base/list.h"
 
 struct err;
@@ -15,9 +16,10 @@ struct mounter;
 
 struct job {
 	struct list link;
-	pid_t pid;           /* 0: waited for */
-	int sock;            /* -1: abandoned, it answers nobody any more */
-	uint64_t late_at_ns; /* supervisor/late.h; 0: never */
+	pid_t pid; /* 0: waited for */
+	int sock;  /* -1: abandoned, it answers nobody any more */
+	struct awake awake;
+	uint64_t late_at_ns; /* of `awake`: supervisor/late.h; 0: never */
 	uint64_t life;       /* the worker's that asked */
 	bool died;           /* without an answer */
 	int spare[2]; /* so that there is room for what it answers and for

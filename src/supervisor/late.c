@@ -5,7 +5,6 @@
 
 #include "supervisor/job.h"
 #include "supervisor/supervisor_private.h"
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/err.h"
 
@@ -50,21 +49,16 @@ late_note_start(struct job *j)
 	unsigned s = patience_s(&j->request);
 
 	if (s > 0)
-		j->late_at_ns = clock_now_ns() + s * NS_PER_S;
+		j->late_at_ns = awake_now_ns(&j->awake) + s * NS_PER_S;
 }
 
 uint64_t
 late_next_ns(const struct list *jobs)
 {
-	uint64_t next = UINT64_MAX;
-
-	list_for_each(l, jobs) {
-		const struct job *j = list_entry(l, struct job, link);
-
-		if (j->late_at_ns > 0)
-			next = min_u64(next, j->late_at_ns);
-	}
-	return next;
+	list_for_each(l, jobs)
+		if (list_entry(l, struct job, link)->late_at_ns > 0)
+			return clock_now_ns() + AWAKE_TICK_NS;
+	return UINT64_MAX;
 }
 
 static void
@@ -83,12 +77,11 @@ give_up(struct supervisor *s, struct job *j)
 void
 late_give_up(struct supervisor *s)
 {
-	uint64_t now = clock_now_ns();
-
 	list_for_each(l, &s->jobs) {
 		struct job *j = list_entry(l, struct job, link);
 
-		if (j->late_at_ns > 0 && now >= j->late_at_ns)
+		if (j->late_at_ns > 0 &&
+		    awake_now_ns(&j->awake) >= j->late_at_ns)
 			give_up(s, j);
 	}
 }

@@ -5,7 +5,7 @@
  *	LOGIN    5 s    a credential file may lie on NFS, or on a FUSE mount
  *	EROFS   30 s    on trial only: nobody knows what this kernel does
  *
- * On the supervisor's one thread.
+ * While the machine stands still nobody is late.  On the supervisor's one thread.
  */
 #ifndef SUPERVISOR_LATE_H
 #define SUPERVISOR_LATE_H
@@ -25,7 +25,7 @@ int late_check(
 /* It has begun. */
 void late_note_start(struct job *j);
 
-/* When the next one will be late; UINT64_MAX: none. */
+/* When to look whether one is late (monotonic); UINT64_MAX: none may be. */
 uint64_t late_next_ns(const struct list *jobs);
 
 /* Gives those up that are late now: ETIMEDOUT. */
