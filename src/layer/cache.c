@@ -11,6 +11,7 @@
 #include "layer/starts.h"
 #include "store/evict.h"
 #include "store/room.h"
+#include "base/awake.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -311,7 +312,8 @@ static bool
 make_room(void *ctx, bool is_full)
 {
 	struct cache *x = ctx;
-	uint64_t until = clock_now_ns() + PATIENCE_NS, round;
+	struct awake awake = { 0 };
+	uint64_t until = awake_now_ns(&awake) + PATIENCE_NS, round;
 	LOCK_SCOPE(&x->lock);
 
 	metric_add(METRIC_cache_disk_full, is_full);
@@ -319,7 +321,7 @@ make_room(void *ctx, bool is_full)
 		return false;
 	round = x->begun + 1;
 	while (x->ended < round && !x->is_stopping)
-		if (!cond_wait_until(&x->done, &x->lock, until))
+		if (!cond_wait_awake(&x->done, &x->lock, &awake, until))
 			return false;
 	return x->last.freed > 0 || x->last.was_removal;
 }

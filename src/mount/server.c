@@ -11,7 +11,7 @@
 #include "mount/session.h"
 #include "mount/unanswered.h"
 #include "layer/view.h"
-#include "base/clock.h"
+#include "base/awake.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/thread.h"
@@ -137,12 +137,13 @@ server_note_start(struct mount *m)
 int
 server_wait_start(struct mount *m, struct err *e)
 {
-	uint64_t until = clock_now_ns() + START_PATIENCE_S * NS_PER_S;
+	struct awake awake = { 0 };
+	uint64_t until = awake_now_ns(&awake) + START_PATIENCE_S * NS_PER_S;
 
 	LOCK_SCOPE(&m->server->lock);
 	while (!m->is_started && !m->is_gone)
-		if (!cond_wait_until(
-			&m->server->started, &m->server->lock, until))
+		if (!cond_wait_awake(
+			&m->server->started, &m->server->lock, &awake, until))
 			return err_set(e, ETIMEDOUT,
 			    "the kernel began no FUSE session in %d s",
 			    START_PATIENCE_S);

@@ -10,6 +10,7 @@
 #include "layer/catalog.h"
 #include "layer/image.h"
 #include "registry/reference.h"
+#include "base/awake.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/list.h"
@@ -163,12 +164,13 @@ join_or_begin(struct pulls *all, struct pull *mine)
 static bool
 wait_for(struct pulls *all, struct pull *p)
 {
-	uint64_t until =
-	    p->begun_ns + all->parts->prepare_timeout_ms * NS_PER_MS;
+	struct awake awake = { 0 };
+	uint64_t until = awake_until(
+	    &awake, p->begun_ns + all->parts->prepare_timeout_ms * NS_PER_MS);
 
 	p->waiters++;
 	while (p->state == PULL_OPENING && !all->is_cancelled)
-		if (!cond_wait_until(&all->changed, &all->lock, until))
+		if (!cond_wait_awake(&all->changed, &all->lock, &awake, until))
 			break;
 	p->waiters--;
 	return p->state != PULL_OPENING;
