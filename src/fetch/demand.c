@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "fetch/fetcher.h"
@@ -128,6 +129,20 @@ demand_expire(struct demand *d, struct list *done)
 	demand_end(d, &e, done);
 }
 
+/* UNTIL_FOREVER: it has no end. */
+static uint64_t
+left_of(const struct demand *d, uint64_t now_ns, uint64_t awake_ns)
+{
+	uint64_t limit =
+	    d->limit_ns != NULL ? atomic_load(d->limit_ns) : UNTIL_FOREVER;
+	uint64_t left = limit == UNTIL_FOREVER ? UNTIL_FOREVER
+					       : limit - min_u64(limit, now_ns);
+
+	if (d->until_ns == UNTIL_ONE_ROUND || d->until_ns == UNTIL_FOREVER)
+		return left;
+	return min_u64(left, d->until_ns - min_u64(d->until_ns, awake_ns));
+}
+
 uint64_t
 demands_expire(struct fetcher *f, uint64_t now_ns, struct list *done)
 {
@@ -135,16 +150,13 @@ demands_expire(struct fetcher *f, uint64_t now_ns, struct list *done)
 
 	list_for_each_safe(l, &f->demands) {
 		struct demand *d = list_entry(l, struct demand, link);
+		uint64_t left = left_of(d, now_ns, awake_ns);
 
-		if (d->until_ns == UNTIL_ONE_ROUND ||
-		    d->until_ns == UNTIL_FOREVER)
-			continue;
-		if (d->until_ns <= awake_ns)
+		if (left == 0)
 			demand_expire(d, done);
-		else
-			next = min_u64(next,
-			    now_ns +
-				min_u64(d->until_ns - awake_ns, AWAKE_TICK_NS));
+		else if (left != UNTIL_FOREVER)
+			next = min_u64(
+			    next, now_ns + min_u64(left, AWAKE_TICK_NS));
 	}
 	return next;
 }

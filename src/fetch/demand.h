@@ -27,9 +27,10 @@ struct demand {
 	void (*finish)(struct demand *d);
 	struct blob *blob;
 	enum source_priority priority;
-	uint64_t until_ns;     /* of fetcher.awake */
-	uint64_t since_ns;     /* demand_init() */
-	bool outlives_failure; /* one lost chunk does not end it */
+	uint64_t until_ns;                /* of fetcher.awake */
+	const _Atomic uint64_t *limit_ns; /* a want's, or NULL */
+	uint64_t since_ns;                /* demand_init() */
+	bool outlives_failure;            /* one lost chunk does not end it */
 
 	struct list link;    /* fetcher.demands, then a `done` list */
 	struct list waiters; /* waiter.of_demand */

@@ -103,6 +103,9 @@ struct want {
 	uint64_t len;
 	enum source_priority priority; /* IDLE without a budget: ENOTSUP */
 	uint32_t patience_ms; /* how long to try; 0: once at every source */
+	/* When it ends at the latest (clock_now_ns()), whatever its patience; it
+	 * may be brought nearer, and blob_hurry() called then.  NULL: never. */
+	const _Atomic uint64_t *limit_ns;
 
 	/* failure NULL: every block that the range touches is present, and
 	 * is not evicted before on_done returns.
@@ -113,6 +116,8 @@ struct want {
 
 /* Exactly one on_done follows. */
 void blob_want(struct blob *b, struct want *w);
+/* Wants whose limit_ns has come nearer end in time. */
+void blob_hurry(struct blob *b);
 
 /* Fetches what is missing of the blob's range [blob_off, blob_end), in the
  * order of the blob; each chunk once at every source.  Chunks of a stream have

@@ -398,6 +398,21 @@ waited_start(struct waited *w, struct fixture *f, unsigned file, uint64_t from,
 }
 
 void
+waited_start_limited(
+    struct waited *w, struct fixture *f, const _Atomic uint64_t *limit_ns)
+{
+	*w = (struct waited){ .want = {
+				  .data_off = f->files[0].data_off,
+				  .len = f->files[0].size,
+				  .priority = SOURCE_NOW,
+				  .patience_ms = WANT_FOREVER,
+				  .limit_ns = limit_ns,
+				  .on_done = on_want_done,
+			      } };
+	blob_want(f->blob, &w->want);
+}
+
+void
 waited_fill(struct waited *w, struct fixture *f, uint64_t from, uint64_t to,
     enum source_priority priority)
 {

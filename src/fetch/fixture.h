@@ -87,6 +87,9 @@ struct waited {
 void waited_start(struct waited *w, struct fixture *f, unsigned file,
     uint64_t from, uint64_t to, enum source_priority priority,
     uint32_t patience_ms);
+/* Of file 0, now, for ever but for the limit. */
+void waited_start_limited(
+    struct waited *w, struct fixture *f, const _Atomic uint64_t *limit_ns);
 void waited_fill(struct waited *w, struct fixture *f, uint64_t from,
     uint64_t to, enum source_priority priority);
 /* Blocks; the failure's code, or 0. */

@@ -268,6 +268,30 @@ patience_ends_while_a_source_stalls(void **s)
 }
 
 static void
+a_limit_that_comes_nearer_ends_whoever_waits_for_ever(void **s)
+{
+	struct fixture *f = fixture_far_files(1, &usual, 1);
+	_Atomic uint64_t limit_ns = UINT64_MAX;
+	struct waited w, late, forever;
+
+	(void)s;
+	fake_hold(f->fakes[0]);
+	waited_start(&forever, f, 0, 0, 1, SOURCE_NOW, WANT_FOREVER);
+	waited_start_limited(&w, f, &limit_ns);
+	blob_hurry(f->blob);
+	assert_false(w.is_done);
+	limit_ns = clock_now_ns() + 20 * NS_PER_MS;
+	blob_hurry(f->blob);
+	assert_int_equal(waited_end(&w), ETIMEDOUT);
+	waited_start_limited(&late, f, &limit_ns);
+	assert_int_equal(waited_end(&late), ETIMEDOUT);
+	assert_false(forever.is_done);
+	fake_release(f->fakes[0]);
+	assert_int_equal(waited_end(&forever), 0);
+	fixture_close(f);
+}
+
+static void
 patience_ends_with_what_the_source_said(void **s)
 {
 	struct fixture *f = fixture_far_files(1, &usual, 1);
@@ -334,6 +358,8 @@ main(void)
 		cmocka_unit_test(patience_outlasts_a_few_failures),
 		cmocka_unit_test(a_new_source_ends_the_waiting),
 		cmocka_unit_test(patience_ends_while_a_source_stalls),
+		cmocka_unit_test(
+		    a_limit_that_comes_nearer_ends_whoever_waits_for_ever),
 		cmocka_unit_test(patience_ends_with_what_the_source_said),
 		cmocka_unit_test(
 		    a_source_that_claims_to_be_done_is_not_believed),

@@ -239,6 +239,7 @@ blob_want(struct blob *b, struct want *w)
 	store_lease(wait->store, &wait->lease, w->data_off, w->len);
 	wait->demand.finish = wait_finish;
 	wait->demand.priority = w->priority;
+	wait->demand.limit_ns = w->limit_ns;
 	list_init(&done);
 	lock_acquire(&b->fetcher->lock);
 	wait->demand.until_ns = until(b->fetcher, w->patience_ms);
@@ -247,4 +248,11 @@ blob_want(struct blob *b, struct want *w)
 	demand_ready(&wait->demand, &done);
 	lock_release(&b->fetcher->lock);
 	demands_finish(&done);
+}
+
+void
+blob_hurry(struct blob *b)
+{
+	LOCK_SCOPE(&b->fetcher->lock);
+	fetcher_wake(b->fetcher);
 }

@@ -19,7 +19,7 @@ struct map {
 struct blob {
 	struct want *asked;
 	uint32_t patience_ms;
-	int n_asked;
+	int n_asked, n_hurried;
 	int n_read, n_guessed;
 	int refs;
 };
@@ -57,6 +57,12 @@ blob_want(struct blob *b, struct want *w)
 	b->n_asked++;
 	b->asked = w;
 	b->patience_ms = w->patience_ms;
+}
+
+void
+blob_hurry(struct blob *b)
+{
+	b->n_hurried++;
 }
 
 bool
@@ -233,6 +239,29 @@ the_last_failure_is_told_and_patience_for_ever_stays(void **state)
 }
 
 static void
+every_layer_that_is_asked_knows_the_limit(void **state)
+{
+	struct fixture *f = fixture_new();
+	_Atomic uint64_t limit_ns = 1;
+
+	(void)state;
+	f->want = (struct want){ .data_off = 150,
+		.len = 10,
+		.patience_ms = WANT_FOREVER,
+		.limit_ns = &limit_ns,
+		.on_done = on_done };
+	view_want(f->view, &f->want);
+	assert_ptr_equal(f->blobs[1].asked->limit_ns, &limit_ns);
+	answer(&f->blobs[1], ENOENT);
+	assert_ptr_equal(f->blobs[0].asked->limit_ns, &limit_ns);
+	view_hurry(f->view);
+	assert_int_equal(f->blobs[0].n_hurried, 1);
+	answer(&f->blobs[0], ETIMEDOUT);
+	assert_int_equal(f->n_done, 1);
+	fixture_free(f);
+}
+
+static void
 bytes_of_no_layer_are_an_error_at_once(void **state)
 {
 	struct fixture *f = fixture_new();
@@ -303,6 +332,7 @@ main(void)
 		    the_lower_of_two_is_asked_when_the_upper_fails),
 		cmocka_unit_test(
 		    the_last_failure_is_told_and_patience_for_ever_stays),
+		cmocka_unit_test(every_layer_that_is_asked_knows_the_limit),
 		cmocka_unit_test(bytes_of_no_layer_are_an_error_at_once),
 		cmocka_unit_test(a_want_on_its_way_keeps_the_view),
 		cmocka_unit_test(what_is_missing_is_told_from_what_fails),

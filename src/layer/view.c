@@ -211,6 +211,7 @@ relay_ask(struct relay *r)
 		.len = r->outer->len,
 		.priority = r->outer->priority,
 		.patience_ms = r->outer->patience_ms,
+		.limit_ns = r->outer->limit_ns,
 		.on_done = relay_done };
 	if (find_part(r->view, r->part, r->outer->data_off) != r->view->n)
 		r->inner.patience_ms = 0;
@@ -253,4 +254,11 @@ view_want(struct view *v, struct want *w)
 	    relay_start(v, w, top) == 0)
 		return;
 	blob_want(v->parts[top].blob, w);
+}
+
+void
+view_hurry(struct view *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		blob_hurry(v->parts[i].blob);
 }

@@ -59,5 +59,7 @@ uint64_t view_extent(
  * and whose map has the position is asked first, then the others.  on_done
  * comes exactly once; EIO when no layer's map has it. */
 void view_want(struct view *v, struct want *w);
+/* Wants whose limit_ns has come nearer end in time. */
+void view_hurry(struct view *v);
 
 #endif

@@ -145,6 +145,7 @@ own(struct data_fs *f, struct data_file *fresh, bool is_open)
 static void
 begin_again(struct mount *m, const struct mount_kind *kind)
 {
+	mount_set_patience(m, m->server->options.patience_ms);
 	LOCK_SCOPE(&m->server->lock);
 	m->kind = kind;
 	m->is_removed = false;

@@ -8,6 +8,7 @@
 #include "layer/view.h"
 #include "fetch/fetch.h"
 #include "index/index.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/list.h"
@@ -126,6 +127,48 @@ view_want(struct view *v, struct want *want)
 	}
 }
 
+/* Those whose time is up. */
+static void
+take_late(struct view *v, struct list *late)
+{
+	LOCK_SCOPE(&v->lock);
+	list_for_each_safe(l, &v->wants) {
+		const struct want *want =
+		    list_entry(l, struct waiting, link)->want;
+
+		if (atomic_load(want->limit_ns) > clock_now_ns())
+			continue;
+		list_remove(l);
+		list_push_back(late, l);
+		v->n_wants--;
+	}
+}
+
+static void
+tell_all(struct list *told, const struct err *why)
+{
+	struct list *l;
+
+	while ((l = list_pop_front(told)) != NULL) {
+		struct waiting *w = list_entry(l, struct waiting, link);
+		struct want *want = w->want;
+		free(w);
+		want->on_done(want, why);
+	}
+}
+
+void
+view_hurry(struct view *v)
+{
+	struct list late;
+	struct err why;
+
+	list_init(&late);
+	take_late(v, &late);
+	err_set(&why, ETIMEDOUT, "late");
+	tell_all(&late, &why);
+}
+
 unsigned
 fake_view_waiting(struct view *v)
 {
@@ -154,12 +197,7 @@ tell(struct view *v, const struct err *why, bool has_arrived)
 			list_push_back(&told, l);
 		v->n_wants = 0;
 	}
-	while ((l = list_pop_front(&told)) != NULL) {
-		struct waiting *w = list_entry(l, struct waiting, link);
-		struct want *want = w->want;
-		free(w);
-		want->on_done(want, why);
-	}
+	tell_all(&told, why);
 }
 
 void

@@ -5,8 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mount/server.h"
+#include "mount/session.h"
+#include "base/bytes.h"
 #include "base/err.h"
+
+/* Of a mount that is on no target any more: who has files of it open still, or a
+ * copy of it in a namespace of his own, is promised no more than others. */
+enum { LEFT_PATIENCE_MS = 30000 };
 
 const struct mount_kind *const mount_kinds[] = { &mount_erofs, &mount_loop,
 	&mount_fuse, NULL };
@@ -56,6 +61,8 @@ mount_remove(struct mount *m)
 		assert(!m->is_removed);
 		m->is_removed = true;
 	}
+	read_limit(
+	    m, min_u64(m->server->options.patience_ms, LEFT_PATIENCE_MS));
 	m->kind->remove(m);
 }
 

@@ -81,7 +81,8 @@ struct mount *mount_new(struct mount_server *s, const char *id, struct view *v,
 struct mount *mount_resume(struct mount_server *s, const char *id,
     struct view *v, struct held *h, struct err *e);
 
-/* Unmounts (lazily) and forgets. */
+/* Unmounts (lazily) and forgets.  Reads that go on wait for as long as the server's
+ * patience, and for half a minute at most. */
 void mount_remove(struct mount *m);
 
 /* This process serves it no more; the mount stays, for the next worker.  After

@@ -7,7 +7,8 @@
  * not only for one that kills, and a read of a file that ends with EINTR
  * because of a SIGCHLD breaks programs.  The first read of a page goes through
  * readahead, whose waiters can be killed without us; its request stays parked
- * until its patience ends, and leaks nothing.
+ * until its patience ends, and leaks nothing.  Nor does it outlive its mount for
+ * long, however patient: it would keep the image open.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ struct parked {
 	uint64_t file;           /* which one, to failures */
 	uint64_t wanted;         /* the bytes before it have arrived */
 	unsigned tries;
+	_Atomic uint64_t limit_ns; /* the want's */
 
 	/* server->lock */
 	struct list link; /* mount.parked */
@@ -148,6 +150,7 @@ want_next(struct parked *p)
 		.len = n,
 		.priority = SOURCE_NOW,
 		.patience_ms = patience_ms(r->mount, p->file),
+		.limit_ns = &p->limit_ns,
 		.on_done = on_done };
 	p->wanted += n;
 	view_want(r->mount->view, &p->want);
@@ -223,6 +226,7 @@ park(const struct reading *r)
 	mount_ref(r->mount);
 	p->session = session_ref(SESSION_OF(r->req));
 	p->file = file_of(r);
+	atomic_init(&p->limit_ns, UINT64_MAX);
 	metric_add(METRIC_read_misses, 1);
 	if (enlist(p)) {
 		want(p);
@@ -245,6 +249,7 @@ claim_any(struct mount *m, struct session **session)
 		return NULL;
 	p = list_entry(l, struct parked, link);
 	p->is_answered = true;
+	atomic_store(&p->limit_ns, 0);
 	*session = session_ref(p->session);
 	return p->reading.req;
 }
@@ -261,6 +266,26 @@ read_end(struct mount *m)
 		fuse_reply_err(req, EIO);
 		session_unref(x);
 	}
+	if (m->view != NULL)
+		view_hurry(m->view);
+}
+
+void
+read_limit(struct mount *m, uint32_t ms)
+{
+	uint64_t limit_ns = clock_now_ns() + ms * NS_PER_MS;
+
+	if (m->view == NULL || mount_patience(m) <= ms)
+		return;
+	mount_set_patience(m, ms);
+	{
+		LOCK_SCOPE(&m->server->lock);
+		list_for_each(l, &m->parked)
+			atomic_store(
+			    &list_entry(l, struct parked, link)->limit_ns,
+			    limit_ns);
+	}
+	view_hurry(m->view);
 }
 
 /* ---- the request ---- */

@@ -119,8 +119,10 @@ serve(struct mount_server *s, uint64_t serial, uint8_t *requests)
 	if (x == NULL)
 		return;
 	if (!session_serve(x, requests, SESSION_BUFFER) &&
-	    server_take_out(s, x))
+	    server_take_out(s, x)) {
+		read_end(&x->mount);
 		tell_owner(s, &x->mount);
+	}
 	session_unref(x);
 }
 

@@ -121,7 +121,10 @@ struct reading {
 	size_t len; /* to SERVER_BUFFER */
 };
 void read_answer(const struct reading *r);
-/* Those that wait fail, and whatever comes: nobody waits for them. */
+/* Those that wait fail, and whatever comes: nobody waits for them, and what they
+ * wanted keeps nothing open. */
 void read_end(struct mount *m);
+/* Those that wait, and whatever comes, wait no longer than this. */
+void read_limit(struct mount *m, uint32_t ms);
 
 #endif

@@ -12,6 +12,7 @@
 #include "mount/fake_kernel.h"
 #include "mount/fake_view.h"
 #include "mount/session.h"
+#include "fetch/fetch.h"
 #include "base/lock.h"
 #include "base/test.h"
 
@@ -156,6 +157,42 @@ an_interrupt_does_not_end_a_parked_read(void **state)
 	assert_true(next_reply(k));
 	assert_int_equal(k->out.unique, in.unique);
 	assert_bytes(k, 0, 4096);
+	kernel_free(k);
+}
+
+static void
+reads_that_nobody_waits_for_keep_nothing(void **state)
+{
+	struct kernel *k = kernel_new_mounted(false);
+
+	(void)state;
+	mount_set_patience(&k->session->mount, WANT_FOREVER);
+	send_read(k, nid_of(k, "cold"), 0, 4096);
+	assert_int_equal(fake_view_waiting(k->view), 1);
+	read_end(&k->session->mount);
+	assert_true(next_reply(k));
+	assert_int_equal(k->out.error, -EIO);
+	assert_int_equal(fake_view_waiting(k->view), 0);
+	kernel_free(k);
+}
+
+static void
+who_waits_for_ever_can_be_given_a_limit(void **state)
+{
+	struct kernel *k = kernel_new_mounted(false);
+	struct mount *m = &k->session->mount;
+
+	(void)state;
+	mount_set_patience(m, WANT_FOREVER);
+	send_read(k, nid_of(k, "cold"), 0, 4096);
+	read_limit(m, 60000);
+	assert_int_equal(mount_patience(m), 60000);
+	assert_int_equal(fake_view_waiting(k->view), 1);
+	assert_false(next_reply(k));
+	read_limit(m, 0);
+	assert_true(next_reply(k));
+	assert_int_equal(k->out.error, -EIO);
+	assert_int_equal(fake_view_waiting(k->view), 0);
 	kernel_free(k);
 }
 
@@ -310,6 +347,24 @@ fifty_missing_reads_leave_two_threads_free(void **state)
 	end_serving(&x);
 }
 
+static void
+what_waits_ends_with_its_session(void **state)
+{
+	struct served x = { 0 };
+
+	(void)state;
+	if (access("/dev/fuse", F_OK) != 0)
+		skip();
+	serve(&x);
+	send_read(x.k, look_up(x.k, "cold"), 0, 100);
+	while (fake_view_waiting(x.k->view) < 1)
+		usleep(1000);
+	shutdown(x.k->sock, SHUT_RDWR);
+	wait_gone(&x.gone);
+	assert_int_equal(fake_view_waiting(x.k->view), 0);
+	end_serving(&x);
+}
+
 int
 main(void)
 {
@@ -324,8 +379,11 @@ main(void)
 		    a_read_that_fails_because_the_worker_ends_is_left_to_the_next),
 		cmocka_unit_test(a_parked_read_outlives_its_mount),
 		cmocka_unit_test(an_interrupt_does_not_end_a_parked_read),
+		cmocka_unit_test(reads_that_nobody_waits_for_keep_nothing),
+		cmocka_unit_test(who_waits_for_ever_can_be_given_a_limit),
 		cmocka_unit_test(what_is_wrong_is_read_anew),
 		cmocka_unit_test(fifty_missing_reads_leave_two_threads_free),
+		cmocka_unit_test(what_waits_ends_with_its_session),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* the real kernel sends none */

@@ -66,6 +66,75 @@ has_ended() { [ -s "$T/status" ]; }
 	is_good "$T/mnt"
 }
 
+# ---- the mount goes while somebody waits
+
+# Neither the image nor a byte of it is kept for anybody.
+nothing_is_kept() {
+	nothing_mounted
+	wait_for 60 is_let_go
+	layerfs rm "$FAKE/app:good"
+	wait_for 60 eval '[ -z "$(ls "$ROOT/layers")" ]'
+}
+
+# killed_reader: waits for a file, and is killed.
+killed_reader() {
+	cat "$T/mnt/etc/one" >/dev/null 3>&- &
+	wait_for 10 waits "$T/mnt"
+	kill -KILL $!
+	wait $! || true
+}
+
+@test "forever: a read that nobody waits for any more ends with its mount" {
+	layerfs mount --unreachable=forever "$FAKE/app:good" "$T/mnt"
+	away
+	killed_reader
+	layerfs unmount "$T/mnt"
+	nothing_is_kept
+}
+
+@test "forever: the same by FUSE" {
+	stop layerfsd
+	start_impatient_daemon '[mount]' 'kernel = "off"'
+	layerfs mount --unreachable=forever "$FAKE/app:good" "$T/mnt"
+	away
+	killed_reader
+	layerfs unmount "$T/mnt"
+	nothing_is_kept
+}
+
+# limited_reader KERNEL: who reads on after the mount went.
+limited_reader() {
+	stop layerfsd
+	start_impatient_daemon '[mount]' "kernel = \"$1\""
+	layerfs mount --unreachable=forever "$FAKE/app:good" "$T/mnt"
+	away
+	reader "$T/mnt/etc/one"
+	wait_for 10 waits "$T/mnt"
+	layerfs unmount --lazy "$T/mnt"
+	wait_for 30 has_ended
+	[ "$(cat "$T/status")" = 1 ]
+	grep 'Input/output error' "$T/read.err"
+	nothing_is_kept
+}
+
+@test "forever: who reads on after the mount went waits no longer than others" {
+	limited_reader auto
+}
+@test "forever: who reads on after the mount went does so by FUSE, too" {
+	limited_reader off
+}
+
+@test "forever: a copy in another mount namespace keeps nothing for ever" {
+	layerfs mount --unreachable=forever "$FAKE/app:good" "$T/mnt"
+	away
+	unshare -m --propagation private cat "$T/mnt/etc/one" >/dev/null 2>"$T/read.err" 3>&- &
+	wait_for 10 waits "$T/mnt"
+	layerfs unmount "$T/mnt"
+	wait $! || true
+	grep 'Input/output error' "$T/read.err"
+	nothing_is_kept
+}
+
 @test "wait: each mount of an image has its own patience" {
 	layerfs mount --unreachable=wait:1h "$FAKE/app:good" "$T/mnt"
 	layerfs mount "$FAKE/app:good" "$T/good"
