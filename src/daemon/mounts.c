@@ -206,7 +206,12 @@ add_overlay(struct mounts *m, const struct attachment *a,
 		.work = q->work,
 	};
 
-	return agent_mount_overlay(m->daemon->agent, a->id, &o, e);
+	if (agent_mount_overlay(m->daemon->agent, a->id, &o, e) == 0)
+		return 0;
+	if (e->code != ETIMEDOUT)
+		return -1;
+	e->code = EIO; /* no registry's */
+	return err_wrap(e, "the upper layer's file system");
 }
 
 /* The detached mount for the client. */

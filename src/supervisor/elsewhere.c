@@ -18,14 +18,14 @@
 
 enum { WHAT_SIZE = 160, NOTE_MAX = WHAT_SIZE + PATH_MAX };
 
-/* Everything of a note but the path. */
+/* Everything of a note but the path.  Nobody is asked who may not answer. */
 static int
 describe(int folder, char what[WHAT_SIZE], struct err *e)
 {
+	enum { FLAGS = AT_EMPTY_PATH | AT_STATX_DONT_SYNC };
 	struct statx x;
 
-	if (statx(folder, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
-		&x) != 0)
+	if (statx(folder, "", FLAGS, STATX_BASIC_STATS | STATX_BTIME, &x) != 0)
 		return err_sys(e, "look at a folder");
 	if ((x.stx_mask & STATX_BTIME) == 0)
 		memset(&x.stx_btime, 0, sizeof x.stx_btime);

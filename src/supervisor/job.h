@@ -16,10 +16,11 @@ struct mounter;
 
 struct job {
 	struct list link;
-	pid_t pid; /* 0: waited for */
-	int sock;  /* -1: abandoned, it answers nobody any more */
+	pid_t pid;           /* 0: waited for */
+	int sock;            /* -1: abandoned, it answers nobody any more */
+	unsigned patience_s; /* supervisor/late.h; 0: however long it takes */
 	struct awake awake;
-	uint64_t late_at_ns; /* of `awake`: supervisor/late.h; 0: never */
+	uint64_t late_at_ns; /* of `awake`; 0: never, or it was given up */
 	uint64_t life;       /* the worker's that asked */
 	bool died;           /* without an answer */
 	int spare[2]; /* so that there is room for what it answers and for

@@ -8,15 +8,19 @@
 #include "base/clock.h"
 #include "base/err.h"
 
-enum { LOGIN_S = 5, TRIAL_S = 30, UNENDED_MAX = 4 };
+enum { LOGIN_S = 5, ELSEWHERE_S = 10, TRIAL_S = 30, UNENDED_MAX = 4 };
 
 /* 0: however long it takes. */
 static unsigned
-patience_s(const struct message *request)
+patience_s(const struct message *request, unsigned n_fds)
 {
 	switch (request->kind) {
 	case MESSAGE_LOGIN:
 		return LOGIN_S;
+	case MESSAGE_OVERLAY:
+		return n_fds > 0 ? ELSEWHERE_S : 0;
+	case MESSAGE_ATTACH:
+		return request->body.attach.is_elsewhere != 0 ? ELSEWHERE_S : 0;
 	case MESSAGE_EROFS:
 		return request->body.erofs.is_trial != 0 ? TRIAL_S : 0;
 	default:
@@ -25,18 +29,17 @@ patience_s(const struct message *request)
 }
 
 int
-late_check(
-    const struct list *jobs, const struct message *request, struct err *e)
+late_check(const struct list *jobs, const struct message *request,
+    unsigned n_fds, struct err *e)
 {
 	unsigned n = 0;
 
-	if (patience_s(request) == 0)
+	if (patience_s(request, n_fds) == 0)
 		return 0;
 	list_for_each(l, jobs) {
 		const struct job *j = list_entry(l, struct job, link);
 
-		n += j->request.kind == request->kind &&
-		     patience_s(&j->request) > 0;
+		n += j->request.kind == request->kind && j->patience_s > 0;
 	}
 	if (n < UNENDED_MAX)
 		return 0;
@@ -44,12 +47,12 @@ late_check(
 }
 
 void
-late_note_start(struct job *j)
+late_note_start(struct job *j, unsigned n_fds)
 {
-	unsigned s = patience_s(&j->request);
-
-	if (s > 0)
-		j->late_at_ns = awake_now_ns(&j->awake) + s * NS_PER_S;
+	j->patience_s = patience_s(&j->request, n_fds);
+	if (j->patience_s > 0)
+		j->late_at_ns =
+		    awake_now_ns(&j->awake) + j->patience_s * NS_PER_S;
 }
 
 uint64_t
@@ -67,7 +70,7 @@ give_up(struct supervisor *s, struct job *j)
 	struct message m = j->request;
 	struct err e;
 
-	err_set(&e, ETIMEDOUT, "no answer within %u s", patience_s(&m));
+	err_set(&e, ETIMEDOUT, "no answer within %u s", j->patience_s);
 	if (j->life == s->worker.life)
 		message_answer(s->worker.sock, &m, -1, &e);
 	j->late_at_ns = 0;
@@ -84,4 +87,14 @@ late_give_up(struct supervisor *s)
 		    awake_now_ns(&j->awake) >= j->late_at_ns)
 			give_up(s, j);
 	}
+}
+
+/* It may have mounted its overlay all the same, and nobody was told. */
+void
+late_note_end(struct supervisor *s, const struct job *j)
+{
+	if (j->request.kind == MESSAGE_OVERLAY)
+		supervisor_take_away(s, j->request.name);
+	else if (j->request.kind == MESSAGE_ATTACH)
+		supervisor_take_away(s, j->request.body.attach.overlay);
 }

@@ -13,6 +13,7 @@
 #include "supervisor/message.h"
 #include "supervisor/mounter.h"
 #include "supervisor/mounttable.h"
+#include "supervisor/upper.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -133,17 +134,21 @@ remove_points(
 	closedir(d);
 }
 
-/* Nobody knows what was written over it: a mount that lacks that would not be the
- * same. */
+/* Where lies what was written over it?  One of which nobody knows is dropped: a mount
+ * that lacks that would not be the same. */
 static void
-drop_without_upper(const struct mounter *m, struct list *lost)
+find_uppers(const struct mounter *m, struct list *lost)
 {
 	list_for_each_safe(k, lost) {
 		struct lost *l = list_entry(k, struct lost, link);
 
-		if (l->overlay[0] != '\0' &&
-		    faccessat(m->uppers, l->overlay, F_OK, 0) != 0)
+		if (l->overlay[0] == '\0')
+			continue;
+		if (faccessat(m->uppers, l->overlay, F_OK, 0) != 0)
 			lost_drop(l);
+		else
+			l->is_elsewhere =
+			    upper_is_elsewhere(m->uppers, l->overlay);
 	}
 }
 
@@ -190,7 +195,7 @@ clean_dead(const struct mounter *m, struct list *holds, struct list *lost)
 
 		copies_detach(&dead, patience(), lost);
 		if (lost != NULL) {
-			drop_without_upper(m, lost);
+			find_uppers(m, lost);
 			lost_open_folders(lost, patience());
 		}
 		n = unmount_dead(m, &t, points, holds);

@@ -18,6 +18,7 @@
 #ifndef SUPERVISOR_LOST_H
 #define SUPERVISOR_LOST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "supervisor/agent.h"
@@ -33,6 +34,7 @@ struct lost {
 	uint64_t attributes;            /* MOUNT_ATTR_ */
 	char overlay[AGENT_ID_MAX + 1]; /* what it was a copy of; "": nothing
 					   was written over it */
+	bool is_elsewhere; /* what was written, in folders that were given */
 };
 
 /* `options` as in /proc/self/mountinfo; `overlay` is an id or NULL. */

@@ -102,7 +102,9 @@ struct message {
 		struct {
 			char target[PATH_MAX];
 			char overlay[AGENT_ID_MAX + 1]; /* or "" */
-			uint64_t attributes; /* the supervisor's to say */
+			/* the supervisor's to say: */
+			uint64_t attributes;
+			uint32_t is_elsewhere; /* 0 or 1: what was written */
 		} attach;
 		uint64_t nids[AGENT_FILES_MAX];
 		char lowers[AGENT_LOWERS_MAX][AGENT_ID_MAX + 4];

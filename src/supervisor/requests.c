@@ -178,12 +178,12 @@ start_job(struct supervisor *s, const struct message *m, const int *fds,
 
 	if (s->n_jobs >= SUPERVISOR_JOBS_MAX)
 		return err_set(e, EAGAIN, "too many requests at once");
-	if (late_check(&s->jobs, m, e) != 0)
+	if (late_check(&s->jobs, m, n_fds, e) != 0)
 		return -1;
 	j = job_start(&s->mounter, m, fds, n_fds, e);
 	if (j == NULL)
 		return -1;
-	late_note_start(j);
+	late_note_start(j, n_fds);
 	j->life = s->worker.life;
 	list_push_back(&s->jobs, &j->link);
 	s->n_jobs++;
@@ -204,8 +204,8 @@ start_own_job(struct supervisor *s, enum message_kind kind, const char *id)
 		list_entry(s->jobs.prev, struct job, link)->life = NO_LIFE;
 }
 
-static void
-take_away(struct supervisor *s, const char *id)
+void
+supervisor_take_away(struct supervisor *s, const char *id)
 {
 	start_own_job(s, MESSAGE_UNMOUNT, id);
 }
@@ -251,6 +251,7 @@ handle_attach(struct supervisor *s, struct message *m)
 		return;
 	}
 	m->body.attach.attributes = l->attributes;
+	m->body.attach.is_elsewhere = l->is_elsewhere;
 	if (m->name[0] == '\0')
 		answer(s, m, -1, NULL);
 	else if (start_job(s, m, &l->folder, 1, &e) != 0)
@@ -269,7 +270,7 @@ drop_lost(struct supervisor *s)
 		memcpy(overlay, l->overlay, sizeof overlay);
 		lost_drop_with_overlay(&s->lost, l);
 		if (overlay[0] != '\0')
-			take_away(s, overlay);
+			supervisor_take_away(s, overlay);
 	}
 }
 
@@ -485,7 +486,7 @@ supervisor_on_job_end(struct supervisor *s, struct job *j)
 
 	job_result(j, &m, fds, &n);
 	if (is_left_over(s, j, &m))
-		take_away(s, j->request.name);
+		supervisor_take_away(s, j->request.name);
 	else
 		note_result(s, j, &m, fds[0]);
 	if (j->life == s->worker.life && s->worker.sock >= 0)

@@ -99,6 +99,7 @@ forget_child(struct supervisor *s, pid_t pid)
 			continue;
 		list_remove(&j->link);
 		s->n_jobs--;
+		late_note_end(s, j);
 		job_free(j);
 	}
 }

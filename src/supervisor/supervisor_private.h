@@ -61,6 +61,9 @@ void supervisor_on_request(struct supervisor *s);
 /* Begins to remove what earlier supervisors put aside, and this one at its start. */
 void supervisor_sweep(struct supervisor *s);
 
+/* Begins to unmount RUN/m/ID, which is nobody's. */
+void supervisor_take_away(struct supervisor *s, const char *id);
+
 /* The worker that asked for them is dead. */
 void supervisor_kill_orphans(struct supervisor *s);
 

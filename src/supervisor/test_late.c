@@ -56,7 +56,7 @@ close_all(void **state)
 
 /* Its child waits for ever. */
 static struct job *
-begin(struct fixture *f, struct message request)
+begin_with(struct fixture *f, struct message request, unsigned n_fds)
 {
 	struct job *j = calloc(1, sizeof *j);
 	int pair[2];
@@ -74,8 +74,14 @@ begin(struct fixture *f, struct message request)
 			pause();
 	close(pair[1]);
 	list_push_back(&f->s.jobs, &j->link);
-	late_note_start(j);
+	late_note_start(j, n_fds);
 	return j;
+}
+
+static struct job *
+begin(struct fixture *f, struct message request)
+{
+	return begin_with(f, request, 0);
 }
 
 static struct message
@@ -96,7 +102,7 @@ what_is_not_somebody_else_s_has_all_the_time(void **state)
 	struct err e;
 
 	for (int i = 0; i < 8; i++) {
-		assert_int_equal(late_check(&f->s.jobs, &mount, &e), 0);
+		assert_int_equal(late_check(&f->s.jobs, &mount, 0, &e), 0);
 		begin(f, mount);
 	}
 	assert_int_equal(late_next_ns(&f->s.jobs), UINT64_MAX);
@@ -177,12 +183,33 @@ those_that_did_not_end_are_few(void **state)
 	struct err e;
 
 	for (int i = 0; i < 4; i++) {
-		assert_int_equal(late_check(&f->s.jobs, &login, &e), 0);
+		assert_int_equal(late_check(&f->s.jobs, &login, 0, &e), 0);
 		begin(f, login)->late_at_ns = 1;
 		late_give_up(&f->s);
 	}
-	assert_fails(late_check(&f->s.jobs, &login, &e), e, EAGAIN);
-	assert_int_equal(late_check(&f->s.jobs, &trial, &e), 0);
+	assert_fails(late_check(&f->s.jobs, &login, 0, &e), e, EAGAIN);
+	assert_int_equal(late_check(&f->s.jobs, &trial, 0, &e), 0);
+}
+
+static void
+a_folder_that_was_given_may_lie_where_nobody_answers(void **state)
+{
+	struct fixture *f = *state;
+	struct message overlay = of(MESSAGE_OVERLAY, false);
+	struct message attach = of(MESSAGE_ATTACH, false);
+	struct err e;
+
+	assert_int_equal(begin_with(f, overlay, 0)->late_at_ns, 0);
+	assert_int_equal(begin_with(f, attach, 1)->late_at_ns, 0);
+	attach.body.attach.is_elsewhere = 1;
+	assert_true(begin_with(f, attach, 1)->late_at_ns > 0);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(late_check(&f->s.jobs, &overlay, 2, &e), 0);
+		begin_with(f, overlay, 2)->late_at_ns = 1;
+		late_give_up(&f->s);
+	}
+	assert_fails(late_check(&f->s.jobs, &overlay, 2, &e), e, EAGAIN);
+	assert_int_equal(late_check(&f->s.jobs, &overlay, 0, &e), 0);
 }
 
 int
@@ -195,6 +222,7 @@ main(void)
 		TEST(a_standstill_makes_nobody_late),
 		TEST(another_worker_hears_nothing_of_it),
 		TEST(those_that_did_not_end_are_few),
+		TEST(a_folder_that_was_given_may_lie_where_nobody_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,17 @@ upper_open(int uppers, const char *id, int pair[2], struct err *e)
 	return pair[1] < 0 ? -1 : 0;
 }
 
+bool
+upper_is_elsewhere(int uppers, const char *id)
+{
+	char path[NAME_MAX + sizeof "/upper"];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/upper", id);
+	return fstatat(uppers, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode);
+}
+
 /* ---- removing ---- */
 
 int

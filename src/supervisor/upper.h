@@ -7,11 +7,13 @@
  *	               minutes: who mounts, or starts, puts it aside, and a process of
  *	               its own removes it, this supervisor's or the next one's.
  *
- * `uppers` is ROOT/upper.  All but upper_put_aside() are for the supervisor's child
- * processes.
+ * `uppers` is ROOT/upper.  All but upper_put_aside() and upper_is_elsewhere() are for
+ * the supervisor's child processes.
  */
 #ifndef SUPERVISOR_UPPER_H
 #define SUPERVISOR_UPPER_H
+
+#include <stdbool.h>
 
 struct err;
 
@@ -24,6 +26,8 @@ void upper_note(int uppers, const char *id, const int given[2]);
 
 /* Both folders, the caller's; on failure, too, where one is not -1. */
 int upper_open(int uppers, const char *id, int pair[2], struct err *e);
+/* Its folders were given: they may lie where nobody answers. */
+bool upper_is_elsewhere(int uppers, const char *id);
 
 /* Absent is fine. */
 int upper_remove(int uppers, const char *id, struct err *e);

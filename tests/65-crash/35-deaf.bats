@@ -17,6 +17,7 @@ setup() {
 	mkdir "$T/deaf"
 }
 teardown() {
+	thaw_disk
 	# Its end is the end of all that wait for it.
 	stop deaf KILL || true
 	teardown_faults
@@ -120,5 +121,69 @@ with_credentials_there() {
 	[ -z "$(find "/proc/$(pid_of layerfsd)/fd" -lname "$T/deaf/*")" ]
 	kill_worker
 	is_good "$T/mnt"
+	stop layerfsd
+}
+
+# ---- folders that were given to be written to
+
+@test "what was written behind a folder that does not answer holds no start up" {
+	start_deaf
+	start_service --no-store
+	mount -t tmpfs changes "$T/deaf/mnt"
+	mkdir "$T/deaf/mnt/up"
+	layerfs mount --rw --upper "$T/deaf/mnt/up" "$FAKE/app:duplicate" "$T/good"
+	layerfs mount --rw "$FAKE/app:good" "$T/mnt"
+	echo mine >"$T/mnt/new"
+	become_deaf
+	kill_supervisor
+	grep -F "on $T/good: not restored: " "$T/log/systemd" | grep "no answer within 10 s"
+	not is_mounted "$T/good"
+	is_good "$T/mnt"
+	[ "$(cat "$T/mnt/new")" = mine ]
+	layerfs unmount "$T/mnt"
+	nothing_mounted
+	stop systemd
+}
+
+# A disk that stops answering: not even a signal ends who writes there.
+make_disk() {
+	truncate -s 16M "$T/disk.img"
+	mkfs.ext4 -q "$T/disk.img"
+	mkdir "$T/disk"
+	mount -o loop "$T/disk.img" "$T/disk"
+	mkdir "$T/disk/up"
+}
+freeze_disk() { fsfreeze -f "$T/disk" && touch "$T/frozen"; }
+thaw_disk() { [ ! -e "$T/frozen" ] || { fsfreeze -u "$T/disk" && rm "$T/frozen"; }; }
+
+@test "an upper folder on a disk that stops answering fails in time, and holds up nobody" {
+	requires mkfs.ext4 fsfreeze ss
+	make_disk
+	start_daemon
+	# Its folder is open when the disk stops.
+	kill -STOP "$(pid_of fake)"
+	layerfs mount --rw --upper "$T/disk/up" "$FAKE/app:duplicate" "$T/mnt" >"$T/out" 2>&1 3>&- &
+	client=$!
+	asks() { [ -n "$(ss -tnH dst "$FAKE")" ]; }
+	wait_for 20 asks
+	freeze_disk
+	kill -CONT "$(pid_of fake)"
+	layerfs mount "$FAKE/app:good" "$T/good"
+	is_good "$T/good"
+	status=0
+	wait $client || status=$?
+	[ $status = 1 ]
+	grep "the upper layer's file system: .*no answer within 10 s" "$T/out"
+	not grep registry "$T/out"
+	kill_worker
+	is_good "$T/good"
+	layerfs unmount "$T/good"
+	# What it was about to mount is not there afterwards either.
+	thaw_disk
+	wait_for 20 nothing_mounted
+	layerfs mount --rw --upper "$T/disk/up" "$FAKE/app:duplicate" "$T/mnt"
+	echo mine >"$T/mnt/new"
+	layerfs unmount "$T/mnt"
+	[ "$(cat "$T/disk/up/new")" = mine ]
 	stop layerfsd
 }
