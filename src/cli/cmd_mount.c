@@ -5,17 +5,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/output.h"
 #include "cli/request.h"
 #include "cli/session.h"
 #include "cli/target.h"
+#include "cli/upper_folders.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/doc.h"
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/limits.h"
 #include "base/patience.h"
 
@@ -86,36 +85,15 @@ check_options(struct request *r, struct place *p, const struct arguments *a,
 	return 0;
 }
 
-/* DIR and, beside it and on the same file system, DIR.work. */
 static int
 add_upper(struct request *r, const char *text, struct err *e)
 {
-	char upper[LIMIT_PATH_BYTES], work[LIMIT_PATH_BYTES + 8];
-	struct stat upper_st, work_st;
-	int fd;
+	int pair[2];
 
-	if (target_absolute(text, upper, e) < 0)
+	if (upper_folders_open(text, pair, e) < 0)
 		return -1;
-	fd = fs_open_dir(AT_FDCWD, upper, e);
-	if (fd < 0)
-		return -1;
-	request_take_fd(r, fd);
-	snprintf(work, sizeof work, "%s.work", upper);
-	if (mkdir(work, 0700) < 0 && errno != EEXIST)
-		return err_sys(e, "make %s", work);
-	if (fstat(fd, &upper_st) < 0)
-		return err_sys(e, "%s", upper);
-	fd = fs_open_dir(AT_FDCWD, work, e);
-	if (fd < 0)
-		return -1;
-	request_take_fd(r, fd);
-	if (fstat(fd, &work_st) < 0)
-		return err_sys(e, "%s", work);
-	if (upper_st.st_dev != work_st.st_dev)
-		return err_set(e, EXDEV,
-		    "%s is a mount point; its work folder beside it lies on "
-		    "another file system; use a folder inside it",
-		    upper);
+	request_take_fd(r, pair[0]);
+	request_take_fd(r, pair[1]);
 	return 0;
 }
 

@@ -30,7 +30,8 @@ noinst_LIBRARIES += %D%/libcli.a
 	%D%/request.c %D%/request.h \
 	%D%/session.c %D%/session.h \
 	%D%/start.c %D%/start.h \
-	%D%/target.c %D%/target.h
+	%D%/target.c %D%/target.h \
+	%D%/upper_folders.c %D%/upper_folders.h
 
 CLI_LIBS = src/cli/libcli.a src/daemon/libsettings.a $(CONVERT_LIBS)
 

@@ -126,6 +126,16 @@ with_credentials_there() {
 
 # ---- folders that were given to be written to
 
+@test "an upper folder on a file system that does not answer is refused" {
+	start_deaf
+	start_daemon
+	become_deaf
+	fails_with "does not answer" layerfs mount --rw --upper "$T/deaf/mnt" "$FAKE/app:good" "$T/mnt"
+	nothing_mounted
+	layerfs mount --rw "$FAKE/app:good" "$T/mnt"
+	is_good "$T/mnt"
+}
+
 @test "what was written behind a folder that does not answer holds no start up" {
 	start_deaf
 	start_service --no-store

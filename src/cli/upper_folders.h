@@ -1,0 +1,13 @@
+/* The folders of `layerfs mount --upper DIR`: DIR and, beside it and on the same file
+ * system, DIR.work, which is made where it is not there.
+ */
+#ifndef CLI_UPPER_FOLDERS_H
+#define CLI_UPPER_FOLDERS_H
+
+struct err;
+
+/* Both, the caller's.  By a child process: whoever looks where nobody answers may wait
+ * in the kernel, and not even end when he is killed.  ETIMEDOUT: it was given up. */
+int upper_folders_open(const char *text, int pair[2], struct err *e);
+
+#endif
