@@ -238,6 +238,13 @@ image_view(struct image *i, int layer, struct err *e)
 	return v;
 }
 
+void
+image_note_shown(struct image *i, bool is_shown)
+{
+	recordings_note_shown(
+	    catalog_recordings(i->catalog), &i->manifest.digest, is_shown);
+}
+
 struct doc *
 image_read_config(const struct image *i, struct err *e)
 {

@@ -77,6 +77,8 @@ bool image_is_distrusted(const struct image *i, int layer);
 /* What a mount shows: one layer, or IMAGE_MERGED. The view keeps the image. A
  * layer that is not here is ENOENT with its reason. */
 struct view *image_view(struct image *i, int layer, struct err *e);
+/* One more mount shows such a view, or one less (layer/recordings.h). */
+void image_note_shown(struct image *i, bool is_shown);
 
 /* The image config, from disk: EBADMSG, ENOENT when it was never fetched. */
 struct doc *image_read_config(const struct image *i, struct err *e);

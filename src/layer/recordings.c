@@ -30,6 +30,7 @@ struct recorded {
 	struct digest image;
 	struct recording *recording;
 	unsigned views;
+	unsigned shown;     /* mounts that are not taken away */
 	struct image *open; /* while there are views, and till it is saved */
 	bool is_over;       /* its last view went while it ran */
 	bool is_again;      /* and it was started anew since */
@@ -268,7 +269,7 @@ recordings_start(struct recordings *r, const struct digest *image)
 		return;
 	if (d == NULL)
 		d = find_or_add(r, image);
-	if (d == NULL || d->views > 0)
+	if (d == NULL || d->shown > 0)
 		return;
 	d->is_again = d->is_over;
 	recording_start(d->recording);
@@ -359,6 +360,21 @@ recordings_leave(struct recordings *r, struct image *i)
 		last = leave_last(r, d);
 	lock_release(&r->lock);
 	image_unref(last);
+}
+
+void
+recordings_note_shown(
+    struct recordings *r, const struct digest *image, bool is_shown)
+{
+	LOCK_SCOPE(&r->lock);
+	struct recorded *d = find(r, image);
+
+	if (d == NULL) /* there was no memory for it */
+		return;
+	if (is_shown)
+		d->shown++;
+	else if (d->shown > 0)
+		d->shown--;
 }
 
 static bool

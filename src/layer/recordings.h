@@ -7,9 +7,11 @@
  *	          the last view is gone
  *	saved     the thread "record" has merged the run into the profile
  *
- * A start counts only while no view of the image is open: who mounts what is
+ * A start counts only while nothing of the image is shown: who mounts what is
  * mounted already reads from the kernel's memory, and would teach that the
  * rest is not needed.  Views that a restarted worker takes up are of no start.
+ * A mount that was taken away may live on in somebody's mount namespace, and keep
+ * its view: a new one shares no memory with it.  What is read by both counts then.
  * When the daemon ends, a run that has not ended is saved as one cut short.
  *
  * What a view reads counts for the image that it was made for, though several
@@ -61,6 +63,11 @@ int recordings_replace(struct recordings *r, const struct digest *image,
  * not NULL is left again when the view is gone. */
 struct recording *recordings_join(struct recordings *r, struct image *i);
 void recordings_leave(struct recordings *r, struct image *i);
+
+/* One more mount shows something of the image, or one less; in between it has a
+ * view. */
+void recordings_note_shown(
+    struct recordings *r, const struct digest *image, bool is_shown);
 
 /* Waits until no run of the image that has ended is yet to be saved: nothing
  * here keeps the image open then. */

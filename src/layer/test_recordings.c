@@ -180,13 +180,38 @@ what_is_mounted_already_is_not_started(void **state)
 	struct image *i = open_image(f, "a", NAMED);
 	struct view *v = image_view(i, IMAGE_MERGED, &f->e);
 
+	image_note_shown(i, true);
 	read_file(v, HELLO);
 	image_start(i);
 	read_file(v, LONG);
+	image_note_shown(i, false);
 	view_unref(v);
 	recordings_settle(catalog_recordings(f->catalog), &d);
 	image_unref(i);
 	assert_false(profiles_has(f->parts.store, &d));
+}
+
+/* Its kernel's memory is its own. */
+static void
+a_mount_that_was_taken_away_and_lives_on_hides_no_start(void **state)
+{
+	struct fixture *f = *state;
+	struct digest d = add_image(f, "a", 2);
+	struct image *i = open_image(f, "a", NAMED);
+	struct view *left = image_view(i, IMAGE_MERGED, &f->e), *v;
+
+	image_note_shown(i, true);
+	read_file(left, HELLO);
+	image_note_shown(i, false);
+	v = begin_run(f, i);
+	image_note_shown(i, true);
+	read_file(v, LONG);
+	image_note_shown(i, false);
+	view_unref(v);
+	view_unref(left);
+	recordings_settle(catalog_recordings(f->catalog), &d);
+	image_unref(i);
+	assert_string_equal(profile_text(f, &d), "0:" LONG "(1/0)");
 }
 
 static void
@@ -332,6 +357,7 @@ main(void)
 		TEST(a_run_that_ends_is_recorded),
 		TEST(a_run_ends_by_itself_when_it_is_quiet),
 		TEST(what_is_mounted_already_is_not_started),
+		TEST(a_mount_that_was_taken_away_and_lives_on_hides_no_start),
 		TEST(renewing_forgets_and_records_what_is_mounted),
 		TEST(a_daemon_that_ends_saves_a_run_cut_short),
 		TEST(a_profile_brings_what_a_start_reads_and_no_more),

@@ -196,8 +196,10 @@ showings_put(struct showings *s, struct showing *w)
 {
 	if (!leave(s, w))
 		return;
-	if (w->mount != NULL)
+	if (w->mount != NULL) {
+		image_note_shown(w->image, false);
 		mount_remove(w->mount);
+	}
 	take_out(s, w);
 	image_unref(w->image);
 	free(w);
@@ -238,6 +240,8 @@ static void
 finish_making(struct showings *s, struct showing *w, struct mount *m,
     const struct err *failure)
 {
+	if (m != NULL)
+		image_note_shown(w->image, true);
 	LOCK_SCOPE(&s->lock);
 	w->mount = m;
 	w->state = m != NULL ? SHOWING_SHOWN : SHOWING_FAILED;

@@ -16,6 +16,7 @@ static struct {
 	int mounted, removed, opened;
 	int may_remove; /* a pipe: mount_remove() waits for a byte, or -1 */
 	int fail_with;
+	_Atomic int shown;
 } world;
 
 /* ---- the layers below ---- */
@@ -32,6 +33,13 @@ image_unref(struct image *i)
 {
 	if (i != NULL)
 		i->refs--;
+}
+
+void
+image_note_shown(struct image *i, bool is_shown)
+{
+	(void)i;
+	world.shown += is_shown ? 1 : -1;
 }
 
 struct view *
@@ -193,10 +201,12 @@ two_who_want_the_same_share_it(void **state)
 	assert_string_not_equal(showing_id(a), showing_id(c));
 	showings_put(s, a);
 	assert_int_equal(world.removed, 0);
+	assert_int_equal(world.shown, 2);
 	showings_put(s, b);
 	showings_put(s, c);
 	assert_int_equal(world.mounted, 2);
 	assert_int_equal(world.removed, 2);
+	assert_int_equal(world.shown, 0);
 	assert_int_equal(i.refs, 0);
 	showings_free(s);
 }

@@ -8,8 +8,7 @@ import_numpy() {
 	chroot "$1" python3 -c 'import numpy; print(numpy.arange(5).sum())'
 }
 
-# run_once DIR: mounts, imports numpy, unmounts.  What is mounted while an earlier mount
-# lives on is no other run.
+# run_once DIR: mounts, imports numpy, unmounts.  A run ends when nobody has its mount.
 run_once() {
 	layerfs mount "$IMAGE" "$1" &&
 		[ "$(import_numpy "$1")" = 10 ] &&
@@ -123,6 +122,27 @@ setup() {
 	again() { layerfs profile show --json "$IMAGE" | jq -e '.profile.runs == 1'; }
 	wait_for 10 again
 	grep -q 'damaged profile; removed' "$T/log/layerfsd"
+}
+
+@test "a start counts though an earlier mount lives on in somebody's namespace" {
+	stop layerfsd
+	sed -i 's/^quiet_ms = .*/quiet_ms = 2000/' "$T/layerfs.toml"
+	start_daemon --config "$T/layerfs.toml"
+	layerfs mount "$IMAGE" "$T/mnt"
+	cat "$T/mnt/etc/os-release" >/dev/null
+	wait_for 20 has_profile
+	start keeper unshare -m --propagation private sh -c "touch '$T/kept'; exec sleep 1000"
+	wait_for 20 test -e "$T/kept"
+	layerfs unmount "$T/mnt"
+	sleep 1 # who let go of it would have
+	not is_let_go
+	layerfs mount "$IMAGE" "$T/mnt"
+	chroot "$T/mnt" true
+	is_in() { layerfs profile show "$IMAGE" | grep 'bin/true'; }
+	wait_for 20 is_in
+	layerfs unmount "$T/mnt"
+	stop keeper || true
+	wait_for 20 is_let_go
 }
 
 @test "record forgets, and records what is mounted from then on" {
