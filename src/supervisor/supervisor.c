@@ -21,15 +21,14 @@
 #include "supervisor/message.h"
 #include "supervisor/snapshots.h"
 #include "supervisor/supervisor_private.h"
-#include "supervisor/upper.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 
-/* Between SIGTERM and SIGKILL. */
-enum { PATIENCE_MS = 5000 };
+/* Between SIGTERM and SIGKILL; for what was written and is nobody's, at the end. */
+enum { PATIENCE_MS = 5000, SWEEP_MS = 10000 };
 
 /* ---- the worker's life ---- */
 
@@ -404,6 +403,21 @@ prepare(struct supervisor *s, struct err *e)
 	return hold_what_is_open(s, e);
 }
 
+/* A tree of a million files takes minutes: what is left of it then is the next
+ * supervisor's to remove. */
+static void
+sweep_for_a_while(struct supervisor *s)
+{
+	supervisor_sweep(s);
+	list_for_each(l, &s->jobs) {
+		struct pollfd p = { .events = POLLIN };
+
+		p.fd = list_entry(l, struct job, link)->sock;
+		poll(&p, 1, SWEEP_MS);
+	}
+	supervisor_kill_jobs(s);
+}
+
 static void
 unmount_all(struct supervisor *s)
 {
@@ -423,9 +437,9 @@ unmount_all(struct supervisor *s)
 	 * with the session that they wait for. */
 	keep_drop_all(&s->keep);
 	leftover_clean(&s->mounter, &s->keep.holds, NULL);
-	uppers_sweep(s->mounter.uppers);
 	if (s->account.is_root)
 		rundir_unmount(&s->run);
+	sweep_for_a_while(s);
 }
 
 static void
