@@ -27,12 +27,12 @@ find_point(const struct copies *c, const struct mounted *l)
 }
 
 static void
-detach(const struct mounted *l, uint64_t until_ns, const char *overlay,
+detach(const struct mounted *l, const struct grace *g, const char *overlay,
     struct list *lost)
 {
 	struct err e;
 
-	if (dead_target_unmount(l->target, l->id, until_ns, &e) != 0)
+	if (dead_target_unmount(l->target, l->id, g, &e) != 0)
 		log_warn("left behind: %s", e.msg);
 	else if (lost != NULL)
 		lost_add(lost, l->target, l->options, overlay);
@@ -40,14 +40,14 @@ detach(const struct mounted *l, uint64_t until_ns, const char *overlay,
 
 /* The newest first: one may lie on another. */
 void
-copies_detach(const struct copies *c, uint64_t until_ns, struct list *lost)
+copies_detach(const struct copies *c, const struct grace *g, struct list *lost)
 {
 	for (size_t i = c->table->n; i > 0; i--) {
 		const struct mounted *l = &c->table->all[i - 1];
 		const struct mounted *p = find_point(c, l);
 
 		if (p != NULL)
-			detach(l, until_ns,
+			detach(l, g,
 			    mounted_is(p, "overlay")
 				? mounted_name_in(p, c->points)
 				: NULL,

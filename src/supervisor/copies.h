@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct grace;
 struct list;
 struct mounted;
 struct mounttable;
@@ -23,6 +24,6 @@ struct copies {
  * keeps it.  Blocks as dead_target_open() does.  Those that were taken away are
  * added to `lost`, unless that is NULL; those that were not are logged. */
 void copies_detach(
-    const struct copies *c, uint64_t until_ns, struct list *lost);
+    const struct copies *c, const struct grace *g, struct list *lost);
 
 #endif

@@ -15,13 +15,14 @@
 #include <unistd.h>
 
 #include "supervisor/close_all_but.h"
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/rights.h"
 
 /* A file system that answers needs no more, whoever used the time up before. */
-enum { MOMENT_MS = 50 };
+enum { MOMENT_MS = 50, SLICE_MS = 100 };
 
 /* The table's names have no links in them: one that is there now was put in the
  * way. */
@@ -54,13 +55,24 @@ run_child(const char *target, int sock, pid_t parent)
 	_exit(0);
 }
 
-static int
-time_left_ms(uint64_t until_ns)
+/* False: it did not answer in time. */
+static bool
+await_answer(int sock, const struct grace *g)
 {
-	uint64_t now = clock_now_ns();
-	uint64_t left = now < until_ns ? (until_ns - now) / NS_PER_MS : 0;
+	uint64_t now_ns = clock_now_ns();
+	uint64_t until_ns =
+	    max_u64(g->until_ns, now_ns + MOMENT_MS * NS_PER_MS);
+	struct pollfd p = { .fd = sock, .events = POLLIN };
 
-	return left < MOMENT_MS ? MOMENT_MS : (int)left;
+	for (; now_ns < until_ns; now_ns = clock_now_ns()) {
+		uint64_t left_ms = (until_ns - now_ns) / NS_PER_MS + 1;
+
+		if (poll(&p, 1, min_u64(left_ms, SLICE_MS)) > 0)
+			return true;
+		if (g->meanwhile != NULL)
+			g->meanwhile(g->ctx);
+	}
+	return false;
 }
 
 static int
@@ -80,23 +92,22 @@ receive(int sock, const char *target, struct err *e)
 
 /* Nobody waits for the child here: all of the supervisor's are waited for together. */
 static int
-open_by_child(const char *target, uint64_t until_ns, struct err *e)
+open_by_child(const char *target, const struct grace *g, struct err *e)
 {
 	AUTO_CLOSE int ours = -1;
-	struct pollfd p = { .events = POLLIN };
 	pid_t pid, parent = getpid();
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return err_sys(e, "%s", target);
-	p.fd = ours = pair[0];
+	ours = pair[0];
 	pid = fork();
 	if (pid == 0)
 		run_child(target, pair[1], parent);
 	close(pair[1]);
 	if (pid < 0)
 		return err_sys(e, "%s: fork", target);
-	if (poll(&p, 1, time_left_ms(until_ns)) > 0)
+	if (await_answer(ours, g))
 		return receive(ours, target, e);
 	kill(pid, SIGKILL);
 	return err_set(e, ETIMEDOUT,
@@ -106,7 +117,7 @@ open_by_child(const char *target, uint64_t until_ns, struct err *e)
 /* ---- for the supervisor ---- */
 
 int
-dead_target_open(const char *target, uint64_t until_ns, struct err *e)
+dead_target_open(const char *target, const struct grace *g, struct err *e)
 {
 	int fd = open_path(target, RESOLVE_CACHED);
 
@@ -115,7 +126,7 @@ dead_target_open(const char *target, uint64_t until_ns, struct err *e)
 	/* EINVAL: before Linux 5.12. */
 	if (errno != EAGAIN && errno != EINVAL)
 		return err_sys(e, "%s", target);
-	return open_by_child(target, until_ns, e);
+	return open_by_child(target, g, e);
 }
 
 /* Kernels that cannot tell (before Linux 5.8) are believed. */
@@ -132,9 +143,9 @@ is_mount(int fd, int mount)
 
 int
 dead_target_unmount(
-    const char *target, int mount, uint64_t until_ns, struct err *e)
+    const char *target, int mount, const struct grace *g, struct err *e)
 {
-	AUTO_CLOSE int fd = dead_target_open(target, until_ns, e);
+	AUTO_CLOSE int fd = dead_target_open(target, g, e);
 	char path[32];
 
 	if (fd < 0)

@@ -15,13 +15,21 @@
 
 struct err;
 
-/* Its O_PATH descriptor, through no link.  Blocks until until_ns at most, and a moment
- * where that is over.  ETIMEDOUT: nobody answers there. */
-int dead_target_open(const char *target, uint64_t until_ns, struct err *e);
+/* How long those who do not answer are waited for, all together. */
+struct grace {
+	uint64_t until_ns;
+	/* What is not to wait meanwhile is done several times a second; or NULL. */
+	void (*meanwhile)(void *ctx);
+	void *ctx;
+};
+
+/* Its O_PATH descriptor, through no link.  Blocks for the time that is left, and for a
+ * moment where none is.  ETIMEDOUT: nobody answers there. */
+int dead_target_open(const char *target, const struct grace *g, struct err *e);
 
 /* Takes the mount with this number in /proc/self/mountinfo away from there, lazily.
  * EBUSY: another one lies over it. */
 int dead_target_unmount(
-    const char *target, int mount, uint64_t until_ns, struct err *e);
+    const char *target, int mount, const struct grace *g, struct err *e);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "supervisor/copies.h"
+#include "supervisor/dead_target.h"
 #include "supervisor/fusermount.h"
 #include "supervisor/hold.h"
 #include "supervisor/lost.h"
@@ -172,14 +173,16 @@ remove_uppers(
 	closedir(d);
 }
 
-static uint64_t
-patience(void)
+static const struct grace *
+begin_grace(struct grace *g)
 {
-	return clock_now_ns() + PATIENCE_MS * NS_PER_MS;
+	g->until_ns = clock_now_ns() + PATIENCE_MS * NS_PER_MS;
+	return g;
 }
 
 static size_t
-clean_dead(const struct mounter *m, struct list *holds, struct list *lost)
+clean_dead(const struct mounter *m, struct list *holds, struct list *lost,
+    struct grace *g)
 {
 	char points[LIMIT_PATH_BYTES];
 	struct mounttable t;
@@ -193,10 +196,10 @@ clean_dead(const struct mounter *m, struct list *holds, struct list *lost)
 	if (find_points(m, points)) {
 		const struct copies dead = { &t, points, is_dead, holds };
 
-		copies_detach(&dead, patience(), lost);
+		copies_detach(&dead, begin_grace(g), lost);
 		if (lost != NULL) {
 			find_uppers(m, lost);
-			lost_open_folders(lost, patience());
+			lost_open_folders(lost, begin_grace(g));
 		}
 		n = unmount_dead(m, &t, points, holds);
 		remove_points(m, &t, points);
@@ -241,13 +244,14 @@ clean_targets(struct list *lost)
 /* In the supervisor itself, so it goes back to where it was: the worker's
  * arguments may be relative. */
 size_t
-leftover_clean(const struct mounter *m, struct list *holds, struct list *lost)
+leftover_clean(const struct mounter *m, struct list *holds, struct list *lost,
+    struct grace *g)
 {
 	AUTO_CLOSE int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	size_t n = 0;
 
 	if (m->is_root)
-		n = clean_dead(m, holds, lost);
+		n = clean_dead(m, holds, lost, g);
 	else if (lost != NULL)
 		clean_targets(lost);
 	if (!has_sessions(holds))

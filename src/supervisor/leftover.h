@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 
+struct grace;
 struct list;
 struct mounter;
 
@@ -19,8 +20,9 @@ struct mounter;
  * below RUN/m those were.  Targets that had a copy of one are added to `lost`
  * (supervisor/lost.h); of a user's own daemon those that are in it and had none
  * are dropped.  NULL: at the supervisor's own end.  Blocks for seconds where
- * targets lie on file systems that do not answer: those are left behind. */
-size_t leftover_clean(
-    const struct mounter *m, struct list *holds, struct list *lost);
+ * targets lie on file systems that do not answer: those are left behind.  What `g`
+ * says is done meanwhile; its time is set here. */
+size_t leftover_clean(const struct mounter *m, struct list *holds,
+    struct list *lost, struct grace *g);
 
 #endif

@@ -60,13 +60,13 @@ lost_add(
 }
 
 void
-lost_open_folders(struct list *all, uint64_t until_ns)
+lost_open_folders(struct list *all, const struct grace *g)
 {
 	list_for_each_safe(k, all) {
 		struct lost *l = list_entry(k, struct lost, link);
 		struct err e;
 
-		l->folder = dead_target_open(l->target, until_ns, &e);
+		l->folder = dead_target_open(l->target, g, &e);
 		if (l->folder >= 0)
 			continue;
 		log_warn("not mounted again: %s", e.msg);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "supervisor/dead_target.h"
 #include "supervisor/hold.h"
 #include "supervisor/job.h"
 #include "supervisor/late.h"
@@ -343,12 +344,19 @@ take_over(struct supervisor *s)
 		    n);
 }
 
+static void
+greet(void *ctx)
+{
+	greeter_greet(ctx);
+}
+
 /* Where nobody kept its descriptors, a supervisor that died took its mounts
  * with it. */
 static void
 clean_up(struct supervisor *s)
 {
-	size_t n = leftover_clean(&s->mounter, &s->keep.holds, &s->lost);
+	struct grace g = { .meanwhile = greet, .ctx = s };
+	size_t n = leftover_clean(&s->mounter, &s->keep.holds, &s->lost, &g);
 
 	if (n > 0)
 		log_warn("%zu mounts died with an earlier daemon; containers "
@@ -422,6 +430,7 @@ static void
 unmount_all(struct supervisor *s)
 {
 	struct message m = { .kind = MESSAGE_UNMOUNT };
+	struct grace none = { 0 };
 	struct err e;
 	int fd;
 
@@ -436,7 +445,7 @@ unmount_all(struct supervisor *s)
 	/* Reads that nobody will answer hold an EROFS mount's end up, and end
 	 * with the session that they wait for. */
 	keep_drop_all(&s->keep);
-	leftover_clean(&s->mounter, &s->keep.holds, NULL);
+	leftover_clean(&s->mounter, &s->keep.holds, NULL, &none);
 	if (s->account.is_root)
 		rundir_unmount(&s->run);
 	sweep_for_a_while(s);
