@@ -49,7 +49,8 @@ void erofs_clean(const char *id);
 /* Unmounts RUN/m/ID, lazily.  The last who had it waits in the kernel until
  * every read that is under way has been answered, which nobody can interrupt,
  * and sync(2) waits with him: true when it does, after a moment.  A process of
- * its own does the waiting. */
+ * its own does the waiting.  (Of an overlay the last waits for the disk that its
+ * upper layer lies on.) */
 bool erofs_unmount(const char *id);
 
 #endif

@@ -388,6 +388,14 @@ run_on_snapshot(const struct mounter *m, struct message *q, struct err *e)
 	}
 }
 
+/* An overlay syncs the disk that its upper layer lies on. */
+static bool
+may_end_late(const struct mounter *m, const struct message *unmount)
+{
+	return unmount->number != 0 ||
+	       (m->uppers >= 0 && upper_is_elsewhere(m->uppers, unmount->name));
+}
+
 static int
 run_on_mount(const struct mounter *m, struct message *q, const int *fds,
     unsigned n_fds, int *fd, struct err *e)
@@ -410,7 +418,7 @@ run_on_mount(const struct mounter *m, struct message *q, const int *fds,
 	case MESSAGE_OVERLAY:
 		return start_overlay(m, q, fds, n_fds, e);
 	default:
-		q->number = q->number != 0 && erofs_unmount(q->name);
+		q->number = may_end_late(m, q) && erofs_unmount(q->name);
 		return unmount(m, q->name, q->body.fuse.target, e);
 	}
 }

@@ -197,3 +197,26 @@ thaw_disk() { [ ! -e "$T/frozen" ] || { fsfreeze -u "$T/disk" && rm "$T/frozen";
 	[ "$(cat "$T/disk/up/new")" = mine ]
 	stop layerfsd
 }
+
+@test "an upper folder on a disk that stops answering holds no unmount and no end up" {
+	requires mkfs.ext4
+	start_deaf
+	start_daemon
+	mkfs.ext4 -q -F "$T/deaf/disk"
+	mkdir "$T/disk"
+	mount -o loop "$T/deaf/disk" "$T/disk"
+	mkdir "$T/disk/up" "$T/disk/other"
+	layerfs mount --rw --upper "$T/disk/up" "$FAKE/app:good" "$T/mnt"
+	layerfs mount --rw --upper "$T/disk/other" "$FAKE/app:good" "$T/good"
+	echo mine >"$T/mnt/new"
+	echo mine >"$T/good/new"
+	become_deaf # before all that reached the disk
+	layerfs unmount "$T/mnt"
+	not is_mounted "$T/mnt"
+	[ "$(mount_count)" = 1 ]
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	is_good "$T/mnt"
+	stop layerfsd
+	not is_mounted "$T/mnt"
+	not is_mounted "$T/good"
+}

@@ -1,16 +1,17 @@
 #!/usr/bin/python3
-"""deaf.py FOLDER [flush] - a FUSE mount at FOLDER with a folder "mnt" and a file "file",
-of which the kernel remembers nothing.  Says "mounted".  With "flush" no file there can be
-closed.  From SIGUSR1 on, "deaf", it answers nothing any more.  Whoever asks waits until it
-is killed.
+"""deaf.py FOLDER [flush] - a FUSE mount at FOLDER with a folder "mnt", a file "file" and
+another, "disk", of 16 MiB that may be written, of which the kernel remembers nothing.  Says
+"mounted".  With "flush" no file there can be closed.  From SIGUSR1 on, "deaf", it answers
+nothing any more.  Whoever asks waits until it is killed.
 """
 import ctypes, errno, os, signal, struct, sys
 
-LOOKUP, FORGET, GETATTR, OPEN, READ, RELEASE, FLUSH, INIT = 1, 2, 3, 14, 15, 18, 25, 26
+LOOKUP, FORGET, GETATTR, OPEN, READ, WRITE = 1, 2, 3, 14, 15, 16
+RELEASE, FLUSH, INIT = 18, 25, 26
 OPENDIR, READDIR, RELEASEDIR, BATCH_FORGET = 27, 28, 29, 42
 MS_NOSUID = 2
-NODES = {b"file": 2, b"mnt": 3}
-TEXT = b"{}\n\n"
+NODES = {b"file": 2, b"mnt": 3, b"disk": 4}
+FILES = {2: bytearray(b"{}\n\n"), 4: bytearray(16 << 20)}
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -23,7 +24,7 @@ def mount(folder):
 
 
 def attr(nodeid):
-    mode, size = (0o100644, len(TEXT)) if nodeid == NODES[b"file"] else (0o40755, 0)
+    mode, size = (0o100644, len(FILES[nodeid])) if nodeid in FILES else (0o40755, 0)
     return struct.pack("=QQQQQQIIIIIIIIII", nodeid, size, 8, 0, 0, 0, 0, 0, 0,
                        mode, 1, 0, 0, 0, 4096, 0)
 
@@ -41,7 +42,11 @@ def answer(op, nodeid, body):
         return struct.pack("=QII", 0, 0, 0)
     if op == READ:
         off, size = struct.unpack_from("=8xQI", body)
-        return TEXT[off:off + size]
+        return bytes(FILES[nodeid][off:off + size])
+    if op == WRITE:
+        off, size = struct.unpack_from("=8xQI", body)
+        FILES[nodeid][off:off + size] = body[40:40 + size]
+        return struct.pack("=II", size, 0)
     return b"" if op in (RELEASE, RELEASEDIR, READDIR, FLUSH) else errno.ENOSYS
 
 
