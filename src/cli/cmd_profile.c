@@ -209,17 +209,33 @@ find_action(const struct arguments *a, struct err *e)
 	return NULL;
 }
 
+/* Who asks for a profile to be published has been told why there is none; `push`, which
+ * publishes what there is, has not failed. */
+static struct doc *
+refuse_nothing(struct doc *take, struct err *e)
+{
+	const char *why = doc_string(doc_find(take, "why"));
+
+	if (why == NULL)
+		return take;
+	err_set(e, ENOENT, "%.200s", why);
+	doc_unref(take);
+	return NULL;
+}
+
 static struct doc *
 act(struct session *s, const struct action *x, struct err *e)
 {
 	AUTO_REQUEST struct request r;
+	struct doc *result;
 
 	request_init(&r, x->op);
 	if (request_set_image(&r, s->args, s->args->operands[1], e) < 0 ||
 	    (x->prepare != NULL && x->prepare(s, &r, e) < 0) ||
 	    session_connect(s, SESSION_START, e) < 0)
 		return NULL;
-	return session_call(s, &r, e);
+	result = session_call(s, &r, e);
+	return x->finish == finish_push ? refuse_nothing(result, e) : result;
 }
 
 int

@@ -148,6 +148,15 @@ format_of() { on "$1" explain --json "$IMAGE" | jq -r '.layer_list[0].format'; }
 	fails_with 'the configuration says [publish] mode = "off"' on b index "$IMAGE"
 }
 
+@test "a profile that nobody knows is published by nobody, and whoever asked for it is told" {
+	start_node a
+	on a mount "$IMAGE" "$T/mnt"
+	fails_with 'no profile of it is known' on a profile push "$IMAGE"
+	fails_with 'no profile of it is known' on a --json profile push -q "$IMAGE"
+	on a push "$IMAGE" | grep 'profile: nothing to publish: no profile of it is known'
+	[ -z "$(artifacts python gzip $PROFILE)" ]
+}
+
 @test "ten nodes that publish at once leave one index, a profile that all use, and no error" {
 	IMAGE=$REGISTRY/nginx:gzip
 	for n in $(seq 10); do start_node "n$n"; done
