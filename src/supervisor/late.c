@@ -39,7 +39,8 @@ late_check(const struct list *jobs, const struct message *request,
 	list_for_each(l, jobs) {
 		const struct job *j = list_entry(l, struct job, link);
 
-		n += j->request.kind == request->kind && j->patience_s > 0;
+		n += j->request.kind == request->kind && j->patience_s > 0 &&
+		     j->sock < 0;
 	}
 	if (n < UNENDED_MAX)
 		return 0;

@@ -20,7 +20,8 @@ struct list;
 struct message;
 struct supervisor;
 
-/* EAGAIN: too many of that kind have not ended.  n_fds: with how many descriptors. */
+/* EAGAIN: too many of that kind were given up and have not ended.  n_fds: with how
+ * many descriptors. */
 int late_check(const struct list *jobs, const struct message *request,
     unsigned n_fds, struct err *e);
 

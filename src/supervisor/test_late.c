@@ -191,6 +191,20 @@ those_that_did_not_end_are_few(void **state)
 	assert_int_equal(late_check(&f->s.jobs, &trial, 0, &e), 0);
 }
 
+/* Many mounts at once are no sign of a dead disk. */
+static void
+those_that_are_under_way_hinder_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct message overlay = of(MESSAGE_OVERLAY, false);
+	struct err e;
+
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(late_check(&f->s.jobs, &overlay, 2, &e), 0);
+		begin_with(f, overlay, 2);
+	}
+}
+
 static void
 a_folder_that_was_given_may_lie_where_nobody_answers(void **state)
 {
@@ -222,6 +236,7 @@ main(void)
 		TEST(a_standstill_makes_nobody_late),
 		TEST(another_worker_hears_nothing_of_it),
 		TEST(those_that_did_not_end_are_few),
+		TEST(those_that_are_under_way_hinder_nobody),
 		TEST(a_folder_that_was_given_may_lie_where_nobody_answers),
 	};
 
