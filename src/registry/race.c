@@ -33,6 +33,7 @@ struct lane {
 struct race {
 	struct race_track track;
 	char path[sizeof "blobs/" + DIGEST_TEXT_SIZE];
+	struct source_gap gaps[SOURCE_MAX_GAPS]; /* a loser outlives the read */
 	struct http_job job;
 	_Atomic unsigned asked; /* RESUME, CANCEL */
 
@@ -344,7 +345,7 @@ lane_init(struct lane *l, struct race *r, uint64_t from)
 		.range = { .pos = from,
 		    .end = read->off + read->len,
 		    .size = read->blob_size,
-		    .gaps = read->gaps,
+		    .gaps = r->gaps,
 		    .n_gaps = read->n_gaps },
 		.needs_range = read->needs_range,
 		.haste = read->is_hasty ? HASTE_ONCE : HASTE_NONE,
@@ -362,6 +363,8 @@ race_new(const struct race_track *t)
 	if (r == NULL)
 		return NULL;
 	r->track = *t;
+	for (unsigned i = 0; i < t->read->n_gaps; i++)
+		r->gaps[i] = t->read->gaps[i];
 	snprintf(
 	    r->path, sizeof r->path, "blobs/%s", DIGEST_TEXT(&t->read->blob));
 	list_init(&r->job.link);
