@@ -56,6 +56,11 @@ client_connect(int run, struct err *e)
 	if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
 		if (errno == ENOENT || errno == ECONNREFUSED)
 			err_set(e, ECONNREFUSED, "no daemon answers");
+		else if (errno == EACCES)
+			err_set(e, EACCES,
+			    "the daemon there speaks to its own user alone; "
+			    "without --run and LAYERFS_RUN you have one of "
+			    "your own");
 		else
 			err_sys(e, "connect to the daemon");
 		return NULL;

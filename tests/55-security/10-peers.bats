@@ -48,6 +48,14 @@ version='{"op": "version"}
 	grep -q 'control.sock: uid 65533 .* may not speak here' "$T/log/layerfsd"
 }
 
+@test "another user's command says whose the daemon is" {
+	start_daemon
+	cp "$(program layerfs)" "$T/layerfs"
+	let_others_in "$T/layerfs"
+	chmod a+x "$RUN"
+	fails_with "speaks to its own user alone" as_other "$T/layerfs" --run "$RUN" ls
+}
+
 @test "the worker's own user is nobody special" {
 	start_daemon
 	let_others_in "$RUN/control.sock"
