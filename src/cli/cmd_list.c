@@ -100,13 +100,17 @@ print_note(const struct doc *mount, const char *note, const char *why)
 	putchar('\n');
 }
 
-/* What a mount's row has no room for: who waits for whom, and how old it is. */
+/* What a mount's row has no room for: that it is one layer, who waits for whom, and
+ * how old it is. */
 static void
 print_notes(const struct doc *m)
 {
 	int64_t waiting = number_of(m, "waiting");
 	char note[200];
 
+	if (doc_find(m, "layer") != NULL)
+		print_note(m, "not the image, its layer",
+		    SHORT_DIGEST(text_of(m, "layer")));
 	if (waiting > 0) {
 		const char *host = text_of(m, "host");
 

@@ -32,6 +32,16 @@ mounts() {
 	[[ $out == *"/mnt/e "*" rw "*"0 B     100%  just now" ]]
 }
 
+@test "a mount of one layer is told from one of its image" {
+	start_fake "{\"ls\": [{\"ok\": true, \"mounts\": [
+		{\"target\": \"/mnt/all\", \"reference\": \"a:1\", \"image\": \"$DIGEST\"},
+		{\"target\": \"/mnt/base\", \"reference\": \"a:1\", \"image\": \"$DIGEST\",
+		 \"layer\": \"sha256:ff00112233445566778899aabbccddeeff00112233445566778899aabbccddee\"}]}]}"
+	split layerfs ls
+	[ "$(tail -n 1 <<<"$out")" = "/mnt/base: not the image, its layer: ff0011223344" ]
+	[ "$(wc -l <<<"$out")" = 4 ]
+}
+
 @test "what a registry calls something cannot drive the terminal" {
 	start_fake "$(mounts)"
 	split layerfs ls
