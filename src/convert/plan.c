@@ -218,20 +218,45 @@ read_chosen(struct plan *p, const struct plan_origin *o, struct err *e)
 	return add_image(p, o, &text, "", 0, e);
 }
 
+/* One that is no index is for whom its config says, if it does. */
 static int
-read_all(struct plan *p, const struct plan_origin *o, struct err *e)
+check_platform(
+    const struct plan_image *m, const struct platform *want, struct err *e)
+{
+	struct image_config c;
+	int rc = 0;
+
+	if (image_config_parse(&c, m->config_text.data, m->config_text.len, e) <
+	    0)
+		return err_wrap(e, "config");
+	if ((*c.os != 0 && strcmp(c.os, want->os) != 0) ||
+	    (*c.architecture != 0 &&
+		strcmp(c.architecture, want->architecture) != 0))
+		rc = err_set(e, ENOENT, "it is for %s/%s alone, not for %s/%s",
+		    c.os, c.architecture, want->os, want->architecture);
+	image_config_release(&c);
+	return rc;
+}
+
+static int
+read_first(struct plan *p, const struct plan_origin *o, struct err *e)
 {
 	AUTO_BUF struct buf text = BUF_INIT(LIMIT_MANIFEST_BYTES);
 	const struct registry_question q = { .reference = o->reference,
 		.layout = o->layout };
 	enum manifest_kind kind;
 
-	if (registry_read_document(o->registry, &q, NULL, &text, e) < 0)
+	if (registry_read_document(o->registry, &q, NULL, &text, e) < 0 ||
+	    manifest_kind(text.data, text.len, &kind, e) < 0)
 		return -1;
-	if (manifest_kind(text.data, text.len, &kind, e) < 0)
+	if (kind == MANIFEST_INDEX)
+		return o->platform != NULL ? read_chosen(p, o, e)
+					   : read_index(p, o, &text, e);
+	if (add_image(p, o, &text, "", 0, e) < 0)
 		return -1;
-	return kind == MANIFEST_INDEX ? read_index(p, o, &text, e)
-				      : add_image(p, o, &text, "", 0, e);
+	return o->platform == NULL
+		   ? 0
+		   : check_platform(&p->images[0], o->platform, e);
 }
 
 int
@@ -240,7 +265,7 @@ plan_read(struct plan *p, const struct plan_origin *o, struct err *e)
 	int rc;
 
 	*p = (struct plan){ 0 };
-	rc = o->platform != NULL ? read_chosen(p, o, e) : read_all(p, o, e);
+	rc = read_first(p, o, e);
 	if (rc < 0)
 		plan_release(p);
 	return rc;

@@ -116,6 +116,11 @@ teardown_file() { drop_preload; }
 	[ "$(manifest_of "$T/out" arm | jq -r .config.digest)" = \
 		"$(manifest_of "$(layout small-odd)" latest | jq -r .config.digest)" ]
 	fails_with "no manifest for linux/s390x" layerfs convert --platform linux/s390x "oci:$T/in:multi" "oci:$T/out:s390x"
+
+	# an image alone is of one
+	fails_with "is for linux/amd64 alone, not for linux/s390x" \
+		layerfs convert --platform linux/s390x "oci:$(layout small-nginx):latest" "oci:$T/out:s390x"
+	layerfs convert --platform linux/amd64 "oci:$(layout small-nginx):latest" "oci:$T/out:one"
 }
 
 @test "docker's manifest becomes OCI's" {
