@@ -285,6 +285,15 @@ find_key(const char *table, const char *name)
 	return NULL;
 }
 
+static bool
+is_table(const char *name)
+{
+	for (size_t i = 0; i < N_KEYS; i++)
+		if (strcmp(keys[i].table, name) == 0)
+			return true;
+	return false;
+}
+
 static int
 read_table(struct config *c, const char *table, struct doc *t, struct err *e)
 {
@@ -294,12 +303,12 @@ read_table(struct config *c, const char *table, struct doc *t, struct err *e)
 		if (k != NULL) {
 			if (set_value(c, k, v, e) < 0)
 				return -1;
-		} else if (*table == 0 && doc_is_object(v)) {
+		} else if (*table == 0 && doc_is_object(v) && is_table(name)) {
 			if (read_table(c, name, v, e) < 0)
 				return err_wrap(e, "[%s]", name);
 		} else {
-			return err_set(
-			    e, EINVAL, "there is no key \"%s\"", name);
+			return err_set(e, EINVAL, "there is no %s \"%s\"",
+			    doc_is_object(v) ? "table" : "key", name);
 		}
 	}
 	return 0;

@@ -82,6 +82,8 @@ an_unknown_key_is_named(void **state)
 	refused("colour = 'red'\n", "colour");
 	refused("[fetch]\npatience_ms = 1\n", "[fetch]");
 	refused("[fetch.deep]\nx = 1\n", "deep");
+	refused("[cash]\nquota_bytes = 1\n", "there is no table \"cash\"");
+	refused("[cash]\n", "there is no table \"cash\"");
 }
 
 static void
