@@ -16,6 +16,7 @@ start_patient_daemon() {
 }
 
 teardown() {
+	stop stumbler || true
 	go_on fake layerfsd
 	kill -CONT "$(find_worker)" || true
 	teardown_faults
@@ -163,4 +164,22 @@ begin_again() {
 	stands_still go_on fake
 	reads
 	[ "$(jq .stale "$T/mounted")" != true ]
+}
+
+# What a machine does that is merely busy, or is paused again and again.
+@test "standing still most of the time has an end, too" {
+	local status=0
+	start_impatient_daemon
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	kill -STOP "$(pid_of fake)"
+	start stumbler bash -c 'while kill -STOP "$1"; do
+		sleep 0.9
+		kill -CONT "$1"
+		sleep 0.1
+	done' - "$(worker_pid)"
+	SECONDS=0
+	timeout 300 cat "$T/mnt/etc/one" >/dev/null 2>"$T/err" || status=$?
+	echo "after $SECONDS s: status $status, $(cat "$T/err")"
+	[ "$status" = 1 ]
+	grep 'Input/output error' "$T/err"
 }
