@@ -11,7 +11,7 @@ setup_file() { hostile_images good; }
 setup() { setup_faults_without_daemon; }
 
 start_patient_daemon() {
-	CONNECT_MS=6000 STALL_MS=6000 PATIENCE_MS=8000 HOSTS_DIRS="'$T/certs.d'" \
+	CONNECT_MS=15000 STALL_MS=15000 PATIENCE_MS=15000 HOSTS_DIRS="'$T/certs.d'" \
 		start_impatient_daemon
 }
 
@@ -33,7 +33,7 @@ stands_still() {
 	worker=$(worker_pid)
 	kill -STOP "$(pid_of layerfsd)" "$worker"
 	"$@"
-	sleep 12
+	sleep 18
 	kill -CONT "$(pid_of layerfsd)" "$worker"
 }
 
@@ -89,7 +89,7 @@ answers_later() {
 	errors_are "[0,0,0,0]"
 }
 
-@test "what the registry answers after it is read" { answers_later wait:8s; }
+@test "what the registry answers after it is read" { answers_later wait:15s; }
 @test "a request is no stall for it" { answers_later forever; }
 
 # A host that answers no SYN: its backlog is full.
