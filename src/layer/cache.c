@@ -179,7 +179,8 @@ run_round(struct cache *x, bool is_full)
 	}
 	if (r.freed > 0)
 		log_info("%s of data dropped to make room", SIZE_TEXT(r.freed));
-	r.is_in_vain = once == 0;
+	r.is_in_vain =
+	    once == 0 && bytes_too_many(x, is_full && r.freed == 0) > 0;
 	if (r.is_in_vain)
 		warn_of_bounds(x, is_full);
 	return r;

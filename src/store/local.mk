@@ -12,7 +12,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/db_snapshot.c %D%/db_snapshot.h \
 	%D%/db_use.c %D%/db_use.h \
 	%D%/edge.c %D%/edge.h \
-	%D%/evict.c %D%/evict.h \
+	%D%/evict.c %D%/evict.h %D%/evict_ages.c \
 	%D%/heat.c %D%/heat.h \
 	%D%/lease.c %D%/lease.h \
 	%D%/map.c %D%/map.h \
@@ -29,7 +29,8 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/share.c %D%/share.h \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/space.c %D%/space.h \
-	%D%/store.c %D%/store.h %D%/store_private.h
+	%D%/store.c %D%/store.h %D%/store_private.h \
+	%D%/sweep.c %D%/sweep.h
 
 fuzz_programs += %D%/fuzz_map
 %C%_fuzz_map_SOURCES = %D%/fuzz_map.c %D%/map_seal.h $(FUZZ_MAIN)

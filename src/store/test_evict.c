@@ -219,6 +219,33 @@ a_chunk_that_stays_is_whole(void **state)
 	shop_close(&h);
 }
 
+/* What it shares with chunks that are gone goes with it; and such a rest, which is as
+ * old as they were, is not taken for something that could go before it. */
+static void
+blocks_that_chunks_shared_go_with_the_last_of_them(void **state)
+{
+	enum { CHUNK = 3 * UNIT + 5000 };
+	struct shop h;
+	struct evictable live = { .class = EVICT_LIVE };
+	struct err e = ERR_INIT;
+	AUTO_MAP_BUILDER struct map_builder *b = map_builder_new(&e);
+	struct object o;
+	AUTO_FREE uint8_t *p = malloc(CHUNK);
+
+	open_loaded(&h, state);
+	OK(build_object(b, 7, 3 * CHUNK, CHUNK, &h.blob_off, &e));
+	live.map = shop_add(&h, b, "a");
+	fetch_all(h.store, live.map);
+	o = object_at(live.map, 0);
+	store_age(h.store);
+	OK(store_read(h.store, p, CHUNK, o.data_off + CHUNK, &e));
+	assert_true(evict(h.store, &live, 1, 5 * UNIT) > 5 * UNIT);
+	assert_true(store_has(h.store, o.data_off + CHUNK, CHUNK));
+	assert_true(evict(h.store, &live, 1, B) >= CHUNK);
+	assert_int_equal(store_map_present(h.store, live.map), 0);
+	shop_close(&h);
+}
+
 /* ---- room ---- */
 
 struct maker {
@@ -308,6 +335,7 @@ main(void)
 		IN_FOLDER(what_a_start_needs_goes_last),
 		IN_FOLDER(a_stream_in_use_goes_whole_and_only_when_it_must),
 		IN_FOLDER(a_chunk_that_stays_is_whole),
+		IN_FOLDER(blocks_that_chunks_shared_go_with_the_last_of_them),
 		IN_FOLDER(
 		    a_write_over_a_bound_asks_for_room_and_is_carried_out),
 		IN_FOLDER(what_rm_frees_is_what_no_other_image_names),
