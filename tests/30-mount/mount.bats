@@ -253,7 +253,7 @@ same_bytes() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k 2); }
 	start_tool
 	mkdir "$T/upper" "$T/work" "$T/merged"
 	first=$(worker)
-	kill -STOP "$first"
+	hold_still "$first"
 	# asks the layer below for its root, which nobody answers
 	mount -t overlay -o "lowerdir=$M,upperdir=$T/upper,workdir=$T/work" \
 		overlay "$T/merged" 3>&- &

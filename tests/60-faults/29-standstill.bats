@@ -31,7 +31,7 @@ go_on() {
 stands_still() {
 	local worker
 	worker=$(worker_pid)
-	kill -STOP "$(pid_of layerfsd)" "$worker"
+	hold_still "$(pid_of layerfsd)" "$worker"
 	"$@"
 	sleep 18
 	kill -CONT "$(pid_of layerfsd)" "$worker"
@@ -67,9 +67,9 @@ errors_are() {
 @test "what the registry answered meanwhile is read" {
 	start_patient_daemon
 	layerfs mount "$FAKE/app:good" "$T/mnt"
-	kill -STOP "$(pid_of fake)"
+	hold_still "$(pid_of fake)"
 	reader etc/one
-	wait_for 10 waiting 1
+	wait_for 60 waiting 1
 	stands_still go_on fake
 	reads
 	errors_are "[0,0,0,0]"
@@ -79,9 +79,9 @@ errors_are() {
 answers_later() {
 	start_patient_daemon
 	layerfs mount --unreachable="$1" "$FAKE/app:good" "$T/mnt"
-	kill -STOP "$(pid_of fake)"
+	hold_still "$(pid_of fake)"
 	reader etc/one
-	wait_for 10 waiting 1
+	wait_for 60 waiting 1
 	stands_still true
 	sleep 1
 	go_on fake
@@ -115,7 +115,7 @@ become_good() {
 	stop fake || true
 	start_hole "${FAKE##*:}"
 	reader etc/one
-	wait_for 10 waiting 1
+	wait_for 60 waiting 1
 	sleep 0.5
 	before=$(errors)
 	stands_still become_good
@@ -143,10 +143,10 @@ begin_again() {
 	let_others_in "$T/certs.d/example.com/hosts.toml"
 	start_patient_daemon
 	layerfs mount example.com/app:good "$T/mnt"
-	kill -STOP "$(pid_of fake)" "$(pid_of mirror)"
+	hold_still "$(pid_of fake)" "$(pid_of mirror)"
 	reader etc/one
 	reader old/four
-	wait_for 10 waiting 2
+	wait_for 60 waiting 2
 	before=$(errors)
 	stands_still begin_again "$port"
 	reads
@@ -157,7 +157,7 @@ begin_again() {
 	start_patient_daemon
 	layerfs mount "$FAKE/app:good" "$T/mnt"
 	layerfs unmount "$T/mnt"
-	kill -STOP "$(pid_of fake)"
+	hold_still "$(pid_of fake)"
 	layerfs --json mount "$FAKE/app:good" "$T/mnt" >"$T/mounted" 3>&- &
 	READERS+=("$!")
 	sleep 1
@@ -171,7 +171,7 @@ begin_again() {
 	local status=0
 	start_impatient_daemon
 	layerfs mount "$FAKE/app:good" "$T/mnt"
-	kill -STOP "$(pid_of fake)"
+	hold_still "$(pid_of fake)"
 	start stumbler bash -c 'while kill -STOP "$1"; do
 		sleep 0.9
 		kill -CONT "$1"

@@ -203,7 +203,7 @@ uppers_are() { [ "$(ls -A "$ROOT/upper" | wc -l)" = "$1" ]; }
 while_dead() {
 	local old n
 	old=$(worker_pid) n=$(times_ready)
-	kill -STOP "$(pid_of systemd)"
+	hold_still "$(pid_of systemd)"
 	kill -KILL "$(pid_of layerfsd)"
 	wait_for 5 not kill -0 "$old"
 	"$@"
@@ -248,7 +248,7 @@ while_dead() {
 	service --no-store
 	layerfs mount --rw "$FAKE/app:good" "$T/mnt"
 	# Its image is not here any more.
-	kill -STOP "$(pid_of systemd)"
+	hold_still "$(pid_of systemd)"
 	OLD=$(worker_pid)
 	kill -KILL "$(pid_of layerfsd)"
 	wait_for 5 not kill -0 "$OLD"
@@ -267,7 +267,7 @@ while_dead() {
 	mkdir -p "$T/way/deep" "$T/elsewhere/deep"
 	layerfs mount "$FAKE/app:good" "$T/way/deep"
 	OLD=$(worker_pid)
-	kill -STOP "$(pid_of systemd)"
+	hold_still "$(pid_of systemd)"
 	kill -KILL "$(pid_of layerfsd)"
 	wait_for 5 not kill -0 "$OLD"
 	mv "$T/way" "$T/away"

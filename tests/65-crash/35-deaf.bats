@@ -171,7 +171,7 @@ thaw_disk() { [ ! -e "$T/frozen" ] || { fsfreeze -u "$T/disk" && rm "$T/frozen";
 	make_disk
 	start_daemon
 	# Its folder is open when the disk stops.
-	kill -STOP "$(pid_of fake)"
+	hold_still "$(pid_of fake)"
 	layerfs mount --rw --upper "$T/disk/up" "$FAKE/app:duplicate" "$T/mnt" >"$T/out" 2>&1 3>&- &
 	client=$!
 	asks() { [ -n "$(ss -tnH dst "$FAKE")" ]; }

@@ -106,6 +106,15 @@ start() {
 pid_of() { cat "$T/pid/$1"; }
 is_running() { kill -0 "$(pid_of "$1")" 2>/dev/null; }
 
+# hold_still PID...: SIGSTOP.  It reaches one thread of a process, and the others when that
+# one runs: till then they go on.
+hold_still() {
+	local pid
+	kill -STOP "$@"
+	for pid; do wait_for 60 is_still "$pid"; done
+}
+is_still() { [ -z "$(grep -h ^State: "/proc/$1"/task/*/status | grep -v 'T (stopped)')" ]; }
+
 # stop NAME [SIGNAL]: ends what start() started and gives its exit status.
 stop() {
 	local pid status=0 i
