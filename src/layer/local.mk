@@ -107,6 +107,7 @@ check_PROGRAMS += %D%/test_catalog
 
 check_PROGRAMS += %D%/test_removal
 %C%_test_removal_SOURCES = %D%/test_removal.c %D%/testing.h
+%C%_test_removal_LDFLAGS = -Wl,--wrap=look_wait
 %C%_test_removal_LDADD = src/format/libformat_testing.a $(LAYER_LIBS) \
 	$(CMOCKA_LIBS)
 

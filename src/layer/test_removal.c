@@ -237,6 +237,18 @@ ask_for_room(void *arg)
 	return NULL;
 }
 
+static atomic_bool is_awaited; /* the removal */
+
+bool __real_look_wait(struct catalog *c, uint64_t until_ns);
+bool __wrap_look_wait(struct catalog *c, uint64_t until_ns);
+
+bool
+__wrap_look_wait(struct catalog *c, uint64_t until_ns)
+{
+	atomic_store(&is_awaited, true);
+	return __real_look_wait(c, until_ns);
+}
+
 static void
 who_finds_the_disk_full_waits_for_the_room_that_a_removal_makes(void **state)
 {
@@ -250,7 +262,7 @@ who_finds_the_disk_full_waits_for_the_room_that_a_removal_makes(void **state)
 	assert_non_null(x);
 	catalog_begin_removal(f->catalog);
 	assert_int_equal(pthread_create(&t, NULL, ask_for_room, &a), 0);
-	pause_ms(50);
+	wait_for(&is_awaited);
 	catalog_end_removal(f->catalog);
 	pthread_join(t, NULL);
 	assert_true(a.was_made);

@@ -15,6 +15,7 @@
 static struct {
 	int mounted, removed, opened;
 	int may_remove; /* a pipe: mount_remove() waits for a byte, or -1 */
+	_Atomic bool is_removing; /* it has begun to */
 	int fail_with;
 	_Atomic int shown;
 } world;
@@ -112,6 +113,7 @@ mount_remove(struct mount *m)
 {
 	char byte;
 
+	world.is_removing = true;
 	if (world.may_remove >= 0)
 		assert_int_equal(read(world.may_remove, &byte, 1), 1);
 	world.removed++;
@@ -340,8 +342,10 @@ one_that_is_wanted_while_it_ends_is_made_when_it_has_ended(void **state)
 	assert_int_equal(pipe(ends), 0);
 	p.showing = showings_take(s, &i, 0, NULL, NULL, &e);
 	world.may_remove = ends[0];
+	world.is_removing = false;
 	assert_int_equal(thread_start(&ending, "put", put, &p, &e), 0);
-	usleep(20000);
+	while (!world.is_removing)
+		usleep(1000);
 	assert_int_equal(thread_start(&taking, "take", take, &again, &e), 0);
 	usleep(20000);
 	assert_int_equal(write(ends[1], "", 1), 1);
