@@ -97,7 +97,8 @@ by_commands() {
 
 # --- what the daemon takes --------------------------------------------------------
 
-# SECONDS, then KiB, descriptors, threads of the worker and the supervisor.
+# SECONDS, then KiB, descriptors, threads of the worker and the supervisor; and of the
+# worker's KiB those that are no file's.
 measure() {
 	local name line=$SECONDS p
 	for name in worker layerfsd; do
@@ -106,7 +107,7 @@ measure() {
 		line+=" $(find "/proc/$p/fd" -mindepth 1 2>/dev/null | wc -l)"
 		line+=" $(awk '/^Threads/ { print $2 }' "/proc/$p/status")"
 	done
-	echo "$line"
+	echo "$line $(awk '/^RssAnon/ { print $2 }' "/proc/$(pid_of worker)/status")"
 }
 
 # The most of a column in a third (0, 1, 2) of the measures.
