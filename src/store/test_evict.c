@@ -193,27 +193,36 @@ a_stream_in_use_goes_whole_and_only_when_it_must(void **state)
 	shop_close(&h);
 }
 
-/* Chunks that end inside of blocks: those that stay are whole. */
+enum { CHUNK = 3 * UNIT + 5000 }; /* ends inside of a block */
+
+/* An object of three chunks, of which the one in the middle, read last, is left. */
+static struct object
+leave_the_middle(struct shop *h, struct evictable *live, void **state)
+{
+	struct err e = ERR_INIT;
+	AUTO_MAP_BUILDER struct map_builder *b = map_builder_new(&e);
+	AUTO_FREE uint8_t *p = malloc(CHUNK);
+	struct object o;
+
+	open_loaded(h, state);
+	OK(build_object(b, 7, 3 * CHUNK, CHUNK, &h->blob_off, &e));
+	*live = (struct evictable){ shop_add(h, b, "a"), EVICT_LIVE };
+	fetch_all(h->store, live->map);
+	o = object_at(live->map, 0);
+	store_age(h->store);
+	OK(store_read(h->store, p, CHUNK, o.data_off + CHUNK, &e));
+	assert_true(evict(h->store, live, 1, 5 * UNIT) > 5 * UNIT);
+	assert_true(store_has(h->store, o.data_off + CHUNK, CHUNK));
+	return o;
+}
+
 static void
 a_chunk_that_stays_is_whole(void **state)
 {
-	enum { CHUNK = 3 * UNIT + 5000 };
 	struct shop h;
-	struct evictable live = { .class = EVICT_LIVE };
-	struct err e = ERR_INIT;
-	AUTO_MAP_BUILDER struct map_builder *b = map_builder_new(&e);
-	struct object o;
-	AUTO_FREE uint8_t *p = malloc(3 * CHUNK);
+	struct evictable live;
+	struct object o = leave_the_middle(&h, &live, state);
 
-	open_loaded(&h, state);
-	OK(build_object(b, 7, 3 * CHUNK, CHUNK, &h.blob_off, &e));
-	live.map = shop_add(&h, b, "a");
-	fetch_all(h.store, live.map);
-	o = object_at(live.map, 0);
-	store_age(h.store);
-	OK(store_read(h.store, p, CHUNK, o.data_off + CHUNK, &e));
-	assert_true(evict(h.store, &live, 1, 5 * UNIT) > 5 * UNIT);
-	assert_true(store_has(h.store, o.data_off + CHUNK, CHUNK));
 	assert_false(store_has(h.store, o.data_off, CHUNK));
 	assert_false(store_has(h.store, o.data_off + 2 * CHUNK, CHUNK));
 	shop_close(&h);
@@ -224,23 +233,10 @@ a_chunk_that_stays_is_whole(void **state)
 static void
 blocks_that_chunks_shared_go_with_the_last_of_them(void **state)
 {
-	enum { CHUNK = 3 * UNIT + 5000 };
 	struct shop h;
-	struct evictable live = { .class = EVICT_LIVE };
-	struct err e = ERR_INIT;
-	AUTO_MAP_BUILDER struct map_builder *b = map_builder_new(&e);
-	struct object o;
-	AUTO_FREE uint8_t *p = malloc(CHUNK);
+	struct evictable live;
 
-	open_loaded(&h, state);
-	OK(build_object(b, 7, 3 * CHUNK, CHUNK, &h.blob_off, &e));
-	live.map = shop_add(&h, b, "a");
-	fetch_all(h.store, live.map);
-	o = object_at(live.map, 0);
-	store_age(h.store);
-	OK(store_read(h.store, p, CHUNK, o.data_off + CHUNK, &e));
-	assert_true(evict(h.store, &live, 1, 5 * UNIT) > 5 * UNIT);
-	assert_true(store_has(h.store, o.data_off + CHUNK, CHUNK));
+	leave_the_middle(&h, &live, state);
 	assert_true(evict(h.store, &live, 1, B) >= CHUNK);
 	assert_int_equal(store_map_present(h.store, live.map), 0);
 	shop_close(&h);

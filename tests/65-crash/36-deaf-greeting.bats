@@ -13,13 +13,9 @@ setup_file() {
 teardown_file() { drop_preload; }
 
 setup() {
-	setup_test
-	requires root fuse python3 curl jq cc
+	setup_preload
 	requires_peers
-	! is_instrumented || skip "a sanitizer wants to be loaded first"
-	mkdir "$T/mnt" "$T/deaf"
-	FAKE=
-	start_fake
+	mkdir "$T/deaf"
 }
 teardown() {
 	rm -f "$T/stop"

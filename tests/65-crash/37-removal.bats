@@ -12,12 +12,7 @@ setup_file() {
 teardown_file() { drop_preload; }
 
 setup() {
-	setup_test
-	requires root fuse python3 curl jq cc
-	! is_instrumented || skip "a sanitizer wants to be loaded first"
-	mkdir "$T/mnt" "$T/good"
-	FAKE=
-	start_fake
+	setup_preload
 	DAEMON_ENV=(LD_PRELOAD="$PRELOAD/slowremove.so" SLOW_REMOVE="$T/slow")
 }
 teardown() {
