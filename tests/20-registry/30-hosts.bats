@@ -39,19 +39,6 @@ hosts() {
 	[ "$(requests server '.range == "bytes=300005-2000004"')" = 1 ]
 }
 
-# A host that answers no SYN: its backlog is full.
-start_hole() {
-	start hole python3 -c 'import socket, sys, time
-s = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=0)
-full = [socket.socket() for _ in range(3)]
-for c in full:
-    c.setblocking(False)
-    c.connect_ex(s.getsockname())
-print("full", flush=True)
-time.sleep(999)' "$1"
-	wait_for 10 grep full "$T/log/hole"
-}
-
 @test "a mirror that is down costs one try, then none" {
 	port=$(free_port)
 	start_hole "$port"

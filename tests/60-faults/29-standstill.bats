@@ -92,18 +92,6 @@ answers_later() {
 @test "what the registry answers after it is read" { answers_later wait:15s; }
 @test "a request is no stall for it" { answers_later forever; }
 
-# A host that answers no SYN: its backlog is full.
-start_hole() {
-	start hole python3 -c 'import socket, sys, time
-s = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=0)
-full = [socket.socket() for _ in range(3)]
-for c in full:
-    c.setblocking(False)
-    c.connect_ex(s.getsockname())
-print("full", flush=True)
-time.sleep(999)' "$1"
-	wait_for 10 grep full "$T/log/hole"
-}
 become_good() {
 	stop hole KILL || true
 	start_fake

@@ -115,6 +115,19 @@ hold_still() {
 }
 is_still() { [ -z "$(grep -h ^State: "/proc/$1"/task/*/status | grep -v 'T (stopped)')" ]; }
 
+# start_hole PORT: a host that answers no SYN: its backlog is full.
+start_hole() {
+	start hole python3 -c 'import socket, sys, time
+s = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=0)
+full = [socket.socket() for _ in range(3)]
+for c in full:
+    c.setblocking(False)
+    c.connect_ex(s.getsockname())
+print("full", flush=True)
+time.sleep(999)' "$1"
+	wait_for 10 grep full "$T/log/hole"
+}
+
 # stop NAME [SIGNAL]: ends what start() started and gives its exit status.
 stop() {
 	local pid status=0 i
