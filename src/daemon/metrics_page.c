@@ -84,12 +84,6 @@ write_host_failing(struct exposition *x, const struct sample *s)
 	}
 }
 
-static void
-write_http_requests(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->requests);
-}
-
 static const char *const priorities[USAGE_PRIORITIES] = { "now", "soon",
 	"idle" };
 
@@ -113,25 +107,6 @@ static void
 write_fetch_queued(struct exposition *x, const struct sample *s)
 {
 	write_by_priority(x, s->fetcher.queued);
-}
-
-static void
-write_fetch_resting(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->fetcher.resting);
-}
-
-static void
-write_waiting(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->fetcher.waiting);
-}
-
-static void
-write_oldest_wait(struct exposition *x, const struct sample *s)
-{
-	exposition_add(
-	    x, NULL, 0, (double)s->fetcher.oldest_wait_ns / NS_PER_S);
 }
 
 /* ---- what is shown ---- */
@@ -220,81 +195,30 @@ write_mount_unreachable(struct exposition *x, const struct sample *s)
 	}
 }
 
-/* ---- what is kept ---- */
+/* ---- one number ---- */
 
-static void
-write_images(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->images);
-}
+#define WRITE_ONE(name, number)                                                \
+	static void write_##name(struct exposition *x, const struct sample *s) \
+	{                                                                      \
+		exposition_add(x, NULL, 0, (number));                          \
+	}
 
-static void
-write_layers(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->layers);
-}
-
-static void
-write_objects(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->store.objects);
-}
-
-static void
-write_data_bytes(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->store.data_bytes);
-}
-
-static void
-write_present_bytes(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->store.present_bytes);
-}
-
-static void
-write_free_bytes(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->store.free_bytes);
-}
-
-static void
-write_quota(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->quota_bytes);
-}
-
-/* ---- the worker's process ---- */
-
-static void
-write_open_fds(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->process.open_fds);
-}
-
-static void
-write_max_fds(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->process.max_fds);
-}
-
-static void
-write_resident(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->process.resident_bytes);
-}
-
-static void
-write_threads(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->process.threads);
-}
-
-static void
-write_start(struct exposition *x, const struct sample *s)
-{
-	exposition_add(x, NULL, 0, s->process.started_s);
-}
+WRITE_ONE(http_requests, s->requests)
+WRITE_ONE(fetch_resting, s->fetcher.resting)
+WRITE_ONE(waiting, s->fetcher.waiting)
+WRITE_ONE(oldest_wait, (double)s->fetcher.oldest_wait_ns / NS_PER_S)
+WRITE_ONE(images, s->images)
+WRITE_ONE(layers, s->layers)
+WRITE_ONE(objects, s->store.objects)
+WRITE_ONE(data_bytes, s->store.data_bytes)
+WRITE_ONE(present_bytes, s->store.present_bytes)
+WRITE_ONE(free_bytes, s->store.free_bytes)
+WRITE_ONE(quota, s->quota_bytes)
+WRITE_ONE(open_fds, s->process.open_fds)
+WRITE_ONE(max_fds, s->process.max_fds)
+WRITE_ONE(resident, s->process.resident_bytes)
+WRITE_ONE(threads, s->process.threads)
+WRITE_ONE(start, s->process.started_s)
 
 /* Beside METRICS and TIMINGS.  The process's have the names that other
  * programs give them. */
