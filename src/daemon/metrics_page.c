@@ -195,6 +195,18 @@ write_mount_unreachable(struct exposition *x, const struct sample *s)
 	}
 }
 
+/* ---- the worker's process ---- */
+
+static void
+write_heap(struct exposition *x, const struct sample *s)
+{
+	const struct label small = { "size", "small" };
+	const struct label large = { "size", "large" };
+
+	exposition_add(x, &small, 1, s->process.heap_bytes);
+	exposition_add(x, &large, 1, s->process.mapped_bytes);
+}
+
 /* ---- one number ---- */
 
 #define WRITE_ONE(name, number)                                                \
@@ -296,6 +308,10 @@ static const struct {
 	    write_max_fds },
 	{ "process_resident_memory_bytes", "gauge", "the worker's memory",
 	    write_resident },
+	{ "layerfs_heap_bytes", "gauge",
+	    "bytes of the worker's heap that are in use, by size of the "
+	    "pieces: small, large; what only grows is a leak",
+	    write_heap },
 	{ "process_threads", "gauge", "the worker's threads", write_threads },
 	{ "process_start_time_seconds", "gauge",
 	    "when the worker started, since 1970", write_start },

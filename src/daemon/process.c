@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -61,6 +62,15 @@ boot_s(void)
 	return clock_wall_s() - up.tv_sec;
 }
 
+static void
+look_at_heap(struct process *p)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	p->heap_bytes = m.uordblks;
+	p->mapped_bytes = m.hblkhd;
+}
+
 int
 process_look(struct process *p, struct err *e)
 {
@@ -72,6 +82,7 @@ process_look(struct process *p, struct err *e)
 	    parse_stat(buf_str(&stat), p, e) < 0)
 		return -1;
 	p->started_s += boot_s();
+	look_at_heap(p);
 	if (getrlimit(RLIMIT_NOFILE, &l) != 0)
 		return err_sys(e, "limits");
 	p->max_fds = l.rlim_cur;

@@ -36,6 +36,7 @@ is_more() { [ "$(metric "${@:2}")" -gt "$1" ]; }
 	[ "$(metric layerfs_store_present_bytes)" -gt 1000 ]
 	[ "$(metric process_open_fds)" -gt 5 ]
 	[ "$(metric process_resident_memory_bytes)" -gt 1000000 ]
+	[ "$(metric layerfs_heap_bytes size=small)" -gt 100000 ]
 	now=$(date +%s)
 	[ $((now - $(metric process_start_time_seconds | xargs printf '%.0f'))) -lt 600 ]
 }
