@@ -97,29 +97,40 @@ by_commands() {
 
 # --- what the daemon takes --------------------------------------------------------
 
-# SECONDS, then KiB, descriptors, threads of the worker and the supervisor; and of the
-# worker's KiB those that are no file's.
+# Descriptors and threads of the worker and the supervisor, KiB of the supervisor.
 measure() {
 	local name line=$SECONDS p
 	for name in worker layerfsd; do
 		p=$(pid_of $name)
-		line+=" $(awk '/^VmRSS/ { r = $2 } /^Threads/ { t = $2 } END { printf "%d", r }' "/proc/$p/status")"
 		line+=" $(find "/proc/$p/fd" -mindepth 1 2>/dev/null | wc -l)"
 		line+=" $(awk '/^Threads/ { print $2 }' "/proc/$p/status")"
 	done
-	echo "$line $(awk '/^RssAnon/ { print $2 }' "/proc/$(pid_of worker)/status")"
+	echo "$line $(awk '/^VmRSS/ { print $2 }' "/proc/$p/status")"
 }
 
-# The most of a column in a third (0, 1, 2) of the measures.
-most() {
-	awk -v c="$1" -v third="$2" '{ v[NR] = $c } END {
-		for (i = int(NR * third / 3) + 1; i <= int(NR * (third + 1) / 3); i++)
-			if (v[i] > m) m = v[i]
-		print m }' "$T/measures"
+# KiB of the worker: what its heap has in use in small pieces, and all that is resident,
+# of what it has in large ones, too.
+measure_memory() {
+	curl -s --max-time 60 --unix-socket "$RUN/metrics.sock" http://localhost/metrics |
+		awk '/^layerfs_heap_bytes.*small/ { h = $2 } /^process_resident_memory_bytes/ { r = $2 }
+			END { if (h) printf "%d %d\n", h / 1024, r / 1024 }'
 }
-is_flat() { # COLUMN SLACK
-	[ "$(most "$1" 2)" -le $(($(most "$1" 1) + $2)) ] ||
-		{ echo "column $1: $(most "$1" 0), $(most "$1" 1), $(most "$1" 2)"; return 1; }
+
+# The least, mean or most of a column in a third (0, 1, 2) of a file.
+in_third() { # FILE COLUMN WHICH THIRD
+	awk -v c="$2" -v which="$3" -v third="$4" '{ v[NR] = $c } END {
+		for (i = int(NR * third / 3) + 1; i <= int(NR * (third + 1) / 3); i++) {
+			if (!n++ || v[i] < is["least"]) is["least"] = v[i]
+			if (v[i] > is["most"]) is["most"] = v[i]
+			is["mean"] += v[i]
+		}
+		is["mean"] /= n
+		printf "%d", is[which] }' "$1"
+}
+in_thirds() { echo "$(in_third "$@" 0), $(in_third "$@" 1), $(in_third "$@" 2)"; }
+is_flat() { # FILE COLUMN WHICH SLACK
+	[ "$(in_third "$1" "$2" "$3" 2)" -le $(($(in_third "$1" "$2" "$3" 1) + $4)) ] ||
+		{ echo "$1, column $2, $3: $(in_thirds "$1" "$2" "$3")"; return 1; }
 }
 cache_holds() {
 	local used
@@ -128,13 +139,16 @@ cache_holds() {
 }
 
 @test "images come and go for long: every byte right, memory and descriptors flat" {
-	local pids=() until=$((SECONDS + SOAK_SECONDS)) every=$((SOAK_SECONDS / 60 + 1))
+	local i which pids=() until=$((SECONDS + SOAK_SECONDS)) every=$((SOAK_SECONDS / 60 + 1))
 	by_mounts 1 3>&- & pids+=($!)
 	by_mounts 2 --rw 3>&- & pids+=($!)
 	by_sums >>"$T/log/sums" 2>&1 3>&- & pids+=($!)
 	by_commands 3>&- & pids+=($!)
 	while [ $SECONDS -lt $until ]; do
-		sleep $every
+		for ((i = 0; i < every; i++)); do
+			sleep 1
+			measure_memory >>"$T/memory"
+		done
 		measure >>"$T/measures"
 		# A writer may be one round ahead of who makes room.
 		cache_holds $((QUOTA + (32 << 20)))
@@ -144,6 +158,9 @@ cache_holds() {
 
 	sort "$T/ended" | uniq -c >"$T/tally"
 	cat "$T/tally" "$T/measures"
+	for which in least mean most; do
+		echo "# $which: heap $(in_thirds "$T/memory" 1 $which), resident $(in_thirds "$T/memory" 2 $which) KiB" >&3
+	done
 	! grep -v ' ok$' "$T/ended" || return 1
 	for what in mount sums commands; do grep -q "^$what ok" "$T/ended"; done
 	# Also those of what the kernel reads ahead, which no program sees.
@@ -152,11 +169,14 @@ cache_holds() {
 	[ "$(layerfs --json stat | jq .counters.cache_evictions)" -gt 3 ]
 	[ "$(worker_pid)" = "$(pid_of worker)" ] # the same that was measured
 	wait_for 30 cache_holds $QUOTA
-	is_flat 2 8192 # KiB
-	is_flat 3 8
-	is_flat 4 2
-	is_flat 5 1024
-	is_flat 6 4
-	is_flat 7 1
-	echo "# $(tr -s ' \n' ' ' <"$T/tally"); worker: $(most 2 1) and $(most 2 2) KiB, $(most 3 1) and $(most 3 2) descriptors; evicted $(layerfs --json stat | jq .counters.cache_evicted_bytes) bytes" >&3
+	# What work under way takes comes and goes; what is left between is what grows.
+	is_flat "$T/memory" 1 least 512
+	is_flat "$T/memory" 2 least 2048
+	[ "$(awk '$2 > 128 * 1024' "$T/memory" | wc -l)" = 0 ]
+	is_flat "$T/measures" 2 most 8
+	is_flat "$T/measures" 3 most 2
+	is_flat "$T/measures" 4 most 4
+	is_flat "$T/measures" 5 most 1
+	is_flat "$T/measures" 6 most 1024
+	echo "# $(tr -s ' \n' ' ' <"$T/tally"); descriptors $(in_thirds "$T/measures" 2 most); evicted $(layerfs --json stat | jq .counters.cache_evicted_bytes) bytes" >&3
 }
