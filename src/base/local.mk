@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/bytes.c %D%/bytes.h \
 	%D%/cleanup.h \
 	%D%/clock.h \
+	%D%/close_all_but.h \
 	%D%/descriptor.c %D%/descriptor.h \
 	%D%/digest.c %D%/digest.h \
 	%D%/doc.c %D%/doc.h \

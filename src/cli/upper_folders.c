@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "cli/target.h"
-#include "supervisor/close_all_but.h"
 #include "base/cleanup.h"
+#include "base/close_all_but.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/limits.h"

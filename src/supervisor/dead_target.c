@@ -14,10 +14,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "supervisor/close_all_but.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/close_all_but.h"
 #include "base/err.h"
 #include "base/rights.h"
 

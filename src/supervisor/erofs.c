@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "supervisor/agent.h"
-#include "supervisor/close_all_but.h"
 #include "supervisor/loop_device.h"
 #include "base/cleanup.h"
+#include "base/close_all_but.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/log.h"

@@ -3,7 +3,6 @@ noinst_LIBRARIES += %D%/libsupervisor.a
 	%D%/activation.c %D%/activation.h \
 	%D%/agent.c %D%/agent.h \
 	%D%/asker.c %D%/asker.h \
-	%D%/close_all_but.h \
 	%D%/copies.c %D%/copies.h \
 	%D%/dead_target.c %D%/dead_target.h \
 	%D%/drop.c %D%/drop.h \

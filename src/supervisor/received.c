@@ -11,9 +11,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "supervisor/close_all_but.h"
 #include "supervisor/message.h"
 #include "base/cleanup.h"
+#include "base/close_all_but.h"
 #include "base/err.h"
 #include "base/rights.h"
 

@@ -2,8 +2,8 @@
  * and no session.  A FUSE mount that waits for the end of its descriptor's last
  * holder would hang with it.
  */
-#ifndef SUPERVISOR_CLOSE_ALL_BUT_H
-#define SUPERVISOR_CLOSE_ALL_BUT_H
+#ifndef BASE_CLOSE_ALL_BUT_H
+#define BASE_CLOSE_ALL_BUT_H
 
 #include <linux/close_range.h>
 #include <unistd.h>
