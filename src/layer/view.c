@@ -12,7 +12,6 @@
 #include "store/map.h"
 #include "store/store.h"
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/list.h"
 
@@ -176,7 +175,6 @@ struct relay {
 	struct want *outer;
 	struct view *view;
 	size_t part;
-	uint64_t until_ns;
 };
 
 static void relay_ask(struct relay *r);
@@ -200,24 +198,21 @@ relay_done(struct want *w, const struct err *failure)
 	free(r);
 }
 
-/* Every layer but the last tries each source once, the last has what is left
- * of the want's patience. */
+/* Every layer but the last tries each source once.  The last has all of the want's
+ * patience: what those before it took, or the machine that stood still meanwhile, says
+ * nothing of it. */
 static void
 relay_ask(struct relay *r)
 {
-	uint64_t now = clock_now_ns();
+	bool is_last =
+	    find_part(r->view, r->part, r->outer->data_off) == r->view->n;
 
 	r->inner = (struct want){ .data_off = r->outer->data_off,
 		.len = r->outer->len,
 		.priority = r->outer->priority,
-		.patience_ms = r->outer->patience_ms,
+		.patience_ms = is_last ? r->outer->patience_ms : 0,
 		.limit_ns = r->outer->limit_ns,
 		.on_done = relay_done };
-	if (find_part(r->view, r->part, r->outer->data_off) != r->view->n)
-		r->inner.patience_ms = 0;
-	else if (r->outer->patience_ms != WANT_FOREVER)
-		r->inner.patience_ms =
-		    now < r->until_ns ? (r->until_ns - now) / NS_PER_MS : 0;
 	blob_want(r->view->parts[r->part].blob, &r->inner);
 }
 
@@ -231,7 +226,6 @@ relay_start(struct view *v, struct want *w, size_t top)
 	r->outer = w;
 	r->view = view_ref(v);
 	r->part = top;
-	r->until_ns = clock_now_ns() + w->patience_ms * NS_PER_MS;
 	relay_ask(r);
 	return 0;
 }
