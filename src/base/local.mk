@@ -26,6 +26,7 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/peer.c %D%/peer.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/rights.c %D%/rights.h \
+	%D%/scout.c %D%/scout.h \
 	%D%/thread.c %D%/thread.h \
 	%D%/toml.c %D%/toml.h \
 	%D%/toml_text.c %D%/toml_text.h \
@@ -95,6 +96,9 @@ check_PROGRAMS += %D%/test_loop
 check_PROGRAMS += %D%/test_pool
 %C%_test_pool_SOURCES = %D%/test_pool.c %D%/test.h
 %C%_test_pool_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_scout
+%C%_test_scout_SOURCES = %D%/test_scout.c %D%/test.h
+%C%_test_scout_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_toml
 %C%_test_toml_SOURCES = %D%/test_toml.c %D%/test.h
 %C%_test_toml_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)

@@ -27,7 +27,7 @@ find_point(const struct copies *c, const struct mounted *l)
 }
 
 static void
-detach(const struct mounted *l, const struct grace *g, const char *overlay,
+detach(const struct mounted *l, struct grace *g, const char *overlay,
     struct list *lost)
 {
 	struct err e;
@@ -40,7 +40,7 @@ detach(const struct mounted *l, const struct grace *g, const char *overlay,
 
 /* The newest first: one may lie on another. */
 void
-copies_detach(const struct copies *c, const struct grace *g, struct list *lost)
+copies_detach(const struct copies *c, struct grace *g, struct list *lost)
 {
 	for (size_t i = c->table->n; i > 0; i--) {
 		const struct mounted *l = &c->table->all[i - 1];

@@ -23,7 +23,6 @@ struct copies {
 /* Takes them away from this mount namespace, lazily: whoever has a file open
  * keeps it.  Blocks as dead_target_open() does.  Those that were taken away are
  * added to `lost`, unless that is NULL; those that were not are logged. */
-void copies_detach(
-    const struct copies *c, const struct grace *g, struct list *lost);
+void copies_detach(const struct copies *c, struct grace *g, struct list *lost);
 
 #endif

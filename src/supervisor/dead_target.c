@@ -3,26 +3,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
-#include "base/close_all_but.h"
 #include "base/err.h"
-#include "base/rights.h"
-
-/* A file system that answers needs no more, whoever used the time up before. */
-enum { MOMENT_MS = 50, SLICE_MS = 100 };
+#include "base/list.h"
+#include "base/scout.h"
 
 /* The table's names have no links in them: one that is there now was put in the
  * way. */
@@ -39,85 +31,40 @@ open_path(const char *target, uint64_t how_far)
 
 /* ---- by a child ---- */
 
-static void
-run_child(const char *target, int sock, pid_t parent)
+struct opening {
+	struct errand errand;
+	const char *target;
+};
+
+static int
+run_opening(struct errand *x, struct err *e)
 {
-	int fd, code = 0;
+	const struct opening *o = container_of(x, struct opening, errand);
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(0);
-	close_all_but(sock);
-	fd = open_path(target, 0);
-	if (fd < 0)
-		code = errno;
-	rights_send(sock, &code, sizeof code, 0, &fd, fd >= 0);
-	_exit(0);
-}
-
-/* False: it did not answer in time. */
-static bool
-await_answer(int sock, const struct grace *g)
-{
-	uint64_t now_ns = clock_now_ns();
-	uint64_t until_ns =
-	    max_u64(g->until_ns, now_ns + MOMENT_MS * NS_PER_MS);
-	struct pollfd p = { .fd = sock, .events = POLLIN };
-
-	for (; now_ns < until_ns; now_ns = clock_now_ns()) {
-		uint64_t left_ms = (until_ns - now_ns) / NS_PER_MS + 1;
-
-		if (poll(&p, 1, min_u64(left_ms, SLICE_MS)) > 0)
-			return true;
-		if (g->meanwhile != NULL)
-			g->meanwhile(g->ctx);
-	}
-	return false;
+	x->fds[0] = open_path(o->target, 0);
+	if (x->fds[0] < 0)
+		return err_set(e, errno, "%s", strerror(errno));
+	x->n_fds = 1;
+	return 0;
 }
 
 static int
-receive(int sock, const char *target, struct err *e)
+open_by_child(const char *target, struct grace *g, struct err *e)
 {
-	int code = EIO;
-	struct rights r;
+	struct opening o = {
+		.errand = { .run = run_opening, .size = sizeof o },
+		.target = target,
+	};
 
-	if (rights_receive(sock, &code, sizeof code, MSG_DONTWAIT, &r) ==
-		sizeof code &&
-	    r.n == 1)
-		return r.fds[0];
-	rights_close(&r);
-	errno = code;
-	return err_sys(e, "%s", target);
-}
-
-/* Nobody waits for the child here: all of the supervisor's are waited for together. */
-static int
-open_by_child(const char *target, const struct grace *g, struct err *e)
-{
-	AUTO_CLOSE int ours = -1;
-	pid_t pid, parent = getpid();
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-		return err_sys(e, "%s", target);
-	ours = pair[0];
-	pid = fork();
-	if (pid == 0)
-		run_child(target, pair[1], parent);
-	close(pair[1]);
-	if (pid < 0)
-		return err_sys(e, "%s: fork", target);
-	if (await_answer(ours, g))
-		return receive(ours, target, e);
-	kill(pid, SIGKILL);
-	return err_set(e, ETIMEDOUT,
-	    "%s: the file system that it lies on does not answer", target);
+	if (scout_send_within(&o.errand, g, e) != 0)
+		return err_wrap(e, "%s", target);
+	return o.errand.fds[0];
 }
 
 /* ---- for the supervisor ---- */
 
 int
-dead_target_open(const char *target, const struct grace *g, struct err *e)
+dead_target_open(const char *target, struct grace *g, struct err *e)
 {
 	int fd = open_path(target, RESOLVE_CACHED);
 
@@ -143,7 +90,7 @@ is_mount(int fd, int mount)
 
 int
 dead_target_unmount(
-    const char *target, int mount, const struct grace *g, struct err *e)
+    const char *target, int mount, struct grace *g, struct err *e)
 {
 	AUTO_CLOSE int fd = dead_target_open(target, g, e);
 	char path[32];

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "supervisor/copies.h"
-#include "supervisor/dead_target.h"
 #include "supervisor/fusermount.h"
 #include "supervisor/hold.h"
 #include "supervisor/lost.h"
@@ -16,10 +15,10 @@
 #include "supervisor/mounttable.h"
 #include "supervisor/upper.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/scout.h"
 
 /* For all targets that lie where nobody answers, together, and once more for the
  * folders of those that answered: no worker runs yet. */
@@ -173,13 +172,6 @@ remove_uppers(
 	closedir(d);
 }
 
-static const struct grace *
-begin_grace(struct grace *g)
-{
-	g->until_ns = clock_now_ns() + PATIENCE_MS * NS_PER_MS;
-	return g;
-}
-
 static size_t
 clean_dead(const struct mounter *m, struct list *holds, struct list *lost,
     struct grace *g)
@@ -196,10 +188,12 @@ clean_dead(const struct mounter *m, struct list *holds, struct list *lost,
 	if (find_points(m, points)) {
 		const struct copies dead = { &t, points, is_dead, holds };
 
-		copies_detach(&dead, begin_grace(g), lost);
+		grace_begin(g, PATIENCE_MS);
+		copies_detach(&dead, g, lost);
 		if (lost != NULL) {
 			find_uppers(m, lost);
-			lost_open_folders(lost, begin_grace(g));
+			grace_begin(g, PATIENCE_MS);
+			lost_open_folders(lost, g);
 		}
 		n = unmount_dead(m, &t, points, holds);
 		remove_points(m, &t, points);

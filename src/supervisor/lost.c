@@ -60,7 +60,7 @@ lost_add(
 }
 
 void
-lost_open_folders(struct list *all, const struct grace *g)
+lost_open_folders(struct list *all, struct grace *g)
 {
 	list_for_each_safe(k, all) {
 		struct lost *l = list_entry(k, struct lost, link);

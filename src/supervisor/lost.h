@@ -44,7 +44,7 @@ void lost_add(struct list *all, const char *target, const char *options,
 
 /* Once all dead mounts were taken away: one may lie on another.  Blocks as
  * dead_target_open() does.  Whose folder cannot be had is dropped, and logged. */
-void lost_open_folders(struct list *all, const struct grace *g);
+void lost_open_folders(struct list *all, struct grace *g);
 
 /* NULL: no such mount was lost there; overlay "": one that nothing was written over. */
 struct lost *lost_find(

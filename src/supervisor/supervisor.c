@@ -13,7 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "supervisor/dead_target.h"
 #include "supervisor/hold.h"
 #include "supervisor/job.h"
 #include "supervisor/late.h"
@@ -27,6 +26,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/scout.h"
 
 /* Between SIGTERM and SIGKILL; for what was written and is nobody's, at the end. */
 enum { PATIENCE_MS = 5000, SWEEP_MS = 10000 };
