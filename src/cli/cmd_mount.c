@@ -127,7 +127,7 @@ attach(struct session *s, const struct place *p, const struct doc *result,
 	    target_attach(p->target, mount, e) < 0)
 		return -1;
 	if (confirm(s, id, e) < 0) {
-		target_detach(p->path, true, &ignored);
+		target_withdraw(mount, &ignored);
 		return -1;
 	}
 	return 0;

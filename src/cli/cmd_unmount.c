@@ -1,47 +1,26 @@
 /* layerfs unmount: takes the mount away with the caller's rights where this
  * process had put it, and tells the daemon, if one is alive. */
 #include <errno.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cli/output.h"
 #include "cli/request.h"
 #include "cli/session.h"
 #include "cli/target.h"
+#include "supervisor/fusermount.h"
 #include "base/doc.h"
 #include "base/err.h"
 
-extern char **environ;
-
 /* A user's own mount of a daemon that died: only the helper may. */
 static int
-run_fusermount(const char *path, bool lazy, struct err *e)
+detach(const struct target *t, bool lazy, struct err *e)
 {
-	char *const argv[] = { "fusermount3", "-u", lazy ? "-qz" : "-q", "--",
-		(char *)path, NULL };
-	pid_t pid;
-	int status;
-	int failed = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
-
-	if (failed != 0)
-		return err_set(e, failed, "run fusermount3");
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return err_sys(e, "wait for fusermount3");
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return err_set(e, EPERM, "fusermount3 could not unmount it");
-	return 0;
-}
-
-static int
-detach(const char *path, bool lazy, struct err *e)
-{
-	if (target_detach(path, lazy, e) == 0)
+	if (target_detach(t, lazy, e) == 0)
 		return 0;
 	return e->code == EPERM && geteuid() != 0
-		   ? run_fusermount(path, lazy, e)
+		   ? fusermount_unmount(t->path, lazy, e)
 		   : -1;
 }
 
@@ -59,6 +38,15 @@ find_mount(const struct doc *list, const char *path)
 			return m;
 	}
 	return NULL;
+}
+
+/* A user's own daemon mounts on the target itself. */
+static bool
+is_daemon_s_own(const struct doc *known)
+{
+	const char *mode = doc_string(doc_find(known, "mode"));
+
+	return mode != NULL && strcmp(mode, "mounted") == 0;
 }
 
 static struct doc *
@@ -82,17 +70,16 @@ only_unmounted(const char *path)
 
 /* `known` is the daemon's entry, NULL when it has none or is dead. */
 static struct doc *
-unmount_path(
-    struct session *s, const struct doc *known, const char *path, struct err *e)
+unmount_target(struct session *s, const struct doc *known,
+    const struct target *t, struct err *e)
 {
-	const char *mode = doc_string(doc_find(known, "mode"));
 	bool lazy = arguments_has(s->args, OPTION_UNMOUNT_LAZY);
 	enum target_state state;
 	struct doc *result;
 
-	if (mode != NULL && strcmp(mode, "mounted") == 0)
-		return tell_daemon(s, path, e);
-	if (target_state(path, &state, e) < 0)
+	if (is_daemon_s_own(known))
+		return tell_daemon(s, t->path, e);
+	if (target_state(t, &state, e) < 0)
 		return NULL;
 	if (state == TARGET_FOREIGN) {
 		err_set(e, EINVAL, "it is not a layerfs mount");
@@ -104,32 +91,53 @@ unmount_path(
 		return NULL;
 	}
 	/* Empty but known: someone called umount(8); it need only be told. */
-	if (state == TARGET_OURS && detach(path, lazy, e) < 0) {
+	if (state == TARGET_OURS && detach(t, lazy, e) < 0) {
 		if (e->code == EBUSY)
 			s->hint = "close them (`fuser -vm` lists who has them "
 				  "open), or use --lazy";
 		return NULL;
 	}
 	if (known == NULL)
-		return only_unmounted(path);
-	result = tell_daemon(s, path, e);
+		return only_unmounted(t->path);
+	result = tell_daemon(s, t->path, e);
 	/* It may have noticed before it was told. */
-	return result == NULL && e->code == ENOENT ? only_unmounted(path)
+	return result == NULL && e->code == ENOENT ? only_unmounted(t->path)
 						   : result;
+}
+
+/* Nobody can look there.  The daemon has no need to: it may know it by the name as it is
+ * written. */
+static struct doc *
+let_go(struct session *s, const struct doc *known, struct err *e)
+{
+	const char *path = doc_string(doc_find(known, "target"));
+	const struct err why = *e;
+	struct doc *result;
+
+	if (known == NULL)
+		return NULL;
+	result = tell_daemon(s, path, e);
+	if (result != NULL && !is_daemon_s_own(known))
+		session_warn("%s: %s; the daemon has let go of it, but it "
+			     "stays mounted until it can be unmounted again",
+		    path, why.msg);
+	return result;
 }
 
 static struct doc *
 unmount_one(
     struct session *s, const struct doc *list, const char *text, struct err *e)
 {
-	char path[LIMIT_PATH_BYTES];
-	struct doc *result;
+	struct doc *result = NULL;
+	struct target t;
 
-	if (target_absolute(text, path, e) < 0)
-		return NULL;
-	result = unmount_path(s, find_mount(list, path), path, e);
+	if (target_find(text, &t, e) == 0)
+		result = unmount_target(s, find_mount(list, t.path), &t, e);
+	else if (e->code == ETIMEDOUT)
+		result = let_go(s, find_mount(list, text), e);
 	if (result != NULL && !s->is_json) {
-		output_print_safe(stdout, path);
+		output_print_safe(
+		    stdout, doc_string(doc_find(result, "target")));
 		putchar('\n');
 	}
 	return result;

@@ -13,6 +13,8 @@
 #include "base/doc.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "base/list.h"
+#include "base/scout.h"
 
 void
 request_init(struct request *r, const char *op)
@@ -40,32 +42,51 @@ request_take_fd(struct request *r, int fd)
 	r->fds[r->n_fds++] = fd;
 }
 
-static int
-set_layout(struct request *r, const struct reference *ref, struct err *e)
-{
+/* A layout's folder, which may lie where nobody answers. */
+struct layout {
+	struct errand errand;
+	const char *folder;
+	bool is_wanted; /* not its name alone */
 	char path[LIMIT_PATH_BYTES];
+};
+
+static int
+run_layout(struct errand *x, struct err *e)
+{
+	struct layout *l = container_of(x, struct layout, errand);
+
+	if (target_absolute(l->folder, l->path, e) < 0)
+		return -1;
+	if (!l->is_wanted)
+		return 0;
+	x->fds[0] = fs_open_dir(AT_FDCWD, l->folder, e);
+	x->n_fds = 1;
+	return x->fds[0] < 0 ? -1 : 0;
+}
+
+static int
+set_layout(struct request *r, const struct reference *ref, bool is_wanted,
+    struct err *e)
+{
+	struct layout l = {
+		.errand = { .run = run_layout, .size = sizeof l },
+		.folder = ref->repository,
+		.is_wanted = is_wanted,
+	};
 	AUTO_BUF struct buf text = BUF_INIT(2 * LIMIT_PATH_BYTES);
 
-	if (target_absolute(ref->repository, path, e) < 0)
+	if (scout_send(&l.errand, e) < 0)
 		return -1;
-	if (ref->tag == NULL && strchr(strrchr(path, '/'), ':') != NULL)
+	if (is_wanted)
+		request_take_fd(r, l.errand.fds[0]);
+	if (ref->tag == NULL && strchr(strrchr(l.path, '/'), ':') != NULL)
 		return err_set(e, EINVAL,
 		    "a folder with a colon in its name needs a tag after it");
-	if (buf_printf(&text, e, "oci:%s%s%s", path,
+	if (buf_printf(&text, e, "oci:%s%s%s", l.path,
 		ref->tag == NULL ? "" : ":",
 		ref->tag == NULL ? "" : ref->tag) < 0)
 		return -1;
 	doc_set_string(r->doc, "reference", buf_str(&text));
-	return 0;
-}
-
-static int
-set_parsed(struct request *r, const struct reference *ref, const char *text,
-    struct err *e)
-{
-	if (ref->is_layout)
-		return set_layout(r, ref, e);
-	doc_set_string(r->doc, "reference", text);
 	return 0;
 }
 
@@ -76,7 +97,10 @@ request_set_reference(struct request *r, const char *text, struct err *e)
 
 	if (reference_parse(&ref, text, e) < 0)
 		return -1;
-	return set_parsed(r, &ref, text, e);
+	if (ref.is_layout)
+		return set_layout(r, &ref, false, e);
+	doc_set_string(r->doc, "reference", text);
+	return 0;
 }
 
 static void
@@ -108,20 +132,14 @@ request_set_image(struct request *r, const struct arguments *a,
     const char *text, struct err *e)
 {
 	AUTO_REFERENCE struct reference ref = { 0 };
-	int folder;
 
-	if (reference_parse(&ref, text, e) < 0 ||
-	    set_parsed(r, &ref, text, e) < 0)
+	if (reference_parse(&ref, text, e) < 0)
 		return -1;
 	if (arguments_has(a, OPTION_PLAIN_HTTP))
 		doc_set_bool(r->doc, "plain_http", true);
-	if (!ref.is_layout) {
-		set_credential(r, &ref);
-		return 0;
-	}
-	folder = fs_open_dir(AT_FDCWD, ref.repository, e);
-	if (folder < 0)
-		return -1;
-	request_take_fd(r, folder);
+	if (ref.is_layout)
+		return set_layout(r, &ref, true, e);
+	doc_set_string(r->doc, "reference", text);
+	set_credential(r, &ref);
 	return 0;
 }

@@ -14,6 +14,8 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/list.h"
+#include "base/scout.h"
 
 #define MOUNTINFO "/proc/self/mountinfo"
 
@@ -79,21 +81,143 @@ target_absolute(const char *text, char path[LIMIT_PATH_BYTES], struct err *e)
 	return join(folder, name, path, e);
 }
 
-int
-target_open(const char *text, char path[LIMIT_PATH_BYTES], struct err *e)
-{
-	int fd;
+/* ---- by a child ---- */
 
-	if (realpath(text, path) == NULL)
+struct opening {
+	struct errand errand;
+	const char *text;
+	char path[LIMIT_PATH_BYTES];
+};
+
+static int
+run_opening(struct errand *x, struct err *e)
+{
+	struct opening *o = container_of(x, struct opening, errand);
+
+	if (realpath(o->text, o->path) == NULL)
 		return errno == ENOENT
 			   ? err_set(e, ENOENT, "the folder does not exist")
 			   : err_sys(e, "resolve it");
-	fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	x->fds[0] =
+	    open(o->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (x->fds[0] < 0)
 		return errno == ENOTDIR ? err_set(e, ENOTDIR, "it is no folder")
 					: err_sys(e, "open it");
-	return fd;
+	x->n_fds = 1;
+	return 0;
 }
+
+int
+target_open(const char *text, char path[LIMIT_PATH_BYTES], struct err *e)
+{
+	struct opening o = {
+		.errand = { .run = run_opening, .size = sizeof o },
+		.text = text,
+	};
+
+	if (scout_send(&o.errand, e) < 0)
+		return -1;
+	memcpy(path, o.path, sizeof o.path);
+	return o.errand.fds[0];
+}
+
+/* The number of the mount that the path leads into.  O_PATH asks the file system
+ * nothing, so this works where the daemon behind it is dead.  What holds it open is
+ * gone with the child: umount(2) would find it in use. */
+static int
+read_mount_id(const char *path, uint64_t *id)
+{
+	AUTO_CLOSE int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_BUF struct buf info = BUF_INIT(KIB(64));
+	char name[64];
+	const char *line;
+	struct err e;
+
+	if (fd < 0)
+		return errno;
+	snprintf(name, sizeof name, "/proc/self/fdinfo/%d", fd);
+	if (fs_read_file(AT_FDCWD, name, &info, &e) < 0)
+		return e.code;
+	line = strstr(buf_str(&info), "mnt_id:");
+	if (line == NULL || sscanf(line, "mnt_id: %" SCNu64, id) != 1)
+		return EPROTO;
+	return 0;
+}
+
+struct finding {
+	struct errand errand;
+	const char *text;
+	struct target found;
+};
+
+static int
+run_finding(struct errand *x, struct err *e)
+{
+	struct finding *f = container_of(x, struct finding, errand);
+
+	if (target_absolute(f->text, f->found.path, e) < 0)
+		return -1;
+	f->found.code = read_mount_id(f->found.path, &f->found.mount);
+	return 0;
+}
+
+int
+target_find(const char *text, struct target *t, struct err *e)
+{
+	struct finding f = {
+		.errand = { .run = run_finding, .size = sizeof f },
+		.text = text,
+	};
+
+	if (scout_send(&f.errand, e) < 0)
+		return -1;
+	*t = f.found;
+	return 0;
+}
+
+struct detaching {
+	struct errand errand;
+	const char *path;
+	int flags;
+};
+
+static int
+run_detaching(struct errand *x, struct err *e)
+{
+	const struct detaching *d = container_of(x, struct detaching, errand);
+
+	for (int n = 1; umount2(d->path, d->flags) < 0; n++) {
+		if (errno != EBUSY)
+			return err_sys(e, "umount");
+		if (n == BUSY_TRIES)
+			return err_set(e, EBUSY, "files in it are in use");
+		usleep(BUSY_PAUSE_US);
+	}
+	return 0;
+}
+
+/* One that is away already may write to a disk, which takes its time: the child is
+ * done with it some day. */
+int
+target_detach(const struct target *t, bool lazy, struct err *e)
+{
+	struct detaching d = {
+		.errand = { .run = run_detaching, .size = sizeof d },
+		.path = t->path,
+		.flags = UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0),
+	};
+	enum target_state state;
+	struct err ignored;
+
+	if (scout_send(&d.errand, e) == 0)
+		return 0;
+	if (e->code == ETIMEDOUT && target_state(t, &state, &ignored) == 0 &&
+	    state == TARGET_EMPTY)
+		return 0;
+	return -1;
+}
+
+/* ---- what may be done there ---- */
 
 static const struct {
 	const char *name;
@@ -155,51 +279,27 @@ target_attach(int target, int mount, struct err *e)
 }
 
 int
-target_detach(const char *path, bool lazy, struct err *e)
+target_withdraw(int mount, struct err *e)
 {
-	int flags = UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0);
+	char path[32];
 
-	for (int n = 1; umount2(path, flags) < 0; n++) {
-		if (errno != EBUSY)
-			return err_sys(e, "umount");
-		if (n == BUSY_TRIES)
-			return err_set(e, EBUSY, "files in it are in use");
-		usleep(BUSY_PAUSE_US);
-	}
-	return 0;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", mount);
+	return umount2(path, MNT_DETACH) < 0 ? err_sys(e, "umount") : 0;
 }
 
-/* The id of the mount that the path leads into.  O_PATH asks the file system
- * nothing, so this works where the daemon behind it is dead. */
-static int
-read_mount_id(const char *path, uint64_t *id, struct err *e)
-{
-	AUTO_CLOSE int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	AUTO_BUF struct buf info = BUF_INIT(KIB(64));
-	char name[64];
-	const char *line;
-
-	if (fd < 0)
-		return err_sys(e, "open %s", path);
-	snprintf(name, sizeof name, "/proc/self/fdinfo/%d", fd);
-	if (fs_read_file(AT_FDCWD, name, &info, e) < 0)
-		return -1;
-	line = strstr(buf_str(&info), "mnt_id:");
-	if (line == NULL || sscanf(line, "mnt_id: %" SCNu64, id) != 1)
-		return err_set(e, EPROTO, "%s has no mnt_id", name);
-	return 0;
-}
+/* ---- what is there ---- */
 
 int
-target_state(const char *path, enum target_state *state, struct err *e)
+target_state(const struct target *t, enum target_state *state, struct err *e)
 {
 	AUTO_BUF struct buf all = BUF_INIT(MIB(64));
-	uint64_t id;
 
-	if (read_mount_id(path, &id, e) < 0 ||
-	    fs_read_file(AT_FDCWD, MOUNTINFO, &all, e) < 0)
+	if (t->code != 0)
+		return err_set(
+		    e, t->code, "open %s: %s", t->path, strerror(t->code));
+	if (fs_read_file(AT_FDCWD, MOUNTINFO, &all, e) < 0)
 		return -1;
-	*state = target_state_in(buf_str(&all), id, path);
+	*state = target_state_in(buf_str(&all), t->mount, t->path);
 	return 0;
 }
 

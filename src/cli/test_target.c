@@ -118,13 +118,32 @@ a_folder_without_a_mount_is_empty(void **state)
 {
 	struct folder *f = *state;
 	enum target_state s;
+	struct target t;
 	struct err e;
 
-	assert_int_equal(target_state(f->home, &s, &e), 0);
+	assert_int_equal(target_find(".", &t, &e), 0);
+	assert_string_equal(t.path, f->home);
+	assert_int_equal(target_state(&t, &s, &e), 0);
 	assert_int_equal(s, TARGET_EMPTY);
-	assert_int_equal(target_state("/proc", &s, &e), 0);
+	assert_int_equal(target_find("/proc", &t, &e), 0);
+	assert_int_equal(target_state(&t, &s, &e), 0);
 	assert_int_equal(s, TARGET_FOREIGN);
-	assert_fails(target_state("none", &s, &e), e, ENOENT);
+}
+
+static void
+what_does_not_exist_has_no_mount(void **state)
+{
+	struct folder *f = *state;
+	enum target_state s;
+	struct target t;
+	struct err e;
+
+	assert_int_equal(target_find("none", &t, &e), 0);
+	snprintf(f->want, sizeof f->want, "%s/none", f->home);
+	assert_string_equal(t.path, f->want);
+	assert_fails(target_state(&t, &s, &e), e, ENOENT);
+	assert_fails(target_detach(&t, false, &e), e, ENOENT);
+	assert_fails(target_find("", &t, &e), e, EINVAL);
 }
 
 static const char table[] =
@@ -181,6 +200,8 @@ main(void)
 		    a_target_is_an_existing_folder, enter, leave),
 		cmocka_unit_test_setup_teardown(
 		    a_folder_without_a_mount_is_empty, enter, leave),
+		cmocka_unit_test_setup_teardown(
+		    what_does_not_exist_has_no_mount, enter, leave),
 		cmocka_unit_test(our_mounts_are_told_from_others),
 		cmocka_unit_test(a_folder_inside_a_mount_is_no_mount),
 		cmocka_unit_test(a_table_that_is_cut_off_does_no_harm),

@@ -2,26 +2,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
+#include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/target.h"
-#include "base/cleanup.h"
-#include "base/close_all_but.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/limits.h"
-#include "base/rights.h"
+#include "base/list.h"
+#include "base/scout.h"
 
-enum { PATIENCE_S = 10 };
+struct opening {
+	struct errand errand;
+	const char *text;
+};
 
-/* ---- the child ---- */
+/* ---- in the child ---- */
 
 static int
 open_both(const char *text, int pair[2], struct err *e)
@@ -50,78 +48,27 @@ open_both(const char *text, int pair[2], struct err *e)
 	return 0;
 }
 
-static void
-run_child(const char *text, int sock, pid_t parent)
-{
-	struct err e = ERR_INIT;
-	int pair[2];
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
-	close_all_but(sock);
-	if (open_both(text, pair, &e) == 0)
-		rights_send(sock, &e, sizeof e, 0, pair, 2);
-	else
-		rights_send(sock, &e, sizeof e, 0, NULL, 0);
-	_exit(0);
-}
-
-/* ---- this process ---- */
-
 static int
-receive(int sock, int pair[2], struct err *e)
+run_opening(struct errand *x, struct err *e)
 {
-	struct err theirs;
-	struct rights r;
+	const struct opening *o = container_of(x, struct opening, errand);
 
-	if (rights_receive(sock, &theirs, sizeof theirs, 0, &r) !=
-	    sizeof theirs)
-		return err_set(e, EIO, "the process that opens it died");
-	if (r.n == 2) {
-		pair[0] = r.fds[0];
-		pair[1] = r.fds[1];
-		return 0;
-	}
-	rights_close(&r);
-	*e = theirs;
-	return -1;
+	x->n_fds = 2;
+	return open_both(o->text, x->fds, e);
 }
 
-static int
-start_child(const char *text, pid_t *pid, struct err *e)
-{
-	pid_t parent = getpid();
-	int socks[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) != 0)
-		return err_sys(e, "socketpair");
-	*pid = fork();
-	if (*pid == 0)
-		run_child(text, socks[1], parent);
-	close(socks[1]);
-	if (*pid > 0)
-		return socks[0];
-	close(socks[0]);
-	return err_sys(e, "fork");
-}
+/* ---- in this process ---- */
 
 int
 upper_folders_open(const char *text, int pair[2], struct err *e)
 {
-	pid_t pid;
-	AUTO_CLOSE int sock = start_child(text, &pid, e);
-	struct pollfd p = { .fd = sock, .events = POLLIN };
-	int rc;
+	struct opening o = {
+		.errand = { .run = run_opening, .size = sizeof o },
+		.text = text,
+	};
 
-	if (sock < 0)
+	if (scout_send(&o.errand, e) < 0)
 		return -1;
-	if (poll(&p, 1, PATIENCE_S * 1000) <= 0) {
-		kill(pid, SIGKILL); /* it ends in its own time */
-		return err_set(e, ETIMEDOUT,
-		    "the file system that it lies on does not answer");
-	}
-	rc = receive(sock, pair, e);
-	waitpid(pid, NULL, 0);
-	return rc;
+	memcpy(pair, o.errand.fds, sizeof o.errand.fds);
+	return 0;
 }

@@ -6,8 +6,8 @@
 
 struct err;
 
-/* Both, the caller's.  By a child process: whoever looks where nobody answers may wait
- * in the kernel, and not even end when he is killed.  ETIMEDOUT: it was given up. */
+/* Both, the caller's.  By a child process (base/scout.h); ETIMEDOUT after ten
+ * seconds. */
 int upper_folders_open(const char *text, int pair[2], struct err *e);
 
 #endif

@@ -129,9 +129,14 @@ fusermount_mount(const char *target, const char *source, struct err *e)
 }
 
 int
-fusermount_unmount(const char *target, struct err *e)
+fusermount_unmount(const char *target, bool lazy, struct err *e)
 {
-	char *argv[] = { "fusermount3", "-uqz", "--", (char *)target, NULL };
+	char *argv[] = { "fusermount3", lazy ? "-uqz" : "-uq", "--",
+		(char *)target, NULL };
 
-	return run(argv, target, 0, e);
+	if (run(argv, target, 0, e) == 0)
+		return 0;
+	return e->code == EACCES ? err_set(e, EACCES, "%s could not unmount %s",
+				       argv[0], target)
+				 : -1;
 }

@@ -228,7 +228,7 @@ clean_targets(struct list *lost)
 		struct lost *l = list_entry(k, struct lost, link);
 
 		if (is_ours(&t, l->target) &&
-		    fusermount_unmount(l->target, &e) == 0)
+		    fusermount_unmount(l->target, true, &e) == 0)
 			continue;
 		lost_drop(l);
 	}

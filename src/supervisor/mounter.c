@@ -295,9 +295,9 @@ unmount(
 	dev_t dev;
 
 	if (!m->is_root && *target != '\0')
-		return fusermount_unmount(target, e);
+		return fusermount_unmount(target, true, e);
 	if (find_mount(id, &dev)) {
-		if (!m->is_root && fusermount_unmount(id, e) != 0)
+		if (!m->is_root && fusermount_unmount(id, true, e) != 0)
 			return -1;
 		if (m->is_root &&
 		    umount2(id, MNT_DETACH | UMOUNT_NOFOLLOW) != 0)

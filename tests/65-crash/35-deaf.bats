@@ -50,6 +50,34 @@ become_deaf() {
 	not is_mounted "$T/good"
 }
 
+# All of them wait at once.
+@test "a target on a file system that does not answer is refused, and let go of" {
+	start_deaf
+	start_daemon
+	layerfs mount "$FAKE/app:good" "$T/deaf/mnt"
+	layerfs mount "$FAKE/app:duplicate" "$T/mnt"
+	become_deaf
+	fails_with "/deaf/other: the file system that it lies on does not answer" \
+		layerfs mount "$FAKE/app:good" "$T/deaf/other" 3>&- &
+	mounting=$!
+	fails_with "/deaf/other: the file system that it lies on does not answer" \
+		layerfs unmount "$T/deaf/other" 3>&- &
+	unmounting=$!
+	fails_with "/deaf/oci: the file system that it lies on does not answer" \
+		layerfs pull "oci:$T/deaf/oci" 3>&- &
+	pulling=$!
+	layerfs unmount "$T/deaf/mnt" >"$T/out" 2>&1
+	wait $mounting
+	wait $unmounting
+	wait $pulling
+	grep "warning: $T/deaf/mnt: .* does not answer: .*; the daemon has let go of it" "$T/out"
+	grep -x "$T/deaf/mnt" "$T/out"
+	[ "$(mount_count)" = 1 ]
+	layerfs unmount "$T/mnt"
+	nothing_mounted
+	stop layerfsd
+}
+
 # drop_names_until FILE: the kernel forgets the names of folders.
 drop_names_until() {
 	until [ -e "$1" ]; do
