@@ -5,10 +5,15 @@
 
 #include "supervisor/job.h"
 #include "supervisor/supervisor_private.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/err.h"
 
-enum { LOGIN_S = 5, ELSEWHERE_S = 10, TRIAL_S = 30, UNENDED_MAX = 4 };
+enum { LOGIN_S = 5, ELSEWHERE_S = 10, TRIAL_S = 30, MOMENT_S = 1 };
+
+/* What was lost is put back once: one that waits there for ever is none that the next
+ * one on another disk has to be refused for. */
+enum { UNENDED_MAX = 4, UNENDED_LOST_MAX = 16 };
 
 /* 0: however long it takes. */
 static unsigned
@@ -32,7 +37,9 @@ int
 late_check(const struct list *jobs, const struct message *request,
     unsigned n_fds, struct err *e)
 {
-	unsigned n = 0;
+	unsigned n = 0, most = request->kind == MESSAGE_ATTACH
+				   ? UNENDED_LOST_MAX
+				   : UNENDED_MAX;
 
 	if (patience_s(request, n_fds) == 0)
 		return 0;
@@ -42,15 +49,17 @@ late_check(const struct list *jobs, const struct message *request,
 		n += j->request.kind == request->kind && j->patience_s > 0 &&
 		     j->sock < 0;
 	}
-	if (n < UNENDED_MAX)
+	if (n < most)
 		return 0;
 	return err_set(e, EAGAIN, "%u processes wait for an answer already", n);
 }
 
 void
-late_note_start(struct job *j, unsigned n_fds)
+late_note_start(const struct supervisor *s, struct job *j, unsigned n_fds)
 {
 	j->patience_s = patience_s(&j->request, n_fds);
+	if (j->request.kind == MESSAGE_ATTACH && s->has_waited)
+		j->patience_s = min_u64(j->patience_s, MOMENT_S);
 	if (j->patience_s > 0)
 		j->late_at_ns =
 		    awake_now_ns(&j->awake) + j->patience_s * NS_PER_S;
@@ -74,6 +83,8 @@ give_up(struct supervisor *s, struct job *j)
 	err_set(&e, ETIMEDOUT, "no answer within %u s", j->patience_s);
 	if (j->life == s->worker.life)
 		message_answer(s->worker.sock, &m, -1, &e);
+	if (j->request.kind == MESSAGE_ATTACH)
+		s->has_waited = true;
 	j->late_at_ns = 0;
 	job_abandon(j);
 }

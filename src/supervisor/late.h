@@ -7,6 +7,9 @@
  *	ATTACH          does not answer, or behind a path that leads there
  *	EROFS   30 s    on trial only: nobody knows what this kernel does
  *
+ * What was lost is put back one by one, by a start that waits for it: behind one that
+ * was given up each has a second, which is enough where somebody answers.
+ *
  * While the machine stands still nobody is late.  On the supervisor's one thread.
  */
 #ifndef SUPERVISOR_LATE_H
@@ -26,7 +29,7 @@ int late_check(const struct list *jobs, const struct message *request,
     unsigned n_fds, struct err *e);
 
 /* It has begun. */
-void late_note_start(struct job *j, unsigned n_fds);
+void late_note_start(const struct supervisor *s, struct job *j, unsigned n_fds);
 
 /* When to look whether one is late (monotonic); UINT64_MAX: none may be. */
 uint64_t late_next_ns(const struct list *jobs);

@@ -183,7 +183,7 @@ start_job(struct supervisor *s, const struct message *m, const int *fds,
 	j = job_start(&s->mounter, m, fds, n_fds, e);
 	if (j == NULL)
 		return -1;
-	late_note_start(j, n_fds);
+	late_note_start(s, j, n_fds);
 	j->life = s->worker.life;
 	list_push_back(&s->jobs, &j->link);
 	s->n_jobs++;

@@ -32,6 +32,7 @@ struct supervisor {
 	int signals;
 	struct keep keep;
 	struct list lost; /* supervisor/lost.h */
+	bool has_waited;  /* for what was lost, in vain: supervisor/late.h */
 	struct list jobs;
 	unsigned n_jobs;
 

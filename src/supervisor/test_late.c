@@ -74,7 +74,7 @@ begin_with(struct fixture *f, struct message request, unsigned n_fds)
 			pause();
 	close(pair[1]);
 	list_push_back(&f->s.jobs, &j->link);
-	late_note_start(j, n_fds);
+	late_note_start(&f->s, j, n_fds);
 	return j;
 }
 
@@ -226,6 +226,27 @@ a_folder_that_was_given_may_lie_where_nobody_answers(void **state)
 	assert_int_equal(late_check(&f->s.jobs, &overlay, 0, &e), 0);
 }
 
+/* A start is not held up by each of them. */
+static void
+what_is_put_back_is_waited_for_together(void **state)
+{
+	struct fixture *f = *state;
+	struct message attach = of(MESSAGE_ATTACH, false);
+	struct message overlay = of(MESSAGE_OVERLAY, false);
+	struct err e;
+
+	attach.body.attach.is_elsewhere = 1;
+	assert_int_equal(begin_with(f, attach, 1)->patience_s, 10);
+	for (int i = 0; i < 16; i++) {
+		assert_int_equal(late_check(&f->s.jobs, &attach, 1, &e), 0);
+		begin_with(f, attach, 1)->late_at_ns = 1;
+		late_give_up(&f->s);
+		assert_int_equal(begin_with(f, attach, 1)->patience_s, 1);
+	}
+	assert_fails(late_check(&f->s.jobs, &attach, 1, &e), e, EAGAIN);
+	assert_int_equal(begin_with(f, overlay, 2)->patience_s, 10);
+}
+
 int
 main(void)
 {
@@ -238,6 +259,7 @@ main(void)
 		TEST(those_that_did_not_end_are_few),
 		TEST(those_that_are_under_way_hinder_nobody),
 		TEST(a_folder_that_was_given_may_lie_where_nobody_answers),
+		TEST(what_is_put_back_is_waited_for_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

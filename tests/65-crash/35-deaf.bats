@@ -168,14 +168,18 @@ with_credentials_there() {
 	start_deaf
 	start_service --no-store
 	mount -t tmpfs changes "$T/deaf/mnt"
-	mkdir "$T/deaf/mnt/up"
+	mkdir "$T/deaf/mnt/up" "$T/deaf/mnt/other" "$T/more"
 	layerfs mount --rw --upper "$T/deaf/mnt/up" "$FAKE/app:duplicate" "$T/good"
+	layerfs mount --rw --upper "$T/deaf/mnt/other" "$FAKE/app:duplicate" "$T/more"
 	layerfs mount --rw "$FAKE/app:good" "$T/mnt"
 	echo mine >"$T/mnt/new"
 	become_deaf
 	kill_supervisor
 	grep -F "on $T/good: not restored: " "$T/log/systemd" | grep "no answer within 10 s"
 	not is_mounted "$T/good"
+	# All of them are waited for together; who answers has time enough.
+	grep -F "on $T/more: not restored: " "$T/log/systemd" | grep "no answer within 1 s"
+	not is_mounted "$T/more"
 	is_good "$T/mnt"
 	[ "$(cat "$T/mnt/new")" = mine ]
 	layerfs unmount "$T/mnt"
