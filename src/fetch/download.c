@@ -378,14 +378,18 @@ judge_end(
 static struct parcel *
 next_parcel(struct download *d, struct download_part *part)
 {
+	uint64_t before_ns = part->intake.waited_ns;
 	struct parcel *p;
 	bool again;
 
 	p = intake_wait(&part->intake, &again);
+	d->waited_ns += part->intake.waited_ns - before_ns;
 	if (again)
 		resume(d, part);
-	if (p != NULL)
-		count(d, part, p);
+	if (p == NULL)
+		return NULL;
+	d->waited_ns = 0;
+	count(d, part, p);
 	return p;
 }
 

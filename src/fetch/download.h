@@ -73,6 +73,7 @@ struct download {
 	bool may_try;
 	uint64_t avoid, gave; /* as in source_read; set the first */
 	bool has_others;
+	uint64_t waited_ns; /* for the source, awake, since its last bytes */
 	uint64_t began_ns;  /* when the first byte came */
 	uint64_t asked_off; /* up to where the blob was asked for in order */
 	uint64_t end_off;   /* its end, or where the tail begins */

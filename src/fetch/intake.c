@@ -102,10 +102,13 @@ intake_take(struct intake *in, bool *resume)
 struct parcel *
 intake_wait(struct intake *in, bool *resume)
 {
+	struct awake awake = { 0 };
+	uint64_t begun_ns = awake_now_ns(&awake);
 	LOCK_SCOPE(&in->lock);
 
 	while (list_is_empty(&in->parcels) && !in->has_ended)
-		cond_wait(&in->changed, &in->lock);
+		cond_wait_awake(&in->changed, &in->lock, &awake, UINT64_MAX);
+	in->waited_ns += awake_now_ns(&awake) - begun_ns;
 	return take(in, resume);
 }
 

@@ -36,6 +36,8 @@ struct intake {
 	bool is_closed;
 	bool has_ended;
 	struct err failure; /* why; code 0: all bytes were given */
+
+	uint64_t waited_ns; /* intake_wait(), awake; its caller's */
 };
 
 void intake_init(struct intake *in);

@@ -74,6 +74,6 @@ check_LIBRARIES += %D%/libfetchtest.a
 %C%_test_usage_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 %C%_test_replay_SOURCES = %D%/test_replay.c
 %C%_test_replay_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
-%C%_test_stream_SOURCES = %D%/test_stream.c
+%C%_test_stream_SOURCES = %D%/test_stream.c src/base/test_standstill.h
 %C%_test_stream_LDADD = %D%/libfetchtest.a $(FETCH_LIBS) $(CMOCKA_LIBS)
 endif

@@ -36,7 +36,7 @@ struct pull {
 	struct unpacker *unpacker;
 	struct hasher *hasher;
 	uint64_t blob_at;      /* bytes of the blob so far */
-	uint64_t progress_ns;  /* when the last came */
+	uint64_t waited_ns;    /* in vain, since the last of them */
 	unsigned failures;     /* of sources, since then */
 	bool is_unsalvageable; /* our side failed, not a source */
 	unsigned first;        /* the source that is read first, */
@@ -71,7 +71,7 @@ consume(struct pull *pull, const struct parcel *p, struct err *e)
 	if (o->on_bytes != NULL)
 		o->on_bytes(o->ctx, pull->blob_at, p->bytes, p->len);
 	pull->blob_at += p->len;
-	pull->progress_ns = clock_now_ns();
+	pull->waited_ns = 0;
 	pull->failures = 0;
 	if (o->on_progress != NULL)
 		o->on_progress(o->ctx, pull->blob_at);
@@ -94,6 +94,7 @@ read_on(struct pull *pull, struct source *s, struct err *e)
 		rc = consume(pull, p, e);
 		free(p);
 	}
+	pull->waited_ns += d.waited_ns;
 	download_release(&d);
 	if (s == o->sources[pull->first]) {
 		pull->givers->gave |= d.gave;
@@ -106,34 +107,34 @@ read_on(struct pull *pull, struct source *s, struct err *e)
 /* ---- the whole blob ---- */
 
 static void
-rest(unsigned failures, uint64_t until_ns)
+rest(struct pull *pull, uint64_t ns)
 {
-	uint64_t ns =
-	    min_u64(clock_now_ns() + backoff_ns(failures, failures), until_ns);
 	struct timespec t = { ns / NS_PER_S, ns % NS_PER_S };
 
-	while (
-	    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &t, &t) == EINTR)
 		;
+	pull->waited_ns += ns;
 }
 
-/* The n-th failure in a row: is there time to go on? */
+/* The n-th failure in a row: is there time to go on?  What was waited is summed up, and
+ * not by the clock: who stood still with the machine was not patient. */
 static bool
-may_go_on(const struct pull *pull)
+may_go_on(struct pull *pull)
 {
 	const struct stream_pull *o = pull->order;
-	uint64_t until_ns =
-	    o->patience_ms == WANT_FOREVER
-		? UINT64_MAX
-		: pull->progress_ns + o->patience_ms * NS_PER_MS;
+	unsigned rounds = pull->failures / o->n_sources;
+	uint64_t patience_ns = o->patience_ms == WANT_FOREVER
+				   ? UINT64_MAX
+				   : o->patience_ms * NS_PER_MS;
 
 	if (pull->is_unsalvageable)
 		return false;
 	if (pull->failures % o->n_sources != 0)
 		return true;
-	if (clock_now_ns() >= until_ns)
+	if (pull->waited_ns >= patience_ns)
 		return false;
-	rest(pull->failures / o->n_sources, until_ns);
+	rest(pull,
+	    min_u64(backoff_ns(rounds, rounds), patience_ns - pull->waited_ns));
 	return true;
 }
 
@@ -229,7 +230,6 @@ pull_once(const struct stream_pull *o, unsigned first, struct givers *givers,
 		.first = first,
 		.givers = givers,
 		.hasher = hasher_new(),
-		.progress_ns = clock_now_ns(),
 	};
 	int rc;
 

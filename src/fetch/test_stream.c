@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fetch/fixture.h"
@@ -14,6 +15,7 @@
 #include "base/hmap.h"
 #include "base/limits.h"
 #include "base/test.h"
+#include "base/test_standstill.h"
 
 typedef void wrap(struct buf *out, const uint8_t *p, size_t n);
 
@@ -369,6 +371,24 @@ patience_outlasts_a_failure(void **s)
 	end(&p);
 }
 
+static void
+a_standstill_uses_no_patience_up(void **s)
+{
+	struct pulling p;
+	pid_t pid;
+
+	(void)s;
+	begin(&p, wrap_gzip);
+	p.order.patience_ms = 1500;
+	fake_answer_next(p.fakes[0], (struct fake_answer){ .code = EAGAIN });
+	fake_answer_next(p.fakes[0], (struct fake_answer){ .code = EAGAIN });
+	pid = stand_still();
+	assert_int_equal(pull(&p), 0);
+	assert_all_there(&p, 3);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	end(&p);
+}
+
 /* The last byte of the last file: everything was written by then. */
 static void
 a_wrong_digest_leaves_nothing(void **s)
@@ -456,6 +476,7 @@ main(void)
 		cmocka_unit_test(a_read_that_breaks_goes_on_where_it_broke),
 		cmocka_unit_test(without_patience_a_failure_ends_the_pull),
 		cmocka_unit_test(patience_outlasts_a_failure),
+		cmocka_unit_test(a_standstill_uses_no_patience_up),
 		cmocka_unit_test(a_wrong_digest_leaves_nothing),
 		cmocka_unit_test(a_wrong_diff_id_leaves_nothing),
 		cmocka_unit_test(
