@@ -48,17 +48,15 @@ is_cancelled(const struct inquiry *q)
 }
 
 static void
-await_end(struct inquiry *q, uint64_t until_ns)
+await_end(struct inquiry *q, struct awake *awake, uint64_t until_ns)
 {
-	struct awake awake = { 0 };
-	uint64_t end_ns = awake_until(&awake, until_ns);
 	LOCK_SCOPE(&q->lock);
 
 	while (!q->is_done) {
 		if (q->is_late) {
 			cond_wait(&q->ended, &q->lock);
 		} else if (is_cancelled(q) || !cond_wait_awake(&q->ended,
-						  &q->lock, &awake, end_ns)) {
+						  &q->lock, awake, until_ns)) {
 			q->is_late = true;
 			exchange_cancel(&q->exchange);
 		}
@@ -66,15 +64,24 @@ await_end(struct inquiry *q, uint64_t until_ns)
 }
 
 int
-inquiry_wait(struct inquiry *q, uint64_t until_ns, struct err *e)
+inquiry_wait_awake(
+    struct inquiry *q, struct awake *awake, uint64_t until_ns, struct err *e)
 {
-	await_end(q, until_ns);
+	await_end(q, awake, until_ns);
 	cond_destroy(&q->ended);
 	lock_destroy(&q->lock);
 	if (q->failure.code == 0)
 		return 0;
 	*e = q->failure;
 	return -1;
+}
+
+int
+inquiry_wait(struct inquiry *q, uint64_t until_ns, struct err *e)
+{
+	struct awake awake = { 0 };
+
+	return inquiry_wait_awake(q, &awake, awake_until(&awake, until_ns), e);
 }
 
 void

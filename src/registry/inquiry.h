@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/lock.h"
 
+struct awake;
 struct repository;
 
 struct inquiry {
@@ -44,6 +45,9 @@ void inquiry_start(struct inquiry *q);
 /* until_ns: of the monotonic clock; UINT64_MAX: as long as it takes.  ECANCELED
  * where it passed, or somebody cancelled. */
 int inquiry_wait(struct inquiry *q, uint64_t until_ns, struct err *e);
+/* For one of several that have a patience together: until_ns is of its clock. */
+int inquiry_wait_awake(
+    struct inquiry *q, struct awake *awake, uint64_t until_ns, struct err *e);
 
 /* Nobody wants the answer any more: the wait is short. */
 void inquiry_cancel(struct inquiry *q);

@@ -7,7 +7,7 @@
 #include "registry/inquiry.h"
 #include "registry/layout.h"
 #include "registry/manifest.h"
-#include "base/clock.h"
+#include "base/awake.h"
 #include "base/descriptor.h"
 #include "base/doc.h"
 #include "base/err.h"
@@ -21,8 +21,9 @@ struct where {
 	const struct reference *ref;
 	int layout;
 	bool is_start;
-	uint32_t patience_ms;
-	uint64_t until_ns; /* UINT64_MAX: as long as it takes */
+	uint32_t patience_ms; /* for all of them; 0: as long as it takes */
+	struct awake *awake;
+	uint64_t until_ns; /* of it */
 };
 
 /* ---- a document from a registry ---- */
@@ -45,7 +46,7 @@ fetch_from(const struct where *w, const char *path, bool by_tag,
 	inquiry_start(&q);
 	if (w->is_start)
 		preconnect(w->registry, w->ref->host, w->ref->repository);
-	rc = inquiry_wait(&q, w->until_ns, e);
+	rc = inquiry_wait_awake(&q, w->awake, w->until_ns, e);
 	*tried = q.exchange.tried | (uint64_t)1 << q.exchange.host;
 	buf_release(out);
 	*out = q.exchange.document;
@@ -190,7 +191,8 @@ resolve(const struct where *w, const struct platform *p, struct manifest *out,
 }
 
 static struct where
-where_of(struct registry *r, const struct registry_question *q)
+where_of(
+    struct registry *r, const struct registry_question *q, struct awake *awake)
 {
 	struct where w = {
 		.registry = r,
@@ -198,11 +200,12 @@ where_of(struct registry *r, const struct registry_question *q)
 		.layout = q->layout,
 		.is_start = q->is_start,
 		.patience_ms = q->patience_ms,
+		.awake = awake,
 		.until_ns = UINT64_MAX,
 	};
 
 	if (q->patience_ms > 0)
-		w.until_ns = clock_now_ns() + q->patience_ms * NS_PER_MS;
+		w.until_ns = awake_now_ns(awake) + q->patience_ms * NS_PER_MS;
 	return w;
 }
 
@@ -210,7 +213,8 @@ int
 registry_resolve(struct registry *r, const struct registry_question *q,
     struct manifest *out, struct err *e)
 {
-	struct where w = where_of(r, q);
+	struct awake awake = { 0 };
+	struct where w = where_of(r, q, &awake);
 
 	if (resolve(&w, q->platform, out, e) == 0)
 		return 0;
@@ -221,7 +225,8 @@ int
 registry_read_document(struct registry *r, const struct registry_question *q,
     const struct digest *d, struct buf *out, struct err *e)
 {
-	struct where w = where_of(r, q);
+	struct awake awake = { 0 };
+	struct where w = where_of(r, q, &awake);
 	int rc =
 	    d != NULL ? get_document(&w, d, out, e) : get_first(&w, out, e);
 

@@ -6,7 +6,23 @@
 load ../lib/common
 load ../lib/faults
 
-setup_file() { hostile_images good; }
+setup_file() {
+	hostile_images good
+	add_index
+}
+
+# add_index: the tag "many", an index that leads to what "good" is.
+add_index() {
+	local text digest file=$IMAGES/index.json
+	text=$(jq -c '{schemaVersion, mediaType: "application/vnd.oci.image.index.v1+json",
+		manifests: [.manifests[0] | {mediaType, digest, size,
+			platform: {os: "linux", architecture: "amd64"}}]}' "$file")
+	digest=$(printf %s "$text" | sha256sum | cut -d' ' -f1)
+	printf %s "$text" >"$IMAGES/blobs/sha256/$digest"
+	jq --arg d "sha256:$digest" '.manifests += [{digest: $d,
+		annotations: {"org.opencontainers.image.ref.name": "many"}}]' "$file" >"$file.new"
+	mv "$file.new" "$file"
+}
 
 setup() { setup_faults_without_daemon; }
 
@@ -141,12 +157,13 @@ begin_again() {
 	errors_are "$before"
 }
 
+# Its index is on the way when the machine stops, and the manifest is asked for after.
 @test "a tag is not taken for what it was" {
 	start_patient_daemon
-	layerfs mount "$FAKE/app:good" "$T/mnt"
+	layerfs mount "$FAKE/app:many" "$T/mnt"
 	layerfs unmount "$T/mnt"
 	hold_still "$(pid_of fake)"
-	layerfs --json mount "$FAKE/app:good" "$T/mnt" >"$T/mounted" 3>&- &
+	layerfs --json mount "$FAKE/app:many" "$T/mnt" >"$T/mounted" 3>&- &
 	READERS+=("$!")
 	sleep 1
 	stands_still go_on fake
