@@ -303,10 +303,9 @@ static void
 run_expiry(struct task *t)
 {
 	struct expiry *x = container_of(t, struct expiry, task);
-	uint64_t now = clock_now_ns();
 
-	store_layers_expire(x->store->layers, now);
-	pulls_expire(x->store->pulls, now);
+	store_layers_expire(x->store->layers);
+	pulls_expire(x->store->pulls, clock_now_ns());
 	free(x);
 }
 

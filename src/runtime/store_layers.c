@@ -14,14 +14,13 @@
 #include "store/db_use.h"
 #include "base/base64.h"
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/log.h"
 
-enum { UNUSED_S = 15, HOLDER_BYTES = LIMIT_REFERENCE_BYTES * 2 };
+enum { UNUSED_ROUNDS = 3, HOLDER_BYTES = LIMIT_REFERENCE_BYTES * 2 };
 
 struct store_layer {
 	struct list link;
@@ -30,7 +29,7 @@ struct store_layer {
 	enum { LAYER_KNOWN, LAYER_OPENING, LAYER_SHOWN } state;
 	int64_t uses;
 	bool is_counting; /* somebody changes that */
-	uint64_t seen_ns;
+	unsigned rounds;  /* of store_layers_expire(), unseen */
 
 	/* While it is opening, the opener's; not changed afterwards. */
 	bool has_image;
@@ -100,7 +99,7 @@ is_useless(const struct store_layer *n)
 static bool
 answer(struct store_layer *n, struct store_answer *out)
 {
-	n->seen_ns = clock_now_ns();
+	n->rounds = 0;
 	snprintf(out->id, sizeof out->id, "%s", showing_id(n->showing));
 	out->blob = n->blob;
 	out->blob_size = n->blob_size;
@@ -117,6 +116,42 @@ store_layers_find(struct store_layers *s, const struct store_path *p,
 
 	return n != NULL && n->state == LAYER_SHOWN && !is_useless(n) &&
 	       answer(n, out);
+}
+
+/* ---- hiding ---- */
+
+static bool
+is_expired(const struct store_layer *n)
+{
+	if (n->is_counting || n->state != LAYER_SHOWN || n->uses > 0)
+		return false;
+	return is_useless(n) || n->rounds > UNUSED_ROUNDS;
+}
+
+static struct store_layer *
+withdraw_expired(struct store_layers *s)
+{
+	LOCK_SCOPE(&s->lock);
+	list_for_each(l, &s->all) {
+		struct store_layer *n = list_entry(l, struct store_layer, link);
+
+		if (!is_expired(n))
+			continue;
+		list_remove(&n->link);
+		return n;
+	}
+	return NULL;
+}
+
+static void
+hide_expired(struct store_layers *s)
+{
+	struct store_layer *n;
+
+	while ((n = withdraw_expired(s)) != NULL) {
+		showings_put(s->parts.showings, n->showing);
+		free_layer(n);
+	}
 }
 
 /* ---- opening ---- */
@@ -235,7 +270,7 @@ store_layers_take(struct store_layers *s, const struct store_path *p,
 	int rc;
 
 	if (shows_lie(s, p))
-		store_layers_expire(s, clock_now_ns());
+		hide_expired(s);
 	if (answer_or_begin(s, p, &n, out, e) < 0)
 		return -1;
 	if (n == NULL)
@@ -293,7 +328,7 @@ end_counting(struct store_layers *s, const struct store_path *p, int64_t uses)
 
 	n->is_counting = false;
 	n->uses = uses;
-	n->seen_ns = clock_now_ns();
+	n->rounds = 0;
 	cond_broadcast(&s->changed);
 }
 
@@ -372,38 +407,14 @@ store_layers_release(
 
 /* ---- ending ---- */
 
-static bool
-is_expired(const struct store_layer *n, uint64_t now_ns)
-{
-	if (n->is_counting || n->state != LAYER_SHOWN || n->uses > 0)
-		return false;
-	return is_useless(n) || now_ns >= n->seen_ns + UNUSED_S * NS_PER_S;
-}
-
-static struct store_layer *
-withdraw_expired(struct store_layers *s, uint64_t now_ns)
-{
-	LOCK_SCOPE(&s->lock);
-	list_for_each(l, &s->all) {
-		struct store_layer *n = list_entry(l, struct store_layer, link);
-
-		if (!is_expired(n, now_ns))
-			continue;
-		list_remove(&n->link);
-		return n;
-	}
-	return NULL;
-}
-
 void
-store_layers_expire(struct store_layers *s, uint64_t now_ns)
+store_layers_expire(struct store_layers *s)
 {
-	struct store_layer *n;
-
-	while ((n = withdraw_expired(s, now_ns)) != NULL) {
-		showings_put(s->parts.showings, n->showing);
-		free_layer(n);
-	}
+	lock_acquire(&s->lock);
+	list_for_each(l, &s->all)
+		list_entry(l, struct store_layer, link)->rounds++;
+	lock_release(&s->lock);
+	hide_expired(s);
 }
 
 /* ---- from start to end ---- */

@@ -74,7 +74,9 @@ int store_layers_use(
 int store_layers_release(
     struct store_layers *s, const struct store_path *p, struct err *e);
 
-/* Hides what is not in use and was not looked at for a while, or is a lie. Blocking. */
-void store_layers_expire(struct store_layers *s, uint64_t now_ns);
+/* Every few seconds: hides what is a lie, or is not in use and was not looked at in the
+ * last three rounds.  They are counted, as time passes for a machine that stands still,
+ * and podman counts what it has looked at as soon as it goes on.  Blocking. */
+void store_layers_expire(struct store_layers *s);
 
 #endif
