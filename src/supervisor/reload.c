@@ -63,7 +63,7 @@ drain(struct supervisor *s)
 	s->worker.is_serving = false;
 	if (s->worker.pid == 0)
 		return;
-	supervisor_expect_end(s);
+	worker_expect_end(&s->worker);
 	worker_kill(&s->worker, SIGTERM);
 }
 

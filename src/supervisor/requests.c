@@ -373,7 +373,7 @@ supervisor_on_request(struct supervisor *s)
 			worker_kill(&s->worker, SIGKILL);
 		}
 		worker_hang_up(&s->worker);
-		supervisor_expect_end(s);
+		worker_expect_end(&s->worker);
 	} else {
 		handle(s, &m, fds, n);
 	}

@@ -28,16 +28,10 @@
 #include "base/log.h"
 #include "base/scout.h"
 
-/* Between SIGTERM and SIGKILL; for what was written and is nobody's, at the end. */
-enum { PATIENCE_MS = 5000, SWEEP_MS = 10000 };
+/* For what was written and is nobody's, at the end. */
+enum { SWEEP_MS = 10000 };
 
 /* ---- the worker's life ---- */
-
-void
-supervisor_expect_end(struct supervisor *s)
-{
-	s->kill_at_ns = clock_now_ns() + PATIENCE_MS * NS_PER_MS;
-}
 
 /* A mount that is being made would come after the clean-up, and a long deletion
  * is not waited for. */
@@ -61,7 +55,7 @@ end(struct supervisor *s)
 		return;
 	s->is_ending = true;
 	s->worker.is_serving = false;
-	supervisor_expect_end(s);
+	worker_expect_end(&s->worker);
 	worker_kill(&s->worker, SIGTERM);
 }
 
@@ -75,7 +69,6 @@ on_worker_end(struct supervisor *s, int status)
 	bool is_wanted = s->is_ending || is_final || reload_is_draining(s);
 
 	worker_note_end(&s->worker, status, !is_wanted);
-	s->kill_at_ns = 0;
 	supervisor_kill_orphans(s);
 	if (s->is_ending || !is_final)
 		return;
@@ -153,9 +146,8 @@ timeout_ms(const struct supervisor *s)
 	uint64_t now = clock_now_ns(), at = late_next_ns(&s->jobs);
 	int rest_ms = greeter_timeout_ms(s);
 
-	if (s->kill_at_ns > 0)
-		at = min_u64(at, s->kill_at_ns);
-	else if (may_start_worker(s))
+	at = min_u64(at, worker_next_ns(&s->worker));
+	if (may_start_worker(s))
 		at = min_u64(at, s->worker.start_at_ns);
 	else if (rest_ms >= 0)
 		at = min_u64(at, now + rest_ms * NS_PER_MS);
@@ -170,11 +162,7 @@ on_time(struct supervisor *s)
 	uint64_t now = clock_now_ns();
 
 	late_give_up(s);
-	/* One that hangs in the kernel ends in its own time. */
-	if (s->kill_at_ns > 0 && now >= s->kill_at_ns) {
-		worker_kill(&s->worker, SIGKILL);
-		supervisor_expect_end(s);
-	}
+	worker_kill_late(&s->worker);
 	if (may_start_worker(s) && now >= s->worker.start_at_ns) {
 		s->greeter.is_tired = false;
 		worker_start(&s->worker, s->options, &s->account);

@@ -43,12 +43,8 @@ struct supervisor {
 	struct greeter greeter;
 	struct reload reload;
 	bool is_ending;
-	uint64_t kill_at_ns; /* the worker shall be gone by then; 0: not */
-	int ended_with;      /* the first worker's exit status */
+	int ended_with; /* the first worker's exit status */
 };
-
-/* The worker is to be gone soon, or is killed. */
-void supervisor_expect_end(struct supervisor *s);
 
 /* Whatever the worker had asked for and has had no answer to. */
 void supervisor_kill_jobs(struct supervisor *s);

@@ -1,6 +1,7 @@
 /* The worker's process is started whatever else there is no more of. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "supervisor/drop.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/worker.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/test.h"
 
@@ -54,10 +56,44 @@ one_is_started_though_descriptors_have_run_out(void **state)
 	wait_for_end(&w);
 }
 
+static void
+one_that_does_not_end_is_killed_but_not_for_a_standstill(void **state)
+{
+	static char *const arguments[] = { "sh", "-c", "kill -STOP $$", NULL };
+	const struct supervisor_options stops = { .worker_path = "/bin/sh",
+		.worker_argv = arguments };
+	const struct account as_we_are = { 0 };
+	struct worker w = { .sock = -1, .spare = -1 };
+	uint64_t at_ns;
+	int status;
+
+	(void)state;
+	worker_start(&w, &stops, &as_we_are);
+	assert_int_equal(worker_next_ns(&w), UINT64_MAX);
+	worker_expect_end(&w);
+	at_ns = worker_next_ns(&w);
+	assert_in_range(at_ns, 1, clock_now_ns() + AWAKE_TICK_NS);
+	w.awake.seen_ns -= 60 * NS_PER_S;
+	worker_kill_late(&w);
+	assert_int_equal(waitpid(w.pid, &status, WUNTRACED), w.pid);
+	assert_true(WIFSTOPPED(status));
+	for (int i = 0; i < 10; i++) {
+		w.awake.seen_ns -= NS_PER_S;
+		worker_kill_late(&w);
+	}
+	assert_int_equal(waitpid(w.pid, &status, 0), w.pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	worker_note_end(&w, status, false);
+	assert_int_equal(worker_next_ns(&w), UINT64_MAX);
+	close(w.spare);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    one_that_does_not_end_is_killed_but_not_for_a_standstill),
 		cmocka_unit_test(
 		    one_is_started_though_descriptors_have_run_out),
 	};

@@ -29,6 +29,7 @@ enum {
 	YOUNG_MS = 1000, /* died before that: back off */
 	BACK_OFF_MS = 100,
 	BACK_OFF_MAX_MS = 5000,
+	PATIENCE_MS = 5000, /* between SIGTERM and SIGKILL */
 	HOW_SIZE = 32,
 	PF_EXITING = 4, /* of the kernel's sched.h */
 };
@@ -146,6 +147,27 @@ worker_hang_up(struct worker *w)
 	w->is_serving = false;
 }
 
+void
+worker_expect_end(struct worker *w)
+{
+	w->late_at_ns = awake_now_ns(&w->awake) + PATIENCE_MS * NS_PER_MS;
+}
+
+uint64_t
+worker_next_ns(const struct worker *w)
+{
+	return w->late_at_ns > 0 ? clock_now_ns() + AWAKE_TICK_NS : UINT64_MAX;
+}
+
+void
+worker_kill_late(struct worker *w)
+{
+	if (w->late_at_ns == 0 || awake_now_ns(&w->awake) < w->late_at_ns)
+		return;
+	worker_kill(w, SIGKILL);
+	worker_expect_end(w);
+}
+
 /* STATE PPID PGRP SESSION TTY TPGID FLAGS ... SIGNAL: proc(5).  The main thread is
  * the one that is looked at; whoever kills the process kills each. */
 static bool
@@ -228,6 +250,7 @@ worker_note_end(struct worker *w, int status, bool is_unwanted)
 		w->delay_ms = BACK_OFF_MAX_MS;
 	w->start_at_ns = now + w->delay_ms * NS_PER_MS;
 	w->pid = 0;
+	w->late_at_ns = 0;
 	w->is_serving = false;
 	worker_hang_up(w);
 	if (is_unwanted)

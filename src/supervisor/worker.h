@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/awake.h"
+
 struct account;
 struct supervisor_options;
 
@@ -21,10 +23,12 @@ struct worker {
 	uint64_t started_ns;
 	uint64_t start_at_ns; /* when to start the next */
 	uint64_t delay_ms;    /* back-off of workers that die young */
-	int64_t oom_before;   /* oom_count() at its start */
-	int spare;            /* so that there is room for the next one's socket
+	struct awake awake;
+	uint64_t late_at_ns; /* of it: it shall be gone by then; 0: not */
+	int64_t oom_before;  /* oom_count() at its start */
+	int spare;           /* so that there is room for the next one's socket
 				 where descriptors have run out; -1 */
-	unsigned n_refused;   /* messages with what nobody takes */
+	unsigned n_refused;  /* messages with what nobody takes */
 };
 
 /* Failure is logged and tried again later. */
@@ -38,6 +42,14 @@ bool worker_is_dying(const struct worker *w);
 /* No worker: nothing. */
 void worker_kill(const struct worker *w, int sig);
 void worker_hang_up(struct worker *w);
+
+/* It is about to end, by itself or because it was told to, and has five seconds for
+ * that, in which the machine does not stand still. */
+void worker_expect_end(struct worker *w);
+/* When to look whether it is late (monotonic); UINT64_MAX: it cannot be. */
+uint64_t worker_next_ns(const struct worker *w);
+/* Kills one that is late.  In the kernel it may hang for longer: it has as long again. */
+void worker_kill_late(struct worker *w);
 
 /* It was waited for; plans the next start. */
 void worker_note_end(struct worker *w, int status, bool is_unwanted);
