@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "base/clock.h"
+#include "base/awake.h"
 #include "base/err.h"
 
 extern char **environ;
@@ -101,17 +101,20 @@ read_some(int fd, struct buf *out, struct err *e)
 static int
 read_answer(int fd, unsigned timeout_ms, struct buf *out, struct err *e)
 {
-	uint64_t until = clock_now_ns() + timeout_ms * NS_PER_MS;
+	struct awake awake = { 0 };
+	uint64_t now = awake_now_ns(&awake);
+	uint64_t until = now + timeout_ms * NS_PER_MS;
 	int more = 1;
 
-	while (more > 0) {
+	for (; more > 0; now = awake_now_ns(&awake)) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
-		uint64_t now = clock_now_ns();
 
 		if (now >= until)
 			return err_set(
 			    e, ETIMEDOUT, "no answer for %u ms", timeout_ms);
-		if (poll(&p, 1, (until - now) / NS_PER_MS + 1) > 0)
+		if (poll(&p, 1,
+			min_u64(until - now, AWAKE_TICK_NS) / NS_PER_MS + 1) >
+		    0)
 			more = read_some(fd, out, e);
 	}
 	return more;

@@ -211,6 +211,19 @@ ask(const char *name, unsigned timeout_ms, struct err *e)
 	return helper_get(name, "x.io", timeout_ms, &out, &found, e);
 }
 
+/* As of a VM that is moved: it holds this process for two seconds. */
+static void
+a_helper_is_not_late_for_a_standstill(void **state)
+{
+	struct err e = ERR_INIT;
+
+	(void)state;
+	write_helper("still",
+	    "#!/bin/sh\nkill -STOP $PPID; sleep 2; kill -CONT $PPID\n"
+	    "echo '{}'\n");
+	assert_int_equal(ask("still", 1500, &e), 0);
+}
+
 static void
 bad_helpers_are_refused(void **state)
 {
@@ -245,6 +258,7 @@ main(void)
 		cmocka_unit_test(base64_goes_both_ways),
 		cmocka_unit_test(a_helper_is_asked_for_its_host),
 		cmocka_unit_test(a_helper_that_has_none_leaves_it_to_the_file),
+		cmocka_unit_test(a_helper_is_not_late_for_a_standstill),
 		cmocka_unit_test(bad_helpers_are_refused),
 	};
 
