@@ -167,8 +167,8 @@ run_round(struct cache *x, bool is_full)
 			if (e.code != EAGAIN)
 				log_warn("%s", e.msg);
 			else
-				r.was_removal = look_wait(
-				    x->catalog, clock_now_ns() + PATIENCE_NS);
+				r.was_removal =
+				    look_wait(x->catalog, PATIENCE_NS);
 			return r;
 		}
 		r.freed += once;

@@ -6,7 +6,7 @@
 #include "layer/layer.h"
 #include "layer/publisher.h"
 #include "layer/recordings.h"
-#include "base/clock.h"
+#include "base/awake.h"
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -40,11 +40,12 @@ is_used(struct catalog *c, const struct digest *d)
 static bool
 await_unused(struct catalog *c, const struct digest *d)
 {
-	uint64_t until_ns = clock_now_ns() + LET_GO_MS * NS_PER_MS;
+	struct awake awake = { 0 };
+	uint64_t until_ns = awake_now_ns(&awake) + LET_GO_MS * NS_PER_MS;
 	LOCK_SCOPE(&c->lock);
 
 	while (is_used(c, d))
-		if (!cond_wait_until(&c->changed, &c->lock, until_ns))
+		if (!cond_wait_awake(&c->changed, &c->lock, &awake, until_ns))
 			return false;
 	return true;
 }

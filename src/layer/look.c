@@ -25,11 +25,14 @@ look_end(struct catalog *c)
 }
 
 bool
-look_wait(struct catalog *c, uint64_t until_ns)
+look_wait(struct catalog *c, uint64_t patience_ns)
 {
+	struct awake awake = { 0 };
+	uint64_t until_ns = awake_now_ns(&awake) + patience_ns;
 	LOCK_SCOPE(&c->lock);
+
 	while (c->is_removing)
-		if (!cond_wait_until(&c->changed, &c->lock, until_ns))
+		if (!cond_wait_awake(&c->changed, &c->lock, &awake, until_ns))
 			return false;
 	return true;
 }

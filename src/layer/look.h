@@ -20,9 +20,9 @@ struct looked_at {
 int look_begin(struct catalog *c, struct err *e);
 void look_end(struct catalog *c);
 
-/* Until the removal that is under way has ended.  False: not by then.  Not for who is
- * making a layer or looks. */
-bool look_wait(struct catalog *c, uint64_t until_ns);
+/* Until the removal that is under way has ended.  False: not in that time.  Not for who
+ * is making a layer or looks. */
+bool look_wait(struct catalog *c, uint64_t patience_ns);
 
 /* All that are there now, in no order; the caller frees. */
 int look_list(

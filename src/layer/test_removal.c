@@ -239,14 +239,14 @@ ask_for_room(void *arg)
 
 static atomic_bool is_awaited; /* the removal */
 
-bool __real_look_wait(struct catalog *c, uint64_t until_ns);
-bool __wrap_look_wait(struct catalog *c, uint64_t until_ns);
+bool __real_look_wait(struct catalog *c, uint64_t patience_ns);
+bool __wrap_look_wait(struct catalog *c, uint64_t patience_ns);
 
 bool
-__wrap_look_wait(struct catalog *c, uint64_t until_ns)
+__wrap_look_wait(struct catalog *c, uint64_t patience_ns)
 {
 	atomic_store(&is_awaited, true);
-	return __real_look_wait(c, until_ns);
+	return __real_look_wait(c, patience_ns);
 }
 
 static void
