@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 #include "cli/output.h"
-#include "base/clock.h"
+#include "base/awake.h"
 #include "base/err.h"
 #include "base/fs.h"
 
@@ -135,7 +135,8 @@ wait_for_socket(int run, pid_t pid, struct err *e)
 {
 	/* Linux 5.3; before it a dead daemon is only noticed by its silence. */
 	AUTO_CLOSE int pidfd = syscall(SYS_pidfd_open, pid, 0);
-	uint64_t until_ns = clock_now_ns() + PATIENCE_MS * NS_PER_MS;
+	struct awake awake = { 0 };
+	uint64_t until_ns = awake_now_ns(&awake) + PATIENCE_MS * NS_PER_MS;
 	bool is_dead = pidfd < 0 && errno == ESRCH;
 
 	for (;;) {
@@ -147,7 +148,7 @@ wait_for_socket(int run, pid_t pid, struct err *e)
 			err_set(e, ECONNREFUSED, "the daemon ended at once");
 			return NULL;
 		}
-		if (clock_now_ns() >= until_ns) {
+		if (awake_now_ns(&awake) >= until_ns) {
 			err_set(e, ETIMEDOUT,
 			    "the daemon opened no socket within %d s",
 			    PATIENCE_MS / 1000);

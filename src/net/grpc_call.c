@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "net/grpc_stream.h"
-#include "base/clock.h"
+#include "base/awake.h"
 #include "base/err.h"
 
 enum { SEND_PATIENCE_S = 10 };
@@ -86,14 +86,16 @@ static bool
 wait_for_room(struct grpc_call *c)
 {
 	size_t before = c->queued_bytes;
-	uint64_t until_ns = clock_now_ns() + SEND_PATIENCE_S * NS_PER_S;
+	struct awake awake = { 0 };
+	uint64_t until_ns = awake_now_ns(&awake) + SEND_PATIENCE_S * NS_PER_S;
 
 	while (c->queued_bytes >= LIMIT_GRPC_QUEUE_BYTES) {
 		if (atomic_load(&c->is_cancelled) ||
-		    !cond_wait_until(&c->room, &c->lock, until_ns))
+		    !cond_wait_awake(&c->room, &c->lock, &awake, until_ns))
 			return false;
 		if (c->queued_bytes < before)
-			until_ns = clock_now_ns() + SEND_PATIENCE_S * NS_PER_S;
+			until_ns =
+			    awake_now_ns(&awake) + SEND_PATIENCE_S * NS_PER_S;
 		before = c->queued_bytes;
 	}
 	return !atomic_load(&c->is_cancelled);

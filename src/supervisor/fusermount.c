@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/awake.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/rights.h"
@@ -21,7 +22,7 @@
 extern char **environ;
 
 /* A target may lie where nobody answers. */
-enum { PATIENCE_S = 10 };
+enum { PATIENCE_S = 10, TICK_MS = AWAKE_TICK_NS / NS_PER_MS };
 
 /* Linux 5.3; before it, it is waited for however long. */
 static bool
@@ -29,8 +30,13 @@ ends_in_time(pid_t pid)
 {
 	AUTO_CLOSE int fd = syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd end = { .fd = fd, .events = POLLIN };
+	struct awake awake = { 0 };
+	uint64_t until_ns = awake_now_ns(&awake) + PATIENCE_S * NS_PER_S;
 
-	return fd < 0 || poll(&end, 1, PATIENCE_S * 1000) > 0;
+	while (fd >= 0 && poll(&end, 1, TICK_MS) <= 0)
+		if (awake_now_ns(&awake) >= until_ns)
+			return false;
+	return true;
 }
 
 /* One that hangs in the kernel ends later or never: whoever waits for all of this
