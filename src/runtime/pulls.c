@@ -26,9 +26,10 @@ struct pull {
 	struct reference reference;
 	bool has_manifest, is_promised;
 	struct digest manifest;
-	uint64_t begun_ns;
 
 	/* pulls->lock */
+	struct awake awake;
+	uint64_t until_ns; /* of it: nobody waits for longer */
 	enum { PULL_OPENING, PULL_OPEN, PULL_FAILED } state;
 	unsigned waiters; /* that look at it: it is not freed */
 	uint64_t ended_ns;
@@ -116,7 +117,8 @@ new_pull(struct pulls *all, const struct remote_request *r, struct err *e)
 	p->has_manifest = r->has_manifest;
 	p->manifest = r->manifest;
 	p->is_promised = r->is_promised;
-	p->begun_ns = clock_now_ns();
+	p->until_ns = awake_now_ns(&p->awake) +
+		      all->parts->prepare_timeout_ms * NS_PER_MS;
 	if (!p->reference.is_layout)
 		return p;
 	/* A label must not make us read folders. */
@@ -164,13 +166,10 @@ join_or_begin(struct pulls *all, struct pull *mine)
 static bool
 wait_for(struct pulls *all, struct pull *p)
 {
-	struct awake awake = { 0 };
-	uint64_t until = awake_until(
-	    &awake, p->begun_ns + all->parts->prepare_timeout_ms * NS_PER_MS);
-
 	p->waiters++;
 	while (p->state == PULL_OPENING && !all->is_cancelled)
-		if (!cond_wait_awake(&all->changed, &all->lock, &awake, until))
+		if (!cond_wait_awake(
+			&all->changed, &all->lock, &p->awake, p->until_ns))
 			break;
 	p->waiters--;
 	return p->state != PULL_OPENING;

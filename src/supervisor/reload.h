@@ -9,7 +9,8 @@
  *
  * Whatever fails is logged, and everything goes on as it was: a program that is
  * missing, cannot start or finds its configuration wrong fails the check, and
- * after an exec that fails the old worker program is started again.
+ * after an exec that fails the old worker program is started again.  So does one that
+ * the machine holds up for ten seconds: nothing is lost but the SIGHUP.
  */
 #ifndef SUPERVISOR_RELOAD_H
 #define SUPERVISOR_RELOAD_H
