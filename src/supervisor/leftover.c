@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "supervisor/copies.h"
+#include "supervisor/dead_target.h"
 #include "supervisor/fusermount.h"
 #include "supervisor/hold.h"
 #include "supervisor/lost.h"
@@ -214,20 +215,33 @@ is_ours(const struct mounttable *t, const char *target)
 	return false;
 }
 
+/* fusermount3 would wait there, ten seconds for each. */
+static bool
+answers(const char *target, struct grace *g)
+{
+	struct err e;
+	AUTO_CLOSE int fd = dead_target_open(target, g, &e);
+
+	if (fd < 0)
+		log_warn("left behind: %s", e.msg);
+	return fd >= 0;
+}
+
 /* A user's own daemon mounts on the target itself, and nobody but that user may
  * take it away. */
 static void
-clean_targets(struct list *lost)
+clean_targets(struct list *lost, struct grace *g)
 {
 	struct mounttable t = { 0 };
 	struct err e;
 
 	if (!list_is_empty(lost) && mounttable_read(&t, &e) != 0)
 		log_warn("left behind: %s", e.msg);
+	grace_begin(g, PATIENCE_MS);
 	list_for_each_safe(k, lost) {
 		struct lost *l = list_entry(k, struct lost, link);
 
-		if (is_ours(&t, l->target) &&
+		if (is_ours(&t, l->target) && answers(l->target, g) &&
 		    fusermount_unmount(l->target, true, &e) == 0)
 			continue;
 		lost_drop(l);
@@ -247,7 +261,7 @@ leftover_clean(const struct mounter *m, struct list *holds, struct list *lost,
 	if (m->is_root)
 		n = clean_dead(m, holds, lost, g);
 	else if (lost != NULL)
-		clean_targets(lost);
+		clean_targets(lost, g);
 	if (!has_sessions(holds))
 		mounter_clean(m);
 	if (here >= 0 && fchdir(here) != 0)

@@ -78,6 +78,40 @@ become_deaf() {
 	stop layerfsd
 }
 
+# The test's own folder is closed to users.
+@test "a user's own target on a file system that does not answer is left behind" {
+	requires user-fuse fusermount3 setpriv
+	U=$(mktemp -d)
+	chmod 755 "$U"
+	cp "$(program layerfsd)" "$(program layerfs)" "$IMAGES/sums" "$U"
+	install -d -o nobody "$U/deaf" "$U/mnt" "$U/home"
+	RUN=$U/home/run
+	as_user() { HOME=$U/home setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
+	user_layerfs() { as_user "$U/layerfs" --run "$RUN" "$@"; }
+	user_daemon() {
+		start layerfsd setpriv --reuid nobody --regid nogroup --clear-groups \
+			env HOME="$U/home" "$U/layerfsd" --root "$U/home/root" --run "$RUN"
+		wait_daemon user_layerfs
+	}
+	start deaf "$top_srcdir/tests/lib/deaf.py" "$U/deaf"
+	wait_for 20 grep -qx mounted "$T/log/deaf"
+	user_daemon
+	user_layerfs mount "$FAKE/app:good" "$U/deaf/mnt"
+	user_layerfs mount "$FAKE/app:good" "$U/mnt"
+	become_deaf
+	stop layerfsd KILL || true
+	user_daemon
+	grep -F "left behind: $U/deaf/mnt: the file system that it lies on does not answer" \
+		"$T/log/layerfsd"
+	as_user sh -c "cd '$U/mnt' && sha256sum --quiet -c ../sums"
+	[ "$(user_layerfs --json ls | jq -r '.mounts[].target')" = "$U/mnt" ]
+	user_layerfs unmount "$U/mnt"
+	stop layerfsd
+	stop deaf KILL || true
+	umount -l "$U/deaf"
+	rm -r "$U"
+}
+
 # drop_names_until FILE: the kernel forgets the names of folders.
 drop_names_until() {
 	until [ -e "$1" ]; do
