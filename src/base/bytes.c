@@ -28,7 +28,7 @@ buf_reserve(struct buf *b, size_t more, struct err *e)
 
 	if (need < more || need > b->max)
 		return err_set(e, E2BIG, "over the limit of %zu bytes", b->max);
-	if (need <= b->cap)
+	if (need <= b->cap && b->data != NULL)
 		return 0;
 	while (cap < need)
 		cap *= 2;

@@ -105,8 +105,8 @@ void buf_init(struct buf *b, size_t max);
 /* Frees the memory; the buf may be used again with the same ceiling. */
 void buf_release(struct buf *b);
 
-/* Makes room for `more` bytes past len without changing len.  E2BIG past the
- * ceiling, ENOMEM. */
+/* Makes room for `more` bytes past len without changing len; data is somewhere then,
+ * also for none.  E2BIG past the ceiling, ENOMEM. */
 int buf_reserve(struct buf *b, size_t more, struct err *e);
 
 int buf_append(struct buf *b, const void *p, size_t n, struct err *e);

@@ -48,6 +48,18 @@ a_buffer_never_passes_its_ceiling(void **s)
 	assert_memory_equal(b.data, "1234567890", 10);
 }
 
+/* Where something of no length is read to, and from. */
+static void
+room_for_nothing_has_a_place(void **s)
+{
+	AUTO_BUF struct buf b = BUF_INIT(10);
+	struct err e = ERR_INIT;
+
+	(void)s;
+	assert_int_equal(buf_reserve(&b, 0, &e), 0);
+	assert_non_null(b.data);
+}
+
 static void
 a_full_buffer_still_ends_as_text(void **s)
 {
@@ -126,6 +138,7 @@ main(void)
 		    little_endian_is_read_and_written_at_any_address),
 		cmocka_unit_test(alignment_goes_to_the_multiple),
 		cmocka_unit_test(a_buffer_never_passes_its_ceiling),
+		cmocka_unit_test(room_for_nothing_has_a_place),
 		cmocka_unit_test(a_full_buffer_still_ends_as_text),
 		cmocka_unit_test(a_released_buffer_can_be_used_again),
 		cmocka_unit_test(formatting_past_the_ceiling_fails),
