@@ -128,12 +128,14 @@ image_find_layer(
 }
 
 static int
-check_layer(const struct image *i, size_t k, struct err *e)
+check_layer(const struct image *i, int64_t k, struct err *e)
 {
-	if (i->layers[k] != NULL)
+	bool is_of_it = k >= 0 && (uint64_t)k < i->manifest.n_layers;
+
+	if (image_has_layer(i, k))
 		return 0;
-	return err_set(e, ENOENT, "layer %zu of %s is not here: %s", k,
-	    i->label, i->reasons[k]);
+	return err_set(e, ENOENT, "layer %jd of %s is not here: %s",
+	    (intmax_t)k, i->label, is_of_it ? i->reasons[k] : "there is none");
 }
 
 int

@@ -38,6 +38,14 @@ struct image {
 	struct list link; /* the catalog's */
 };
 
+/* Of what somebody wrote down, too: of a layer that the image does not have. */
+static inline bool
+image_has_layer(const struct image *i, int64_t layer)
+{
+	return layer >= 0 && (uint64_t)layer < i->manifest.n_layers &&
+	       i->layers[layer] != NULL;
+}
+
 /* For open.c: an image with room for its layers, on the catalog's list of open
  * images.  Takes the manifest on success. */
 struct image *image_new(

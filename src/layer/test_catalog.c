@@ -137,6 +137,7 @@ a_layer_over_the_asker_s_limit_is_left_out_and_says_why(void **state)
 	assert_null_with(image_view(i, 1, &e), e, ENOENT);
 	assert_null_with(image_view(i, IMAGE_MERGED, &e), e, ENOENT);
 	assert_non_null(strstr(e.msg, "layer 1 of "));
+	assert_null_with(image_view(i, 1 << 28, &e), e, ENOENT);
 	image_sizes(i, &sizes);
 	assert_int_equal(sizes.size, i->layers[0]->size);
 	image_start(i);

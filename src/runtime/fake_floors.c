@@ -301,7 +301,7 @@ showings_resume(struct showings *s, const struct digest *image, int layer,
     const char *label, const char *own_id, struct err *e)
 {
 	(void)s, (void)image, (void)label, (void)own_id;
-	if (fake.survived & FAKE_SHOWING(layer))
+	if (layer < FAKE_LAYERS_MAX && fake.survived & FAKE_SHOWING(layer))
 		return show(layer);
 	err_set(e, ENOENT, "its mount did not survive");
 	return NULL;

@@ -101,8 +101,7 @@ measure_layer(
 {
 	const struct layer *l;
 
-	if (layer < 0 || (size_t)layer >= i->manifest.n_layers ||
-	    i->layers[layer] == NULL)
+	if (!image_has_layer(i, layer))
 		return err_set(e, ENOENT, "layer %jd of %s is not here",
 		    (intmax_t)layer, i->label);
 	l = i->layers[layer];

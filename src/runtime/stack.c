@@ -82,8 +82,7 @@ stack_may_be_merged(const struct stack_parts *p, const struct chain *c)
 static bool
 has_layer(const struct image *i, int layer)
 {
-	return layer == IMAGE_MERGED || ((size_t)layer < i->manifest.n_layers &&
-					    i->layers[layer] != NULL);
+	return layer == IMAGE_MERGED || image_has_layer(i, layer);
 }
 
 /* Also where others are shown it already. */

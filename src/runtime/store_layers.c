@@ -205,7 +205,7 @@ open_image(struct store_layers *s, const struct store_layer *n,
 	if (n->has_image) {
 		i = catalog_open_known(s->parts.catalog, &n->manifest,
 		    n->reference, true, &ignored);
-		if (i != NULL && i->layers[n->layer] != NULL &&
+		if (i != NULL && image_has_layer(i, n->layer) &&
 		    !image_is_distrusted(i, n->layer))
 			return i;
 		image_unref(i);

@@ -11,6 +11,7 @@
 #include "layer/catalog.h"
 #include "layer/image.h"
 #include "store/db.h"
+#include "store/db_use.h"
 #include "base/test.h"
 #include "base/test_folder.h"
 #include "base/thread.h"
@@ -282,6 +283,27 @@ what_lied_stays_while_it_is_in_use_and_is_opened_again_after(void **state)
 	assert_int_equal(fake.openings, 3);
 }
 
+/* state.db has no checksums. */
+static void
+a_place_that_no_layer_has_is_looked_up_again(void **state)
+{
+	struct place *p = *state;
+	const struct db_use damaged = {
+		.reference = FAKE_REFERENCE,
+		.digest = fake_layer(1),
+		.manifest = fake_manifest(),
+		.layer = 1 << 28,
+	};
+	int64_t uses;
+	struct err e;
+
+	assert_int_equal(db_add_use(p->db, &damaged, &uses, &e), 0);
+	end_life(p);
+	begin_life(p);
+	assert_string_equal(look(p, 1, false, &e), "a1");
+	assert_int_equal(release(p, 1, &e), 0);
+}
+
 static void
 after_a_restart_what_is_in_use_needs_no_registry(void **state)
 {
@@ -377,6 +399,7 @@ main(void)
 		IN_PLACE(what_is_in_use_stays_shown_and_the_rest_goes),
 		IN_PLACE(
 		    what_lied_stays_while_it_is_in_use_and_is_opened_again_after),
+		IN_PLACE(a_place_that_no_layer_has_is_looked_up_again),
 		IN_PLACE(after_a_restart_what_is_in_use_needs_no_registry),
 		IN_PLACE(who_counts_at_once_with_another_counts_right),
 	};
