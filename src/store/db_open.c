@@ -113,11 +113,22 @@ db_fail(sqlite3 *handle, const char *what, struct err *e)
 
 /* ---- schema ---- */
 
+/* Where sqlite finds no table or column, or one too many, the file is damaged: it
+ * has no checksums, and one bit makes another name. */
+static int
+schema_fail(sqlite3 *handle, const char *sql, struct err *e)
+{
+	db_fail(handle, sql, e);
+	if ((sqlite3_errcode(handle) & 0xff) == SQLITE_ERROR)
+		e->code = EBADMSG;
+	return -1;
+}
+
 static int
 execute(sqlite3 *handle, const char *sql, struct err *e)
 {
 	if (sqlite3_exec(handle, sql, NULL, NULL, NULL) != SQLITE_OK)
-		return db_fail(handle, sql, e);
+		return schema_fail(handle, sql, e);
 	return 0;
 }
 
@@ -168,6 +179,21 @@ upgrade(sqlite3 *handle, long from, struct err *e)
 	return -1;
 }
 
+/* Whatever will be asked of it can be. */
+static int
+check_statements(sqlite3 *handle, struct err *e)
+{
+	for (size_t i = 0; i < DB_STATEMENT_COUNT; i++) {
+		const char *sql = db_sql((enum db_statement)i);
+		sqlite3_stmt *s = NULL;
+
+		if (sqlite3_prepare_v2(handle, sql, -1, &s, NULL) != SQLITE_OK)
+			return schema_fail(handle, sql, e);
+		sqlite3_finalize(s);
+	}
+	return 0;
+}
+
 static int
 check_schema(sqlite3 *handle, struct err *e)
 {
@@ -186,7 +212,9 @@ check_schema(sqlite3 *handle, struct err *e)
 		return -1;
 	if (strcmp(answer, "ok") != 0)
 		return err_set(e, EBADMSG, "state.db: %s", answer);
-	return upgrade(handle, version, e);
+	if (upgrade(handle, version, e) < 0)
+		return -1;
+	return check_statements(handle, e);
 }
 
 /* ---- opening ---- */

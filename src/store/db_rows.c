@@ -18,6 +18,12 @@ static const char *const sql_of[] = {
 #undef X
 };
 
+const char *
+db_sql(enum db_statement which)
+{
+	return sql_of[which];
+}
+
 /* ---- rows ---- */
 
 void

@@ -219,6 +219,8 @@ enum db_statement {
 	    DB_STATEMENT_COUNT
 };
 
+const char *db_sql(enum db_statement which);
+
 /* A parameter: text, or a number where text is NULL. */
 struct db_value {
 	const char *text;

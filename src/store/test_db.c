@@ -173,6 +173,41 @@ a_damaged_database_is_kept_aside(void **state)
 	}
 }
 
+/* One bit of the file, in the first place where it has this text. */
+static void
+flip_bit(int root, const char *text)
+{
+	AUTO_BUF struct buf file = BUF_INIT(1 << 20);
+	const uint8_t *at;
+	char flipped[2] = { 0 };
+	struct err e;
+
+	OK(fs_read_file(root, "state.db", &file, &e));
+	at = memmem(file.data, file.len, text, strlen(text));
+	assert_non_null(at);
+	flipped[0] = *at ^ 1;
+	overwrite(root, "state.db", at - file.data, flipped);
+}
+
+/* SQLite finds nothing wrong with it: a column has another name. */
+static void
+a_schema_that_is_not_ours_is_damage(void **state)
+{
+	int root = *(int *)*state;
+	struct db *d = open_db(state);
+	int n = 0;
+	struct err e;
+
+	set_reference(d, "a", 1);
+	db_close(d);
+	flip_bit(root, "resolved_s INTEGER");
+	d = open_db(state);
+	OK(db_each_reference(d, count_reference, &n, &e));
+	assert_int_equal(n, 0);
+	db_close(d);
+	OK(faccessat(root, "state.db.damaged-1", F_OK, 0));
+}
+
 static void
 a_newer_schema_is_left_alone(void **state)
 {
@@ -269,6 +304,7 @@ main(void)
 		IN_FOLDER(a_transaction_happens_wholly_or_not_at_all),
 		IN_FOLDER(threads_do_not_enter_each_others_transactions),
 		IN_FOLDER(a_damaged_database_is_kept_aside),
+		IN_FOLDER(a_schema_that_is_not_ours_is_damage),
 		IN_FOLDER(a_newer_schema_is_left_alone),
 		IN_FOLDER(a_database_of_the_first_version_is_upgraded_in_place),
 		IN_FOLDER(a_digest_that_is_none_is_damage),
