@@ -24,8 +24,7 @@ enum {
 
 /* What each version of the schema added, in order: a database of version V
  * gets the parts above V, a new one gets all.  A part that was released is
- * never changed.  The digests are text and unchecked here: who reads them
- * parses them. */
+ * never changed.  The digests are text. */
 static const struct schema_part {
 	int version;
 	const char *sql;
@@ -179,6 +178,40 @@ upgrade(sqlite3 *handle, long from, struct err *e)
 	return -1;
 }
 
+static const char all_digests[] = "SELECT manifest FROM reference "
+				  "UNION ALL SELECT manifest FROM image "
+				  "UNION ALL SELECT manifest FROM image_layer "
+				  "UNION ALL SELECT layer FROM image_layer "
+				  "UNION ALL SELECT digest FROM layer "
+				  "UNION ALL SELECT manifest FROM holder "
+				  "UNION ALL SELECT manifest FROM chain "
+				  "UNION ALL SELECT layer FROM fallback "
+				  "UNION ALL SELECT digest FROM layer_use "
+				  "UNION ALL SELECT manifest FROM layer_use";
+
+/* Whoever reads one that is none fails, each time: most of them at every start. */
+static int
+check_digests(sqlite3 *handle, struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	struct digest d;
+	int rc, bad = 0;
+
+	if (sqlite3_prepare_v2(handle, all_digests, -1, &s, NULL) != SQLITE_OK)
+		return schema_fail(handle, all_digests, e);
+	while ((rc = sqlite3_step(s)) == SQLITE_ROW && bad == 0) {
+		const char *text = (const char *)sqlite3_column_text(s, 0);
+
+		bad = digest_parse(&d, text != NULL ? text : "", e);
+	}
+	if (bad == 0 && rc != SQLITE_DONE)
+		bad = db_fail(handle, all_digests, e);
+	else if (bad < 0)
+		e->code = EBADMSG;
+	sqlite3_finalize(s);
+	return bad < 0 ? err_wrap(e, "state.db") : 0;
+}
+
 /* Whatever will be asked of it can be. */
 static int
 check_statements(sqlite3 *handle, struct err *e)
@@ -214,7 +247,7 @@ check_schema(sqlite3 *handle, struct err *e)
 		return err_set(e, EBADMSG, "state.db: %s", answer);
 	if (upgrade(handle, version, e) < 0)
 		return -1;
-	return check_statements(handle, e);
+	return check_statements(handle, e) < 0 ? -1 : check_digests(handle, e);
 }
 
 /* ---- opening ---- */

@@ -291,6 +291,10 @@ a_digest_that_is_none_is_damage(void **state)
 	sqlite3_close(h);
 	assert_fails(db_get_reference(d, "a", &got, &when, &e), e, EBADMSG);
 	db_close(d);
+	d = open_db(state);
+	assert_fails(db_get_reference(d, "a", &got, &when, &e), e, ENOENT);
+	db_close(d);
+	OK(faccessat(*(int *)*state, "state.db.damaged-1", F_OK, 0));
 }
 
 #define IN_FOLDER(t) cmocka_unit_test_setup_teardown(t, make_root, remove_root)
