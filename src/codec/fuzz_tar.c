@@ -1,4 +1,7 @@
+#include <stdlib.h>
+
 #include "codec/tar.h"
+#include "codec/tar_seal.h"
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/hmap.h"
@@ -71,20 +74,28 @@ on_end(struct tar_sink *s, const struct tar_entry *x, struct err *e)
 	return 0;
 }
 
-/* In two pieces: the first byte says where it is cut. */
-int
-LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+static void
+read_tar(const uint8_t *p, size_t n, size_t cut)
 {
 	struct err e = ERR_INIT;
 	AUTO_TAR struct tar *t = tar_new(&e);
 	struct counter c = { { on_entry, on_data, on_hole, on_end }, 0, 0 };
-	size_t cut;
 
-	if (n == 0)
-		return 0;
-	cut = min_u64(p[0] * 8, n - 1);
-	if (tar_feed(t, p + 1, cut, &c.sink, &e) == 0 &&
-	    tar_feed(t, p + 1 + cut, n - 1 - cut, &c.sink, &e) == 0)
+	if (tar_feed(t, p, cut, &c.sink, &e) == 0 &&
+	    tar_feed(t, p + cut, n - cut, &c.sink, &e) == 0)
 		tar_end(t, &e);
+}
+
+/* In two pieces: the first byte says where it is cut. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	AUTO_FREE uint8_t *tar = n > 0 ? malloc(n - 1) : NULL;
+
+	if (tar == NULL)
+		return 0;
+	memcpy(tar, p + 1, n - 1);
+	tar_seal(tar, n - 1);
+	read_tar(tar, n - 1, min_u64(p[0] * 8, n - 1));
 	return 0;
 }

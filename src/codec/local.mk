@@ -31,10 +31,18 @@ fuzz_programs += %D%/fuzz_points
 %C%_fuzz_points_SOURCES = %D%/fuzz_points.c $(FUZZ_MAIN)
 %C%_fuzz_points_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_points_LDADD = $(CODEC_LIBS)
+fuzz_programs += %D%/fuzz_restart
+%C%_fuzz_restart_SOURCES = %D%/fuzz_restart.c $(FUZZ_MAIN)
+%C%_fuzz_restart_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_restart_LDADD = $(CODEC_LIBS)
 fuzz_programs += %D%/fuzz_tar
-%C%_fuzz_tar_SOURCES = %D%/fuzz_tar.c $(FUZZ_MAIN)
+%C%_fuzz_tar_SOURCES = %D%/fuzz_tar.c %D%/tar_seal.h $(FUZZ_MAIN)
 %C%_fuzz_tar_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_tar_LDADD = $(CODEC_LIBS)
+fuzz_programs += %D%/fuzz_zstd
+%C%_fuzz_zstd_SOURCES = %D%/fuzz_zstd.c $(FUZZ_MAIN)
+%C%_fuzz_zstd_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_zstd_LDADD = $(CODEC_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_chunker

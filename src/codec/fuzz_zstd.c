@@ -1,0 +1,94 @@
+/* What decodes at once does so in pieces, and to the same.
+ *
+ * Not the other way round: a frame that ends with an empty block may have told another
+ * length than it has, and libzstd (1.5.4) sees that only where all of it is there. */
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "codec/decode.h"
+#include "codec/zstd.h"
+#include "base/bytes.h"
+#include "base/err.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+enum { ROOM_BYTES = 256 << 10 };
+
+static uint8_t room[ROOM_BYTES], again[ROOM_BYTES];
+
+struct outcome {
+	size_t len;
+	bool is_whole; /* the input is a row of whole frames, and fits */
+};
+
+/* `piece` bytes of input, and as much room, at a time. */
+static struct outcome
+decode(struct decoder *d, const uint8_t *p, size_t n, size_t piece, uint8_t *to)
+{
+	struct decode_step s = { .in = p, .out = to };
+	struct outcome o = { 0 };
+	struct err e = ERR_INIT;
+	size_t given = 0;
+
+	for (;;) {
+		size_t more = s.in_len == 0 ? min_u64(piece, n - given) : 0;
+		size_t before;
+		enum decode_result r;
+
+		s.in_len += more;
+		given += more;
+		s.out_len = min_u64(piece, ROOM_BYTES - o.len);
+		if (s.out_len == 0)
+			return o;
+		before = s.in_len + s.out_len;
+		r = decoder_step(d, &s, &e);
+		o.len = s.out - to;
+		if (r == DECODE_FAILED)
+			return o;
+		if (s.in_len + s.out_len == before && given == n)
+			break;
+	}
+	o.is_whole = s.in_len == 0 && decoder_is_between(d);
+	return o;
+}
+
+static bool
+read_part(struct decoder *d, const uint8_t *p, size_t n, uint64_t skip,
+    size_t len, bool is_all)
+{
+	struct decode_part part = { p, n, skip, again, len, is_all, NULL };
+	struct err e = ERR_INIT;
+
+	return decoder_read_part(d, &part, &e) == 0;
+}
+
+/* The first byte says how it is cut. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	static struct decoder *d;
+	struct outcome whole, cut;
+	struct err e;
+	size_t half;
+
+	if (d == NULL)
+		d = zstd_decoder_new(&e);
+	if (n < 2 || d == NULL)
+		return 0;
+	decoder_reset(d);
+	whole = decode(d, p + 1, n - 1, ROOM_BYTES, room);
+	decoder_reset(d);
+	cut = decode(d, p + 1, n - 1, 1 + p[0], again);
+	if (!whole.is_whole)
+		return 0;
+	assert(cut.is_whole && cut.len == whole.len &&
+	       memcmp(room, again, cut.len) == 0);
+	assert(read_part(d, p + 1, n - 1, 0, whole.len, true));
+	assert(memcmp(room, again, whole.len) == 0);
+	half = whole.len / 2;
+	assert(read_part(d, p + 1, n - 1, half, whole.len - half, false));
+	assert(memcmp(room + half, again, whole.len - half) == 0);
+	assert(!read_part(d, p + 1, n - 1, 1, whole.len, true));
+	return 0;
+}
