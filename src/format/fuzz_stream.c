@@ -3,6 +3,7 @@
 
 #include "format/format.h"
 #include "format/stretch.h"
+#include "codec/tar_seal.h"
 #include "index/tree.h"
 #include "store/map.h"
 #include "base/bytes.h"
@@ -99,34 +100,41 @@ pass_on(struct stretch_taker *t, struct stretch *x, struct err *e)
 	return rc;
 }
 
-/* In two pieces: the first byte says where it is cut. */
-int
-LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+static void
+read_blob(const struct format *f, const uint8_t *p, size_t n, size_t cut)
 {
 	struct passing to = {
 		.taker = { give_empty, pass_on },
 		.sink = { { on_begin, on_write, on_end }, 0, 0, 0 },
 	};
-	const struct format *f;
 	struct contents c = { 0 };
 	struct err e = ERR_INIT;
-	struct unpacker *u;
-	size_t cut;
+	struct unpacker *u = f->unpacker_new(n, &e);
 
-	if (n < 2)
-		return 0;
-	cut = min_u64(p[0] * 8, n - 1);
-	f = format_match(p + 1, min_u64(n - 1, 512), &e);
-	if (f == NULL)
-		return 0;
-	u = f->unpacker_new(n - 1, &e);
 	to.stream = stream_new(&e);
-	if (unpacker_feed(u, p + 1, cut, &to.taker, &e) == 0 &&
-	    unpacker_feed(u, p + 1 + cut, n - 1 - cut, &to.taker, &e) == 0 &&
+	if (unpacker_feed(u, p, cut, &to.taker, &e) == 0 &&
+	    unpacker_feed(u, p + cut, n - cut, &to.taker, &e) == 0 &&
 	    unpacker_end(u, &to.taker, &e) == 0)
 		stream_end(to.stream, &c, &e);
 	contents_release(&c);
 	stream_free(to.stream);
 	unpacker_free(u);
+}
+
+/* In two pieces: the first byte says where it is cut. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	AUTO_FREE uint8_t *blob = n > 1 ? malloc(n - 1) : NULL;
+	const struct format *f;
+	struct err e = ERR_INIT;
+
+	if (blob == NULL)
+		return 0;
+	memcpy(blob, p + 1, n - 1);
+	tar_seal(blob, n - 1);
+	f = format_match(blob, min_u64(n - 1, 512), &e);
+	if (f != NULL)
+		read_blob(f, blob, n - 1, min_u64(p[0] * 8, n - 1));
 	return 0;
 }

@@ -62,9 +62,14 @@ fuzz_programs += %D%/fuzz_soci_index
 %C%_fuzz_soci_index_LDADD = $(FORMAT_OWN_LIBS)
 
 fuzz_programs += %D%/fuzz_stream
-%C%_fuzz_stream_SOURCES = %D%/fuzz_stream.c $(FUZZ_MAIN)
+%C%_fuzz_stream_SOURCES = %D%/fuzz_stream.c src/codec/tar_seal.h $(FUZZ_MAIN)
 %C%_fuzz_stream_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_stream_LDADD = $(FORMAT_OWN_LIBS)
+
+fuzz_programs += %D%/fuzz_table
+%C%_fuzz_table_SOURCES = %D%/fuzz_table.c src/codec/tar_seal.h $(FUZZ_MAIN)
+%C%_fuzz_table_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_table_LDADD = $(FORMAT_OWN_LIBS)
 
 fuzz_programs += %D%/fuzz_toc
 %C%_fuzz_toc_SOURCES = %D%/fuzz_toc.c $(FUZZ_MAIN)
