@@ -1,6 +1,7 @@
 /* Any tar: what is made of it gives it back, byte for byte, and a table that is
  * made is one that format/ reads. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -9,6 +10,7 @@
 #include "convert/press.h"
 #include "format/format.h"
 #include "codec/decode.h"
+#include "codec/tar_seal.h"
 #include "codec/zstd.h"
 #include "base/bytes.h"
 #include "base/descriptor.h"
@@ -81,8 +83,8 @@ frame(struct framer *f, const uint8_t *p, size_t n, struct err *e)
 	return framer_end(f, e);
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+static void
+convert(const uint8_t *p, size_t n)
 {
 	static struct press *press;
 	AUTO_CLOSE int fd = memfd_create("blob", MFD_CLOEXEC);
@@ -94,7 +96,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (press == NULL)
 		press = press_new(1, 1, &e);
 	if (press == NULL || chunked_blob_init(&b, fd, 1, &e) < 0)
-		return 0;
+		return;
 	f = framer_new(press, &b.outlet, &e);
 	if (f != NULL && frame(f, p, n, &e) == 0 &&
 	    chunked_blob_end(&b, f, &e) == 0 &&
@@ -104,5 +106,17 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	}
 	framer_free(f);
 	chunked_blob_release(&b);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	AUTO_FREE uint8_t *tar = malloc(n);
+
+	if (tar == NULL)
+		return 0;
+	memcpy(tar, p, n);
+	tar_seal(tar, n);
+	convert(tar, n);
 	return 0;
 }

@@ -26,9 +26,15 @@ noinst_LIBRARIES += %D%/libconvert.a
 	%D%/wish.c %D%/wish.h
 
 fuzz_programs += %D%/fuzz_framer
-%C%_fuzz_framer_SOURCES = %D%/fuzz_framer.c $(FUZZ_MAIN)
+%C%_fuzz_framer_SOURCES = %D%/fuzz_framer.c src/codec/tar_seal.h $(FUZZ_MAIN)
 %C%_fuzz_framer_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_framer_LDADD = %D%/libconvert.a $(FETCH_LIBS)
+
+fuzz_programs += %D%/fuzz_tar_order
+%C%_fuzz_tar_order_SOURCES = %D%/fuzz_tar_order.c src/codec/tar_seal.h \
+	$(FUZZ_MAIN)
+%C%_fuzz_tar_order_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_tar_order_LDADD = %D%/libconvert.a $(CODEC_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_growing_file
