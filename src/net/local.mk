@@ -31,6 +31,16 @@ fuzz_programs += %D%/fuzz_grpc
 %C%_fuzz_grpc_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_grpc_LDADD = $(NET_LIBS)
 
+fuzz_programs += %D%/fuzz_grpc_client
+%C%_fuzz_grpc_client_SOURCES = %D%/fuzz_grpc_client.c $(FUZZ_MAIN)
+%C%_fuzz_grpc_client_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_grpc_client_LDADD = $(NET_LIBS)
+
+fuzz_programs += %D%/fuzz_head
+%C%_fuzz_head_SOURCES = %D%/fuzz_head.c $(FUZZ_MAIN)
+%C%_fuzz_head_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_head_LDADD = $(NET_LIBS)
+
 fuzz_programs += %D%/fuzz_parts
 %C%_fuzz_parts_SOURCES = %D%/fuzz_parts.c $(FUZZ_MAIN)
 %C%_fuzz_parts_LDFLAGS = $(FUZZ_LDFLAGS)
