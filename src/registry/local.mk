@@ -55,6 +55,11 @@ noinst_PROGRAMS += %D%/pushtool
 %C%_pushtool_SOURCES = %D%/pushtool.c $(registry_tool)
 %C%_pushtool_LDADD = $(REGISTRY_LIBS)
 
+fuzz_programs += %D%/fuzz_answer
+%C%_fuzz_answer_SOURCES = %D%/fuzz_answer.c $(FUZZ_MAIN)
+%C%_fuzz_answer_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_answer_LDADD = $(REGISTRY_LIBS)
+
 fuzz_programs += %D%/fuzz_artifact
 %C%_fuzz_artifact_SOURCES = %D%/fuzz_artifact.c $(FUZZ_MAIN)
 %C%_fuzz_artifact_LDFLAGS = $(FUZZ_LDFLAGS)
@@ -74,6 +79,11 @@ fuzz_programs += %D%/fuzz_hosts
 %C%_fuzz_hosts_SOURCES = %D%/fuzz_hosts.c $(FUZZ_MAIN)
 %C%_fuzz_hosts_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_hosts_LDADD = $(REGISTRY_LIBS)
+
+fuzz_programs += %D%/fuzz_layout
+%C%_fuzz_layout_SOURCES = %D%/fuzz_layout.c $(FUZZ_MAIN)
+%C%_fuzz_layout_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_layout_LDADD = $(REGISTRY_LIBS)
 
 fuzz_programs += %D%/fuzz_manifest
 %C%_fuzz_manifest_SOURCES = %D%/fuzz_manifest.c $(FUZZ_MAIN)
