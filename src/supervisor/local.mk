@@ -51,6 +51,16 @@ else
 EXTRA_DIST += $(sandbox_sources) %D%/sandboxtool.c
 endif
 
+fuzz_programs += %D%/fuzz_message
+%C%_fuzz_message_SOURCES = %D%/fuzz_message.c $(FUZZ_MAIN)
+%C%_fuzz_message_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_message_LDADD = $(SUPERVISOR_LIBS)
+
+fuzz_programs += %D%/fuzz_note
+%C%_fuzz_note_SOURCES = %D%/fuzz_note.c $(FUZZ_MAIN)
+%C%_fuzz_note_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_note_LDADD = $(SUPERVISOR_LIBS)
+
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_activation
 %C%_test_activation_SOURCES = %D%/test_activation.c src/base/test.h
