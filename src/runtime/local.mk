@@ -58,6 +58,11 @@ fuzz_programs += %D%/fuzz_filter
 %C%_fuzz_filter_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_filter_LDADD = %D%/libruntime.a $(BASE_LIBS)
 
+fuzz_programs += %D%/fuzz_labels
+%C%_fuzz_labels_SOURCES = %D%/fuzz_labels.c $(FUZZ_MAIN)
+%C%_fuzz_labels_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_labels_LDADD = %D%/libruntime.a $(BASE_LIBS)
+
 fuzz_programs += %D%/fuzz_store_path
 %C%_fuzz_store_path_SOURCES = %D%/fuzz_store_path.c $(FUZZ_MAIN)
 %C%_fuzz_store_path_LDFLAGS = $(FUZZ_LDFLAGS)
