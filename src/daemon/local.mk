@@ -44,6 +44,16 @@ include_layerfsdir = $(includedir)/layerfs
 include_layerfs_HEADERS = include/layerfs/control.h \
 	include/layerfs/layer_index.h include/layerfs/profile.h
 
+fuzz_programs += %D%/fuzz_config
+%C%_fuzz_config_SOURCES = %D%/fuzz_config.c %D%/config.c $(FUZZ_MAIN)
+%C%_fuzz_config_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_config_LDADD = $(BASE_LIBS)
+
+fuzz_programs += %D%/fuzz_control
+%C%_fuzz_control_SOURCES = %D%/fuzz_control.c %D%/control.c $(FUZZ_MAIN)
+%C%_fuzz_control_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_control_LDADD = $(BASE_LIBS)
+
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/test_config %D%/test_exposition %D%/test_loopback \
 	%D%/test_mount_id %D%/test_mountinfo %D%/test_secret_file
