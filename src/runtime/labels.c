@@ -44,6 +44,31 @@ labels_set(
 	return 0;
 }
 
+static bool
+is_set(struct doc *labels)
+{
+	doc_for_each(labels, key, v) {
+		(void)key;
+		if (!doc_is_string(v))
+			return false;
+	}
+	return doc_is_object(labels);
+}
+
+struct doc *
+labels_parse(const char *text, struct err *e)
+{
+	AUTO_DOC struct doc *labels = doc_parse_json(text, strlen(text), e);
+
+	if (labels == NULL)
+		return NULL;
+	if (!is_set(labels)) {
+		err_set(e, EBADMSG, "labels that are no texts");
+		return NULL;
+	}
+	return take_ptr(&labels);
+}
+
 bool
 labels_equal(struct doc *a, struct doc *b)
 {

@@ -31,6 +31,9 @@ enum {
 int labels_set(
     struct doc *labels, const char *key, const char *value, struct err *e);
 
+/* A set as it was written down (doc_to_json()).  EBADMSG: it is none. */
+struct doc *labels_parse(const char *text, struct err *e);
+
 bool labels_equal(struct doc *a, struct doc *b);
 
 /* The layer that a Prepare's labels ask for, in the words of

@@ -57,8 +57,7 @@ snapshot_is_unanswered(
 struct doc *
 snapshot_labels(const struct db_snapshot *row, struct err *e)
 {
-	struct doc *labels =
-	    doc_parse_json(row->labels, strlen(row->labels), e);
+	struct doc *labels = labels_parse(row->labels, e);
 
 	if (labels == NULL)
 		err_wrap(e, "labels of snapshot %s", row->name);

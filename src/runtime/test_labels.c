@@ -198,6 +198,21 @@ labels_are_equal_in_any_order(void **state)
 	assert_false(labels_equal(a, d));
 }
 
+static void
+labels_that_were_written_down_are_texts_or_damaged(void **state)
+{
+	static const char *const bad[] = { "[]", "1", "{", "{\"a\":1}",
+		"{\"a\":null}" };
+	AUTO_DOC struct doc *labels = NULL;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	labels = labels_parse("{\"a\":\"b\"}", &e);
+	assert_int_equal(doc_count(labels), 1);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_null_with(labels_parse(bad[i], &e), e, EBADMSG);
+}
+
 int
 main(void)
 {
@@ -212,6 +227,8 @@ main(void)
 		    a_map_that_is_none_or_leaves_root_out_is_refused),
 		cmocka_unit_test(labels_are_limited_and_an_empty_one_is_none),
 		cmocka_unit_test(labels_are_equal_in_any_order),
+		cmocka_unit_test(
+		    labels_that_were_written_down_are_texts_or_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
