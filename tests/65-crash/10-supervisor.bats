@@ -310,6 +310,21 @@ c.commit()' "$ROOT/state.db"
 	nothing_mounted
 }
 
+@test "a row of a mount of a layer that no image has ends no start" {
+	service --no-store
+	layerfs mount --rw "$FAKE/app:good" "$T/mnt"
+	break_row() {
+		python3 -c 'import sqlite3, sys
+c = sqlite3.connect(sys.argv[1])
+c.execute("UPDATE mount SET options = replace(options, ?, ?)",
+	("\"layer\":-1,", "\"layer\":99999999,"))
+c.commit()' "$ROOT/state.db"
+	}
+	while_dead break_row
+	grep -F "layer 99999999 of" "$T/log/systemd"
+	nothing_mounted
+}
+
 @test "what somebody mounted over a mount that died stays" {
 	service --no-store
 	layerfs mount "$FAKE/app:good" "$T/mnt"
