@@ -129,11 +129,20 @@ snapshotter_stat(struct snapshotter *s, const char *key,
 
 /* ---- list ---- */
 
+/* "" for one that is none: state.db has no checksums. */
 static const char *
-get_field(const void *subject, const char *field, const char *rest)
+name_kind(int kind)
 {
 	static const char *const kinds[] = { "", "view", "active",
 		"committed" };
+
+	return kinds[kind >= SNAPSHOT_VIEW && kind <= SNAPSHOT_COMMITTED ? kind
+									 : 0];
+}
+
+static const char *
+get_field(const void *subject, const char *field, const char *rest)
+{
 	const struct snapshot_info *i = subject;
 
 	if (strcmp(field, "name") == 0)
@@ -141,7 +150,7 @@ get_field(const void *subject, const char *field, const char *rest)
 	if (strcmp(field, "parent") == 0)
 		return i->parent;
 	if (strcmp(field, "kind") == 0)
-		return kinds[i->kind];
+		return name_kind(i->kind);
 	if (strcmp(field, "labels") == 0)
 		return doc_string(doc_find(i->labels, rest));
 	return NULL;
