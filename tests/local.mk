@@ -3,7 +3,7 @@ noinst_PROGRAMS += %D%/bench/netsim
 %C%_bench_netsim_SOURCES = %D%/bench/netsim.c
 
 EXTRA_DIST += %D%/run %D%/lib %D%/corpus \
-	$(wildcard $(srcdir)/%D%/[0-9][0-9]-*) %D%/slow \
+	$(wildcard $(srcdir)/%D%/[0-9][0-9]-*) %D%/slow %D%/vm \
 	$(wildcard $(srcdir)/%D%/bench/*.sh $(srcdir)/%D%/bench/*.py) \
 	%D%/bench/README.md
 
@@ -30,6 +30,14 @@ check-trixie: all
 	RELEASE=trixie $(MAKE) check-tests \
 		TESTS_ONLY='$(abs_top_srcdir)/%D%/70-podman/20-podman.bats 70-containerd 80-soci'
 .PHONY: check-trixie
+
+# In virtual machines: the service under systemd itself, cgroups' version 2, power cuts.
+# VM="30-mount 65-crash" adds topics that are run in there, RELEASE chooses Debian's.
+check-vm: all
+	$(srcdir)/tests/vm/machine -r '$(or $(RELEASE),bookworm)' \
+		sh -c 'tests/run tests/vm/inside/*.bats $(VM)'
+	$(MAKE) check-tests TESTS_ONLY='$(abs_top_srcdir)/%D%/vm/30-power.bats'
+.PHONY: check-vm
 
 # Restarts without end.
 check-stress: all
