@@ -29,10 +29,25 @@ calls_of() {
 
 value_of() { sed -n "s/^$1=//p" "$UNIT" | tr '\n' ' '; }
 
+# Calls that systemd refuses whole, as their flags lie in memory, where it restricts what
+# else they could do.
+is_refused() {
+	case $1 in
+	openat2) [[ $(value_of RestrictSUIDSGID) == yes* ]] ;;
+	clone3) [ -n "$(value_of RestrictNamespaces)" ] ;;
+	*) false ;;
+	esac
+}
+allowed_calls() {
+	local name
+	calls_of $(value_of SystemCallFilter) | sort -u |
+		while read -r name; do is_refused "$name" || echo "$name"; done
+}
+
 # start_limited_daemon: as the service has it.
 start_limited_daemon() {
 	local calls capabilities
-	mapfile -t calls < <(calls_of $(value_of SystemCallFilter) | sort -u | sed 's/^/-c\n/')
+	mapfile -t calls < <(allowed_calls | sed 's/^/-c\n/')
 	[ ${#calls[@]} -gt 200 ]
 	capabilities=$(value_of CapabilityBoundingSet | tr 'A-Z' 'a-z' | sed 's/ *$//; s/cap_/+/g; s/ /,/g')
 	ROOT=$T/root RUN=$T/run
@@ -75,6 +90,17 @@ start_limited_daemon() {
 	[ -z "$(mounts_under "$T")" ]
 }
 
+@test "an end in order leaves nothing mounted" {
+	mkdir "$T/rw"
+	start_limited_daemon
+	layerfs mount "$REF" "$T/mnt"
+	layerfs mount --rw "$REF" "$T/rw"
+	stop layerfsd
+	cat "$T/log/layerfsd"
+	[ -z "$(mounts_under "$T")" ]
+	not grep 'left behind' "$T/log/layerfsd"
+}
+
 @test "what is wrong is repaired, and the kernel forgets it" {
 	start_limited_daemon
 	layerfs pull -q "$REF"
@@ -92,5 +118,5 @@ start_limited_daemon() {
 	mkdir "$T/units"
 	sed "s|@sbindir[@]/layerfsd|$(program layerfsd)|" "$UNIT" >"$T/units/layerfsd.service"
 	systemd-analyze security --help | grep -q -- --offline || skip "requires systemd 250"
-	systemd-analyze security --no-pager --offline=true --threshold=53 "$T/units/layerfsd.service"
+	systemd-analyze security --no-pager --offline=true --threshold=54 "$T/units/layerfsd.service"
 }
