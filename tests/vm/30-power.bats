@@ -12,7 +12,7 @@ setup_file() {
 
 setup() {
 	setup_test
-	requires root qemu-system-x86_64 image:debian image:nginx image:odd
+	requires root qemu-system-x86_64 image:debian image:nginx
 }
 
 machine() { "$top_srcdir/tests/vm/machine" -r "${RELEASE:-bookworm}" "$@"; }

@@ -6,7 +6,7 @@ load ../../lib/cgroup
 load ../../lib/faults
 load service
 
-setup_file() { install_service python; }
+setup_file() { install_service; }
 teardown_file() { rm -rf "$DROPIN"; systemctl daemon-reload; remove_service; }
 DROPIN=/run/systemd/system/layerfsd.service.d
 
