@@ -10,7 +10,11 @@ setup_file() { install_service; }
 teardown_file() { rm -rf "$DROPIN"; systemctl daemon-reload; remove_service; }
 DROPIN=/run/systemd/system/layerfsd.service.d
 
-setup() { setup_service python; }
+setup() {
+	grep -qw memory /sys/fs/cgroup/cgroup.controllers ||
+		skip "requires cgroups' version 2 with memory"
+	setup_service python
+}
 teardown() { teardown_service; }
 
 # start_limited MIB
