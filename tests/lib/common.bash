@@ -212,7 +212,8 @@ mounts_under() {
 # unmount_under FOLDER [BUT]
 unmount_under() {
 	local m
-	mounts_under "$1" | grep -v "${2:-^$}" | while read -r m; do
+	# of a test that has none that would be everything
+	mounts_under "${1:?}" | grep -v "${2:-^$}" | while read -r m; do
 		umount "$m" 2>/dev/null || fusermount3 -u "$m" 2>/dev/null ||
 			umount -l "$m" 2>/dev/null || fusermount3 -uz "$m" || true
 	done

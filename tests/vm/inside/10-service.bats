@@ -77,6 +77,15 @@ teardown() { teardown_service; }
 	not is_mounted "$T/mnt"
 }
 
+# As whenever its package is upgraded.
+@test "systemd begins anew, and still gives back what it held" {
+	mount_it
+	systemctl daemon-reexec
+	right_though kill_supervisor
+	said "goes on with"
+	layerfs unmount "$T/mnt"
+}
+
 @test "what is written over an image outlives supervisor and worker" {
 	layerfs mount --rw "$REF" "$T/mnt"
 	echo mine >"$T/mnt/new"

@@ -11,6 +11,7 @@ teardown_file() { rm -rf "$DROPIN"; systemctl daemon-reload; remove_service; }
 DROPIN=/run/systemd/system/layerfsd.service.d
 
 setup() {
+	setup_test
 	grep -qw memory /sys/fs/cgroup/cgroup.controllers ||
 		skip "requires cgroups' version 2 with memory"
 	setup_service python
