@@ -77,6 +77,43 @@ teardown() { teardown_service; }
 	not is_mounted "$T/mnt"
 }
 
+# kill_all: supervisor and worker at once.
+kill_all() {
+	local old
+	old=$(property MainPID)
+	systemctl kill -s KILL layerfsd.service
+	wait_for 20 is_new_supervisor "$old"
+	say_who
+}
+
+@test "everything of the service is killed under load: systemd gives back what it held" {
+	mount_it
+	right_though kill_all
+	layerfs unmount "$T/mnt"
+}
+
+stored_is() { [ "$(property NFileDescriptorStore)" = "$1" ]; }
+
+@test "systemd holds no more after mounts came and went than before" {
+	before=$(property NFileDescriptorStore)
+	mount_it
+	layerfs mount --rw "$REF" "$T/other"
+	kill_supervisor
+	layerfs unmount "$T/mnt" "$T/other"
+	wait_for 20 stored_is "$before"
+}
+
+freeze_and_thaw() {
+	systemctl freeze layerfsd.service
+	systemctl thaw layerfsd.service
+}
+
+@test "the service is frozen and thawed under load: every byte arrives" {
+	mount_it
+	right_though freeze_and_thaw
+	layerfs unmount "$T/mnt"
+}
+
 # As whenever its package is upgraded.
 @test "systemd begins anew, and still gives back what it held" {
 	mount_it
