@@ -89,6 +89,7 @@ become_deaf() {
 	as_user() { HOME=$U/home setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
 	user_layerfs() { as_user "$U/layerfs" --run "$RUN" "$@"; }
 	user_daemon() {
+		rm -f "$RUN/control.sock" # an earlier daemon's
 		start layerfsd setpriv --reuid nobody --regid nogroup --clear-groups \
 			env HOME="$U/home" "$U/layerfsd" --root "$U/home/root" --run "$RUN"
 		wait_daemon user_layerfs
