@@ -1,5 +1,3 @@
-#include <stdlib.h>
-
 #include "codec/tar.h"
 #include "codec/tar_seal.h"
 #include "base/bytes.h"
@@ -90,12 +88,9 @@ read_tar(const uint8_t *p, size_t n, size_t cut)
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	AUTO_FREE uint8_t *tar = n > 0 ? malloc(n - 1) : NULL;
+	AUTO_FREE uint8_t *tar = n > 0 ? tar_sealed_copy(p + 1, n - 1) : NULL;
 
-	if (tar == NULL)
-		return 0;
-	memcpy(tar, p + 1, n - 1);
-	tar_seal(tar, n - 1);
-	read_tar(tar, n - 1, min_u64(p[0] * 8, n - 1));
+	if (tar != NULL)
+		read_tar(tar, n - 1, min_u64(p[0] * 8, n - 1));
 	return 0;
 }

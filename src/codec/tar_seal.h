@@ -5,6 +5,7 @@
 #define CODEC_TAR_SEAL_H
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "codec/tar.h"
@@ -29,6 +30,19 @@ tar_seal(uint8_t *tar, size_t n)
 	for (; n >= TAR_BLOCK; tar += TAR_BLOCK, n -= TAR_BLOCK)
 		if (memcmp(tar + TAR_MAGIC, "ustar", 5) == 0)
 			tar_seal_header(tar);
+}
+
+/* The caller's to free; NULL: no memory. */
+static inline uint8_t *
+tar_sealed_copy(const uint8_t *p, size_t n)
+{
+	uint8_t *tar = malloc(n);
+
+	if (tar != NULL) {
+		memcpy(tar, p, n);
+		tar_seal(tar, n);
+	}
+	return tar;
 }
 
 #endif

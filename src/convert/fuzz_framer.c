@@ -1,7 +1,6 @@
 /* Any tar: what is made of it gives it back, byte for byte, and a table that is
  * made is one that format/ reads. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -111,12 +110,9 @@ convert(const uint8_t *p, size_t n)
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	AUTO_FREE uint8_t *tar = malloc(n);
+	AUTO_FREE uint8_t *tar = tar_sealed_copy(p, n);
 
-	if (tar == NULL)
-		return 0;
-	memcpy(tar, p, n);
-	tar_seal(tar, n);
-	convert(tar, n);
+	if (tar != NULL)
+		convert(tar, n);
 	return 0;
 }

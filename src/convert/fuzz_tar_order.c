@@ -118,14 +118,12 @@ reorder(struct reading *r, const uint8_t *p, size_t n)
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	AUTO_FREE uint8_t *tar = malloc(n + 1);
+	AUTO_FREE uint8_t *tar = n > 0 ? tar_sealed_copy(p + 1, n - 1) : NULL;
 	struct err e = ERR_INIT;
 	struct reading r = { .order = tar_order_new(&e) };
 
-	if (n > 0 && tar != NULL && r.order != NULL) {
+	if (tar != NULL && r.order != NULL) {
 		r.wish = p[0];
-		memcpy(tar, p + 1, n - 1);
-		tar_seal(tar, n - 1);
 		reorder(&r, tar, n - 1);
 	}
 	for (unsigned i = 0; i < r.n_picks; i++)

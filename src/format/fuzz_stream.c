@@ -125,14 +125,12 @@ read_blob(const struct format *f, const uint8_t *p, size_t n, size_t cut)
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	AUTO_FREE uint8_t *blob = n > 1 ? malloc(n - 1) : NULL;
+	AUTO_FREE uint8_t *blob = n > 1 ? tar_sealed_copy(p + 1, n - 1) : NULL;
 	const struct format *f;
 	struct err e = ERR_INIT;
 
 	if (blob == NULL)
 		return 0;
-	memcpy(blob, p + 1, n - 1);
-	tar_seal(blob, n - 1);
 	f = format_match(blob, min_u64(n - 1, 512), &e);
 	if (f != NULL)
 		read_blob(f, blob, n - 1, min_u64(p[0] * 8, n - 1));

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <zlib.h>
+
 #include "format/format.h"
 #include "codec/tar_seal.h"
 #include "codec/zstd.h"
@@ -25,19 +27,6 @@ enum { POSITION_BYTES = 64 };
 
 /* ---- gzip, of stored data ---- */
 
-static uint32_t
-crc32_of(const uint8_t *p, size_t n)
-{
-	uint32_t crc = ~0u;
-
-	for (; n > 0; n--) {
-		crc ^= *p++;
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-	}
-	return ~crc;
-}
-
 static void
 append(struct buf *out, const void *p, size_t n)
 {
@@ -53,7 +42,7 @@ gzip_pack(struct buf *out, const uint8_t *p, size_t n)
 	uint8_t sums[8];
 
 	append(out, "\x1f\x8b\x08\0\0\0\0\0\0\xff", 10);
-	put_le32(sums, crc32_of(p, n));
+	put_le32(sums, crc32(0, p, n));
 	put_le32(sums + 4, n);
 	for (bool is_last = false; !is_last;) {
 		size_t len = min_u64(n, 65535);
