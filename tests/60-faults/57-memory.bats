@@ -31,16 +31,6 @@ start_limited_daemon() {
 	wait_daemon
 }
 
-# The kernel kills the worker rather than who takes the memory; that one perhaps after
-# it, when the next worker wants some.
-run_out_of_memory() {
-	OLD=$(worker_pid)
-	echo 1000 >"/proc/$OLD/oom_score_adj"
-	start_in_cgroup hog "$top_srcdir/tests/lib/hog.py" "$CGROUP"
-	wait "$(pid_of hog)" || true
-	wait_for 20 is_new_worker
-}
-
 @test "out of memory: the worker is killed, every byte arrives, and the log says why" {
 	start_fake
 	start_limited_daemon 256

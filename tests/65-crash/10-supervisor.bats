@@ -335,21 +335,9 @@ c.commit()' "$ROOT/state.db"
 	wait_for 10 umount "$T/mnt"
 }
 
-# The test's own folder is closed to users.
 @test "a user's own daemon is killed: the next one mounts the same again" {
 	requires user-fuse fusermount3 setpriv
-	U=$(mktemp -d)
-	chmod 755 "$U"
-	cp "$(program layerfsd)" "$(program layerfs)" "$IMAGES/sums" "$U"
-	install -d -o nobody "$U/mnt" "$U/by-hand" "$U/home"
-	RUN=$U/home/run
-	as_user() { HOME=$U/home setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
-	user_layerfs() { as_user timeout 60 "$U/layerfs" --run "$RUN" "$@"; }
-	user_daemon() {
-		start layerfsd setpriv --reuid nobody --regid nogroup --clear-groups \
-			env HOME="$U/home" "$U/layerfsd" --root "$U/home/root" --run "$RUN"
-		wait_for 20 user_layerfs ls
-	}
+	set_up_user mnt by-hand
 	user_daemon
 	user_layerfs mount "$FAKE/app:good" "$U/mnt"
 	user_layerfs mount "$FAKE/app:good" "$U/by-hand"

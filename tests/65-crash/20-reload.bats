@@ -218,7 +218,6 @@ refused_reload() {
 	cp "$DAEMON" "$(program layerfs)" "$IMAGES/sums" "$U"
 	install -d -o nobody "$U/mnt" "$U/home"
 	DAEMON=$U/layerfsd RUN=$U/home/run
-	as_user() { HOME=$U/home setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
 	start layerfsd setpriv --reuid nobody --regid nogroup --clear-groups \
 		env HOME="$U/home" "$DAEMON" --root "$U/home/root" --run "$RUN"
 	wait_daemon as_user "$U/layerfs" --run "$RUN"
@@ -246,7 +245,6 @@ refused_reload() {
 	printf '#!/bin/sh\ntouch "$HOME/begun"\nexec sleep 1000\n' >"$U/bin/fusermount3"
 	chmod +x "$U/bin/fusermount3"
 	DAEMON=$U/layerfsd RUN=$U/home/run
-	as_user() { HOME=$U/home setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
 	start layerfsd setpriv --reuid nobody --regid nogroup --clear-groups \
 		env HOME="$U/home" PATH="$U/bin:$PATH" "$DAEMON" --root "$U/home/root" --run "$RUN"
 	wait_daemon as_user "$U/layerfs" --run "$RUN"

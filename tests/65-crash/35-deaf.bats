@@ -78,22 +78,9 @@ become_deaf() {
 	stop layerfsd
 }
 
-# The test's own folder is closed to users.
 @test "a user's own target on a file system that does not answer is left behind" {
 	requires user-fuse fusermount3 setpriv
-	U=$(mktemp -d)
-	chmod 755 "$U"
-	cp "$(program layerfsd)" "$(program layerfs)" "$IMAGES/sums" "$U"
-	install -d -o nobody "$U/deaf" "$U/mnt" "$U/home"
-	RUN=$U/home/run
-	as_user() { HOME=$U/home setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
-	user_layerfs() { as_user "$U/layerfs" --run "$RUN" "$@"; }
-	user_daemon() {
-		rm -f "$RUN/control.sock" # an earlier daemon's
-		start layerfsd setpriv --reuid nobody --regid nogroup --clear-groups \
-			env HOME="$U/home" "$U/layerfsd" --root "$U/home/root" --run "$RUN"
-		wait_daemon user_layerfs
-	}
+	set_up_user deaf mnt
 	start deaf "$top_srcdir/tests/lib/deaf.py" "$U/deaf"
 	wait_for 20 grep -qx mounted "$T/log/deaf"
 	user_daemon

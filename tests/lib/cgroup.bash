@@ -29,6 +29,16 @@ start_in_cgroup() {
 # Whom the kernel killed there for want of memory.
 cgroup_kills() { cat "$CGROUP"/memory.oom_control "$CGROUP"/memory.events 2>/dev/null | sed -n 's/^oom_kill //p'; }
 
+# After faults.  The kernel kills the worker rather than who takes the memory; that one perhaps after
+# it, when the next worker wants some.
+run_out_of_memory() {
+	OLD=$(worker_pid)
+	echo 1000 >"/proc/$OLD/oom_score_adj"
+	start_in_cgroup hog "$top_srcdir/tests/lib/hog.py" "$CGROUP"
+	wait "$(pid_of hog)" || true
+	wait_for 20 is_new_worker
+}
+
 # open_freezer PID: from now on it can be frozen.  Version 1 alone keeps one that was
 # killed from ending.
 open_freezer() {

@@ -132,6 +132,25 @@ refused() {
 	nothing_mounted
 }
 
+# set_up_user FOLDER...: $U, with the programs and these folders of another user's, to
+# whom the test's own is closed.  as_user COMMAND..., user_layerfs and user_daemon are
+# that user's.
+set_up_user() {
+	U=$(mktemp -d)
+	chmod 755 "$U"
+	cp "$(program layerfsd)" "$(program layerfs)" "$IMAGES/sums" "$U"
+	install -d -o nobody "${@/#/$U/}" "$U/home"
+	RUN=$U/home/run
+}
+as_user() { HOME=$U/home setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
+user_layerfs() { as_user timeout 60 "$U/layerfs" --run "$RUN" "$@"; }
+user_daemon() {
+	rm -f "$RUN/control.sock" # an earlier daemon's
+	start layerfsd setpriv --reuid nobody --regid nogroup --clear-groups \
+		env HOME="$U/home" "$U/layerfsd" --root "$U/home/root" --run "$RUN"
+	wait_daemon user_layerfs
+}
+
 is_good() { (cd "$1" && sha256sum --quiet -c "$IMAGES/sums"); }
 
 # Another image of the same daemon, fetched before.

@@ -43,15 +43,6 @@ start_limited() {
 	layerfs unmount "$T/mnt"
 }
 
-# The kernel kills the worker rather than who takes the memory.
-run_out_of_memory() {
-	OLD=$(worker_pid)
-	echo 1000 >"/proc/$OLD/oom_score_adj"
-	start_in_cgroup hog "$top_srcdir/tests/lib/hog.py" "$CGROUP"
-	wait "$(pid_of hog)" || true
-	wait_for 20 is_new_worker
-}
-
 @test "out of memory: the worker is killed, every byte arrives, the service goes on" {
 	start_limited 256
 	supervisor=$(property MainPID)
