@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fetch/fetcher.h"
+#include "codec/gzip_stored.h"
 #include "store/store.h"
 #include "base/digest.h"
 #include "base/fs.h"
@@ -24,43 +25,6 @@ put(struct buf *out, const void *p, size_t n)
 	struct err e = ERR_INIT;
 
 	assert(buf_append(out, p, n, &e) == 0);
-}
-
-static uint32_t
-crc32_of(const uint8_t *p, size_t n)
-{
-	uint32_t crc = ~0u;
-
-	while (n-- > 0) {
-		crc ^= *p++;
-		for (int k = 0; k < 8; k++)
-			crc = crc >> 1 ^ (0xedb88320u & -(crc & 1));
-	}
-	return ~crc;
-}
-
-/* One member of stored blocks (RFC 1951, 3.2.4). */
-void
-wrap_gzip(struct buf *out, const uint8_t *p, size_t n)
-{
-	static const uint8_t head[10] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3 };
-	uint8_t tail[8], block[5];
-
-	put_le32(tail, crc32_of(p, n));
-	put_le32(tail + 4, (uint32_t)n);
-	put(out, head, sizeof head);
-	do {
-		uint16_t some = (uint16_t)min_u64(n, 65535);
-
-		block[0] = some == n;
-		put_le16(block + 1, some);
-		put_le16(block + 3, ~some);
-		put(out, block, sizeof block);
-		put(out, p, some);
-		p += some;
-		n -= some;
-	} while (n > 0);
-	put(out, tail, sizeof tail);
 }
 
 /* One frame of raw blocks (RFC 8878, 3.1.1). */
@@ -132,7 +96,7 @@ encode(struct fixture *f, struct chunk *c, const uint8_t *p)
 	if (c->codec == CHUNK_RAW)
 		put(&f->bytes, p, c->len);
 	else if (c->codec == CHUNK_GZIP)
-		wrap_gzip(&f->bytes, p, c->len);
+		gzip_store(&f->bytes, p, c->len);
 	else if (c->codec == CHUNK_ZSTD)
 		wrap_zstd(&f->bytes, p, c->len);
 	c->blob_len = (uint32_t)(f->bytes.len - c->blob_off);
@@ -259,7 +223,7 @@ fixture_open(
 	struct err e = ERR_INIT;
 
 	if (f->bytes.len == 0)
-		wrap_gzip(&f->bytes, f->contents.data, f->contents.len);
+		gzip_store(&f->bytes, f->contents.data, f->contents.len);
 	write_map(f);
 	f->fetcher = fetcher_new(f->store, o, &e);
 	assert(f->fetcher != NULL);

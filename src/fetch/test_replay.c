@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "fetch/fixture.h"
+#include "codec/gzip_stored.h"
 #include "store/store.h"
 #include "base/limits.h"
 #include "base/test.h"
@@ -148,7 +149,7 @@ a_blob_that_ends_early_is_given_up(void **s)
 	(void)s;
 	for (unsigned i = 0; i < 4; i++)
 		fixture_add(f, FILE_BYTES, FILE_BYTES, CHUNK_STREAM);
-	wrap_gzip(&f->bytes, f->contents.data, 3 * FILE_BYTES);
+	gzip_store(&f->bytes, f->contents.data, 3 * FILE_BYTES);
 	fixture_open(f, &usual, 1);
 	assert_int_equal(fixture_want(f, 3), EBADMSG);
 	assert_true(fixture_has(f, 2));

@@ -8,6 +8,7 @@
 
 #include "fetch/fixture.h"
 #include "format/format.h"
+#include "codec/gzip_stored.h"
 #include "store/map.h"
 #include "store/store.h"
 #include "base/descriptor.h"
@@ -243,7 +244,7 @@ many_small_files_lie_in_their_order(void **s)
 		snprintf(name, sizeof name, "f%u", i);
 		tar_file(&p.tar, name, size, seed);
 	}
-	end_tar(&p, wrap_gzip);
+	end_tar(&p, gzip_store);
 	assert_int_equal(pull(&p), 0);
 	o = map_builder_objects(p.contents.map, &n);
 	assert_all_there(&p, n);
@@ -268,7 +269,7 @@ files_that_the_store_has_are_shared(void **s)
 	struct contents first;
 
 	(void)s;
-	begin(&p, wrap_gzip);
+	begin(&p, gzip_store);
 	assert_int_equal(pull(&p), 0);
 	first = p.contents;
 	p.contents = (struct contents){ 0 };
@@ -294,7 +295,7 @@ static void
 a_gzip_layer_is_pulled(void **s)
 {
 	(void)s;
-	pulls(wrap_gzip);
+	pulls(gzip_store);
 }
 
 static void
@@ -317,7 +318,7 @@ a_synchronous_source_waits_for_the_decompressor(void **s)
 	struct pulling p;
 
 	(void)s;
-	begin(&p, wrap_gzip);
+	begin(&p, gzip_store);
 	fake_set_synchronous(p.fakes[0]);
 	assert_int_equal(pull(&p), 0);
 	assert_all_there(&p, 3);
@@ -331,7 +332,7 @@ a_read_that_breaks_goes_on_where_it_broke(void **s)
 	struct pulling p;
 
 	(void)s;
-	begin(&p, wrap_gzip);
+	begin(&p, gzip_store);
 	p.order.n_sources = 2;
 	fake_answer(p.fakes[0],
 	    (struct fake_answer){ .code = ETIMEDOUT, .bytes = MIB(1) });
@@ -347,7 +348,7 @@ without_patience_a_failure_ends_the_pull(void **s)
 	struct pulling p;
 
 	(void)s;
-	begin(&p, wrap_gzip);
+	begin(&p, gzip_store);
 	fake_answer(p.fakes[0],
 	    (struct fake_answer){ .code = EACCES, .bytes = MIB(5) });
 	assert_fails(pull(&p), p.e, EACCES);
@@ -361,7 +362,7 @@ patience_outlasts_a_failure(void **s)
 	struct pulling p;
 
 	(void)s;
-	begin(&p, wrap_gzip);
+	begin(&p, gzip_store);
 	p.order.patience_ms = WANT_FOREVER;
 	fake_answer_next(p.fakes[0], (struct fake_answer){ .code = EAGAIN });
 	fake_answer_next(p.fakes[0], (struct fake_answer){ .is_short = true });
@@ -378,7 +379,7 @@ a_standstill_uses_no_patience_up(void **s)
 	pid_t pid;
 
 	(void)s;
-	begin(&p, wrap_gzip);
+	begin(&p, gzip_store);
 	p.order.patience_ms = 1500;
 	fake_answer_next(p.fakes[0], (struct fake_answer){ .code = EAGAIN });
 	fake_answer_next(p.fakes[0], (struct fake_answer){ .code = EAGAIN });
@@ -410,7 +411,7 @@ a_wrong_diff_id_leaves_nothing(void **s)
 	struct pulling p;
 
 	(void)s;
-	begin(&p, wrap_gzip);
+	begin(&p, gzip_store);
 	p.diff_id.bytes[0] ^= 1;
 	assert_fails(pull(&p), p.e, EBADMSG);
 	assert_int_equal(present_bytes(&p), 0);
@@ -423,7 +424,7 @@ without_a_diff_id_nothing_stays_and_nobody_else_is_asked(void **s)
 	struct pulling p;
 
 	(void)s;
-	begin(&p, wrap_gzip);
+	begin(&p, gzip_store);
 	p.order.n_sources = 2;
 	p.order.diff_id = fail_diff_id;
 	assert_fails(pull(&p), p.e, EBADMSG);

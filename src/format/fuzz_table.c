@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <zlib.h>
-
 #include "format/format.h"
+#include "codec/gzip_stored.h"
 #include "codec/tar_seal.h"
 #include "codec/zstd.h"
 #include "base/bytes.h"
@@ -25,7 +24,7 @@ enum { POSITION_BYTES = 64 };
 #define PODMAN_POSITION "io.github.containers.zstd-chunked.manifest-position"
 #define STARGZ "io.containers.zstd-chunked."
 
-/* ---- gzip, of stored data ---- */
+/* ---- a layer with a table ---- */
 
 static void
 append(struct buf *out, const void *p, size_t n)
@@ -34,27 +33,6 @@ append(struct buf *out, const void *p, size_t n)
 
 	if (buf_append(out, p, n, &e) < 0)
 		abort();
-}
-
-static void
-gzip_pack(struct buf *out, const uint8_t *p, size_t n)
-{
-	uint8_t sums[8];
-
-	append(out, "\x1f\x8b\x08\0\0\0\0\0\0\xff", 10);
-	put_le32(sums, crc32(0, p, n));
-	put_le32(sums + 4, n);
-	for (bool is_last = false; !is_last;) {
-		size_t len = min_u64(n, 65535);
-		uint8_t head[5] = { is_last = len == n, len, len >> 8, ~len,
-			~len >> 8 };
-
-		append(out, head, sizeof head);
-		append(out, p, len);
-		p += len;
-		n -= len;
-	}
-	append(out, sums, sizeof sums);
 }
 
 static void
@@ -72,10 +50,8 @@ estargz_pack(struct buf *out, const uint8_t *json, size_t n)
 	append(&tar, header, sizeof header);
 	append(&tar, json, n);
 	append(&tar, zeros, 2 * TAR_BLOCK + (-n & (TAR_BLOCK - 1)));
-	gzip_pack(out, tar.data, tar.len);
+	gzip_store(out, tar.data, tar.len);
 }
-
-/* ---- a layer with a table ---- */
 
 struct made {
 	struct buf packed;
