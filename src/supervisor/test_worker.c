@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -88,12 +89,45 @@ one_that_does_not_end_is_killed_but_not_for_a_standstill(void **state)
 	close(w.spare);
 }
 
+/* How a worker of that script ends. */
+static int
+exits(const char *script)
+{
+	char *const arguments[] = { "sh", "-c", (char *)script, NULL };
+	const struct supervisor_options sh = { .worker_path = "/bin/sh",
+		.worker_argv = arguments };
+	const struct account as_we_are = { 0 };
+	struct worker w = { .sock = -1, .spare = -1 };
+	int status;
+
+	worker_start(&w, &sh, &as_we_are);
+	assert_int_equal(waitpid(w.pid, &status, 0), w.pid);
+	worker_note_end(&w, status, false);
+	close(w.spare);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void
+its_threads_keep_no_freed_memory_unless_they_are_told(void **state)
+{
+	(void)state;
+	unsetenv("GLIBC_TUNABLES");
+	assert_int_equal(
+	    exits("test $GLIBC_TUNABLES = glibc.malloc.tcache_count=0"), 0);
+	setenv("GLIBC_TUNABLES", "glibc.malloc.check=1", 1);
+	assert_int_equal(
+	    exits("test $GLIBC_TUNABLES = glibc.malloc.check=1"), 0);
+	unsetenv("GLIBC_TUNABLES");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    one_that_does_not_end_is_killed_but_not_for_a_standstill),
+		cmocka_unit_test(
+		    its_threads_keep_no_freed_memory_unless_they_are_told),
 		cmocka_unit_test(
 		    one_is_started_though_descriptors_have_run_out),
 	};
