@@ -43,6 +43,15 @@ check-systemd: all
 		sh -c 'tests/run tests/vm/inside/*.bats $(VM)'
 .PHONY: check-vm check-systemd
 
+# The cache on file systems that others have, power cuts where the kernel can; wants
+# `scripts/bootstrap xfsprogs btrfs-progs`.
+FILESYSTEMS = xfs btrfs tmpfs
+check-filesystems: all
+	for t in $(FILESYSTEMS); do $(srcdir)/tests/slow/filesystem $$t \
+		$(srcdir)/tests/run 50-image 65-cache 60-faults 65-crash || exit; done
+	POWER_FS=xfs $(srcdir)/tests/run $(srcdir)/tests/65-crash/70-power.bats
+.PHONY: check-filesystems
+
 # Restarts without end.
 check-stress: all
 	KILLS=200 RUNNERS=8 $(MAKE) check-tests \

@@ -2,10 +2,13 @@
 # The power goes at any moment: of the store's file system there is what had come to the
 # disk.  In the next boot no byte is wrong, and every image is right again.
 #
-# Real machines that lose their power are in tests/vm/30-power.bats.
+# POWER_FS=xfs chooses the file system.  Real machines that lose their power are in
+# tests/vm/30-power.bats.
 
 load ../lib/common
 load ../lib/faults
+
+: "${POWER_FS:=ext4}"
 
 setup_file() {
 	hostile_images good duplicate
@@ -15,11 +18,11 @@ teardown_file() { drop_preload; }
 
 setup() {
 	setup_preload
-	requires mkfs.ext4
+	requires "mkfs.$POWER_FS"
 	export BOOT_ID=$PRELOAD/boot
 	DAEMON_ENV=(LD_PRELOAD="$PRELOAD/anotherboot.so" BOOT_ID="$BOOT_ID")
 	truncate -s 600M "$T/disk"
-	mkfs.ext4 -q "$T/disk"
+	"mkfs.$POWER_FS" -q "$T/disk"
 	mkdir "$T/root"
 }
 teardown() { teardown_faults; }
@@ -32,11 +35,12 @@ boot() { # NUMBER
 	start_daemon
 }
 
-# As the kernel has it for such tests: nothing more comes to the disk, no journal either.
+# As the kernel has it for such tests (EXT4_IOC_SHUTDOWN, xfs' is the same): nothing more
+# comes to the disk, no journal either.
 cut_power() {
 	python3 -c 'import fcntl, os, struct, sys
-EXT4_IOC_SHUTDOWN, NO_LOG_FLUSH = 0x8004587d, 2
-fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))' \
+SHUTDOWN, NO_LOG_FLUSH = 0x8004587d, 2
+fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))' \
 		"$T/root"
 	stop layerfsd KILL || true
 	unmount_under "$T" "^$T/root$"
