@@ -208,6 +208,27 @@ a_schema_that_is_not_ours_is_damage(void **state)
 	OK(faccessat(root, "state.db.damaged-1", F_OK, 0));
 }
 
+/* A digit of a digest became another: its row was found by the index alone, and could
+ * not be removed. */
+static void
+an_index_that_says_otherwise_is_damage(void **state)
+{
+	int root = *(int *)*state;
+	struct db *d = open_db(state);
+	struct digest image = digest_number(1), layer = digest_number(2);
+	int n = 0;
+	struct err e;
+
+	set_image(d, &image, &layer, 1, NULL);
+	db_close(d);
+	flip_bit(root, strchr(DIGEST_TEXT(&layer), ':') + 1);
+	d = open_db(state);
+	OK(db_each_image(d, count_image, &n, &e));
+	assert_int_equal(n, 0);
+	db_close(d);
+	OK(faccessat(root, "state.db.damaged-1", F_OK, 0));
+}
+
 static void
 a_newer_schema_is_left_alone(void **state)
 {
@@ -309,6 +330,7 @@ main(void)
 		IN_FOLDER(threads_do_not_enter_each_others_transactions),
 		IN_FOLDER(a_damaged_database_is_kept_aside),
 		IN_FOLDER(a_schema_that_is_not_ours_is_damage),
+		IN_FOLDER(an_index_that_says_otherwise_is_damage),
 		IN_FOLDER(a_newer_schema_is_left_alone),
 		IN_FOLDER(a_database_of_the_first_version_is_upgraded_in_place),
 		IN_FOLDER(a_digest_that_is_none_is_damage),
