@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "store/db.h"
+#include "store/db_check.h"
 #include "store/db_vfs.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -112,10 +113,8 @@ db_fail(sqlite3 *handle, const char *what, struct err *e)
 
 /* ---- schema ---- */
 
-/* Where sqlite finds no table or column, or one too many, the file is damaged: it
- * has no checksums, and one bit makes another name. */
-static int
-schema_fail(sqlite3 *handle, const char *sql, struct err *e)
+int
+db_fail_schema(sqlite3 *handle, const char *sql, struct err *e)
 {
 	db_fail(handle, sql, e);
 	if ((sqlite3_errcode(handle) & 0xff) == SQLITE_ERROR)
@@ -127,7 +126,7 @@ static int
 execute(sqlite3 *handle, const char *sql, struct err *e)
 {
 	if (sqlite3_exec(handle, sql, NULL, NULL, NULL) != SQLITE_OK)
-		return schema_fail(handle, sql, e);
+		return db_fail_schema(handle, sql, e);
 	return 0;
 }
 
@@ -178,55 +177,6 @@ upgrade(sqlite3 *handle, long from, struct err *e)
 	return -1;
 }
 
-static const char all_digests[] = "SELECT manifest FROM reference "
-				  "UNION ALL SELECT manifest FROM image "
-				  "UNION ALL SELECT manifest FROM image_layer "
-				  "UNION ALL SELECT layer FROM image_layer "
-				  "UNION ALL SELECT digest FROM layer "
-				  "UNION ALL SELECT manifest FROM holder "
-				  "UNION ALL SELECT manifest FROM chain "
-				  "UNION ALL SELECT layer FROM fallback "
-				  "UNION ALL SELECT digest FROM layer_use "
-				  "UNION ALL SELECT manifest FROM layer_use";
-
-/* Whoever reads one that is none fails, each time: most of them at every start. */
-static int
-check_digests(sqlite3 *handle, struct err *e)
-{
-	sqlite3_stmt *s = NULL;
-	struct digest d;
-	int rc, bad = 0;
-
-	if (sqlite3_prepare_v2(handle, all_digests, -1, &s, NULL) != SQLITE_OK)
-		return schema_fail(handle, all_digests, e);
-	while ((rc = sqlite3_step(s)) == SQLITE_ROW && bad == 0) {
-		const char *text = (const char *)sqlite3_column_text(s, 0);
-
-		bad = digest_parse(&d, text != NULL ? text : "", e);
-	}
-	if (bad == 0 && rc != SQLITE_DONE)
-		bad = db_fail(handle, all_digests, e);
-	else if (bad < 0)
-		e->code = EBADMSG;
-	sqlite3_finalize(s);
-	return bad < 0 ? err_wrap(e, "state.db") : 0;
-}
-
-/* Whatever will be asked of it can be. */
-static int
-check_statements(sqlite3 *handle, struct err *e)
-{
-	for (size_t i = 0; i < DB_STATEMENT_COUNT; i++) {
-		const char *sql = db_sql((enum db_statement)i);
-		sqlite3_stmt *s = NULL;
-
-		if (sqlite3_prepare_v2(handle, sql, -1, &s, NULL) != SQLITE_OK)
-			return schema_fail(handle, sql, e);
-		sqlite3_finalize(s);
-	}
-	return 0;
-}
-
 static int
 check_schema(sqlite3 *handle, struct err *e)
 {
@@ -247,9 +197,7 @@ check_schema(sqlite3 *handle, struct err *e)
 		return -1;
 	if (strcmp(answer, "ok") != 0)
 		return err_set(e, EBADMSG, "state.db: %s", answer);
-	if (upgrade(handle, version, e) < 0)
-		return -1;
-	return check_statements(handle, e) < 0 ? -1 : check_digests(handle, e);
+	return upgrade(handle, version, e) < 0 ? -1 : db_check_rows(handle, e);
 }
 
 /* ---- opening ---- */

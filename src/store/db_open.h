@@ -29,5 +29,9 @@ int db_connect(struct db *d, int root, struct err *e);
 
 /* sqlite's last error as one of ours: EBADMSG when the file is damaged. */
 int db_fail(sqlite3 *handle, const char *what, struct err *e);
+/* The same of a statement that could not be prepared.  Where sqlite finds no table
+ * or column, or one too many, the file is damaged: it has no checksums, and one bit
+ * makes another name. */
+int db_fail_schema(sqlite3 *handle, const char *sql, struct err *e);
 
 #endif

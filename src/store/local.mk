@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/boot.c %D%/boot.h \
 	%D%/claim.c \
 	%D%/db.c %D%/db.h \
+	%D%/db_check.c %D%/db_check.h \
 	%D%/db_image.c \
 	%D%/db_keep.c %D%/db_keep.h \
 	%D%/db_open.c %D%/db_open.h \
