@@ -189,6 +189,19 @@ flip_bit(int root, const char *text)
 	overwrite(root, "state.db", at - file.data, flipped);
 }
 
+/* By another connection, while nobody has it open. */
+static void
+change_db(const char *sql)
+{
+	char path[100];
+	sqlite3 *h;
+
+	snprintf(path, sizeof path, "%s/state.db", test_path);
+	assert_int_equal(sqlite3_open(path, &h), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(h, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(h);
+}
+
 /* SQLite finds nothing wrong with it: a column has another name. */
 static void
 a_schema_that_is_not_ours_is_damage(void **state)
@@ -232,15 +245,10 @@ an_index_that_says_otherwise_is_damage(void **state)
 static void
 a_newer_schema_is_left_alone(void **state)
 {
-	char path[100];
-	sqlite3 *h;
 	struct err e;
 
 	db_close(open_db(state));
-	snprintf(path, sizeof path, "%s/state.db", test_path);
-	assert_int_equal(sqlite3_open(path, &h), SQLITE_OK);
-	sqlite3_exec(h, "PRAGMA user_version = 99", NULL, NULL, NULL);
-	sqlite3_close(h);
+	change_db("PRAGMA user_version = 99");
 	assert_null_with(db_open(*(int *)*state, &e), e, ENOTSUP);
 	assert_int_not_equal(
 	    faccessat(*(int *)*state, "state.db.damaged-1", F_OK, 0), 0);
@@ -270,18 +278,12 @@ static const char version_1[] =
 static void
 a_database_of_the_first_version_is_upgraded_in_place(void **state)
 {
-	char path[100];
 	struct digest image;
 	struct seen s = { 0 };
 	struct db *d;
-	sqlite3 *h;
 	struct err e;
 
-	snprintf(path, sizeof path, "%s/state.db", test_path);
-	assert_int_equal(sqlite3_open(path, &h), SQLITE_OK);
-	assert_int_equal(
-	    sqlite3_exec(h, version_1, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(h);
+	change_db(version_1);
 	for (int round = 0; round < 2; round++) {
 		d = open_db(state);
 		OK(db_each_mount(d, note_mount, &s, &e));
@@ -298,24 +300,56 @@ static void
 a_digest_that_is_none_is_damage(void **state)
 {
 	struct db *d = open_db(state);
-	char path[100];
 	struct digest got;
 	int64_t when;
-	sqlite3 *h;
 	struct err e;
 
 	set_reference(d, "a", 1);
-	snprintf(path, sizeof path, "%s/state.db", test_path);
-	assert_int_equal(sqlite3_open(path, &h), SQLITE_OK);
-	sqlite3_exec(
-	    h, "UPDATE reference SET manifest = 'md5:1'", NULL, NULL, NULL);
-	sqlite3_close(h);
+	change_db("UPDATE reference SET manifest = 'md5:1'");
 	assert_fails(db_get_reference(d, "a", &got, &when, &e), e, EBADMSG);
 	db_close(d);
 	d = open_db(state);
 	assert_fails(db_get_reference(d, "a", &got, &when, &e), e, ENOENT);
 	db_close(d);
 	OK(faccessat(*(int *)*state, "state.db.damaged-1", F_OK, 0));
+}
+
+#define ZEROS "'sha256:' || lower(hex(zeroblob(32)))"
+
+/* What nobody writes, and what it came to. */
+static const char *const no_rows[] = {
+	/* Not found by its name. */
+	"INSERT INTO mount VALUES (x'3166', '/mnt', '{}')",
+	"INSERT INTO reference VALUES (x'61', " ZEROS ", 1)",
+	"INSERT INTO source VALUES (" ZEROS ", 'host' || char(0) || '/a')",
+	"INSERT INTO layer VALUES (" ZEROS ", 'one', 'tar', '', 1)",
+	/* No snapshot can be made any more, */
+	"INSERT INTO sqlite_sequence VALUES ('snapshot', 9223372036854775807)",
+	"INSERT INTO snapshot VALUES (9223372036854775807, "
+	"  0, 1, 1, 1, 1, 1, 1, 1, 0, 0, 'a', '', '{}', '', '', 0, '')",
+	"INSERT INTO snapshot VALUES (9223372036854775, "
+	"  0, 1, 1, 1, 1, 1, 1, 1, 0, 0, 'a', '', '{}', '', '', 0, '');"
+	"UPDATE sqlite_sequence SET seq = 4",
+	/* nor one of this name. */
+	"INSERT INTO snapshot VALUES (5, "
+	"  0, 7, 1, 1, 1, 1, 1, 1, 0, 0, 'a', '', '{}', '', '', 0, '')",
+	/* Never released. */
+	"INSERT INTO layer_use VALUES ('a', " ZEROS ", " ZEROS ", 0, 0)",
+};
+
+static void
+a_value_that_is_none_of_its_column_is_damage(void **state)
+{
+	for (size_t i = 0; i < sizeof no_rows / sizeof *no_rows; i++) {
+		char name[40];
+
+		db_close(open_db(state));
+		change_db(no_rows[i]);
+		db_close(open_db(state));
+		snprintf(name, sizeof name, "state.db.damaged-%zu", i + 1);
+		if (faccessat(*(int *)*state, name, F_OK, 0) < 0)
+			fail_msg("not found: %s", no_rows[i]);
+	}
 }
 
 #define IN_FOLDER(t) cmocka_unit_test_setup_teardown(t, make_root, remove_root)
@@ -334,6 +368,7 @@ main(void)
 		IN_FOLDER(a_newer_schema_is_left_alone),
 		IN_FOLDER(a_database_of_the_first_version_is_upgraded_in_place),
 		IN_FOLDER(a_digest_that_is_none_is_damage),
+		IN_FOLDER(a_value_that_is_none_of_its_column_is_damage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
