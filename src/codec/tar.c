@@ -224,6 +224,18 @@ feed_block(struct tar *t, const uint8_t *p, size_t n, struct tar_sink *sink,
 	return take_map_block(t, sink, e);
 }
 
+/* What is not stored of the file, up to there. */
+static int
+pass_hole(struct tar *t, struct tar_sink *sink, uint64_t to, struct err *e)
+{
+	uint64_t n = to - t->at;
+
+	if (t->at >= to)
+		return 0;
+	t->at = to;
+	return sink->hole != NULL ? sink->hole(sink, n, e) : 0;
+}
+
 /* How many bytes of the file lie together here; passes holes on the way. */
 static int
 next_run(struct tar *t, struct tar_sink *sink, uint64_t *run, struct err *e)
@@ -232,22 +244,15 @@ next_run(struct tar *t, struct tar_sink *sink, uint64_t *run, struct err *e)
 
 	*run = t->stored_left;
 	while (tar_sparse_segment(&t->sparse, t->segment, &start, &end)) {
-		if (t->at < start && sink->hole(sink, start - t->at, e) < 0)
+		if (pass_hole(t, sink, start, e) < 0)
 			return -1;
-		if (t->at < start)
-			t->at = start;
 		*run = end - t->at;
 		if (*run > 0)
 			return 0;
 		t->segment++;
 		*run = 0;
 	}
-	if (*run == 0 && t->at < t->entry.size) {
-		if (sink->hole(sink, t->entry.size - t->at, e) < 0)
-			return -1;
-		t->at = t->entry.size;
-	}
-	return 0;
+	return *run == 0 ? pass_hole(t, sink, t->entry.size, e) : 0;
 }
 
 /* Gives what it can of n bytes; *used of them. */
@@ -263,10 +268,11 @@ feed_data(struct tar *t, const uint8_t *p, size_t *n, struct tar_sink *sink,
 		*n = 0;
 		tar_meta_forget(&t->meta);
 		t->state = AT_PADDING;
-		return sink->end(sink, &t->entry, e);
+		return sink->end != NULL ? sink->end(sink, &t->entry, e) : 0;
 	}
 	*n = min_u64(*n, run);
-	if (*n > 0 && sink->data(sink, t->stream_off, p, *n, e) < 0)
+	if (*n > 0 && sink->data != NULL &&
+	    sink->data(sink, t->stream_off, p, *n, e) < 0)
 		return -1;
 	t->at += *n;
 	t->stored_left -= *n;

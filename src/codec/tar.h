@@ -84,7 +84,7 @@ struct tar_entry {
 };
 
 /* Who takes what the stream holds.  Each returns 0, or -1 with *e, which ends
- * the parsing. */
+ * the parsing.  All but entry() may be NULL: nobody wants to know. */
 struct tar_sink {
 	int (*entry)(
 	    struct tar_sink *s, const struct tar_entry *x, struct err *e);

@@ -248,13 +248,6 @@ on_data(struct tar_sink *s, uint64_t stream_off, const void *p, size_t n,
 }
 
 static int
-on_hole(struct tar_sink *s, uint64_t n, struct err *e)
-{
-	(void)s, (void)n, (void)e; /* a sparse file is no fit */
-	return 0;
-}
-
-static int
 on_end(struct tar_sink *s, const struct tar_entry *x, struct err *e)
 {
 	struct framer *f = of(s);
@@ -339,7 +332,8 @@ framer_new(struct press *p, struct framer_outlet *outlet, struct err *e)
 	f->press = p;
 	f->outlet = outlet;
 	f->max_batches = 2 + 2 * press_threads(p);
-	f->events = (struct tar_sink){ on_entry, on_data, on_hole, on_end };
+	/* A hole: a sparse file is no fit. */
+	f->events = (struct tar_sink){ on_entry, on_data, NULL, on_end };
 	f->whole = hasher_new();
 	list_init(&f->queue);
 	list_init(&f->spare);

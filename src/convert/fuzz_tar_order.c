@@ -41,33 +41,11 @@ on_entry(struct tar_sink *s, const struct tar_entry *x, struct err *e)
 }
 
 static int
-on_data(
-    struct tar_sink *s, uint64_t off, const void *p, size_t n, struct err *e)
-{
-	(void)s, (void)off, (void)p, (void)n, (void)e;
-	return 0;
-}
-
-static int
-on_hole(struct tar_sink *s, uint64_t n, struct err *e)
-{
-	(void)s, (void)n, (void)e;
-	return 0;
-}
-
-static int
-on_end(struct tar_sink *s, const struct tar_entry *x, struct err *e)
-{
-	(void)s, (void)x, (void)e;
-	return 0;
-}
-
-static int
 read_tar(struct reading *r, const uint8_t *p, size_t n, struct err *e)
 {
 	AUTO_TAR struct tar *t = tar_new(e);
 
-	r->sink = (struct tar_sink){ on_entry, on_data, on_hole, on_end };
+	r->sink = (struct tar_sink){ .entry = on_entry };
 	return t != NULL && tar_feed(t, p, n, &r->sink, e) == 0 ? tar_end(t, e)
 								: -1;
 }

@@ -20,28 +20,6 @@ on_entry(struct tar_sink *s, const struct tar_entry *x, struct err *e)
 	    container_of(s, struct tar_spool, events)->order, x, e);
 }
 
-static int
-on_data(struct tar_sink *s, uint64_t stream_off, const void *p, size_t n,
-    struct err *e)
-{
-	(void)s, (void)stream_off, (void)p, (void)n, (void)e;
-	return 0;
-}
-
-static int
-on_hole(struct tar_sink *s, uint64_t n, struct err *e)
-{
-	(void)s, (void)n, (void)e;
-	return 0;
-}
-
-static int
-on_end(struct tar_sink *s, const struct tar_entry *x, struct err *e)
-{
-	(void)s, (void)x, (void)e;
-	return 0;
-}
-
 /* ---- in ---- */
 
 int
@@ -50,7 +28,7 @@ tar_spool_init(struct tar_spool *s, int fd, struct err *e)
 	*s = (struct tar_spool){
 		.fd = fd,
 		.room = malloc(ROOM_BYTES),
-		.events = { on_entry, on_data, on_hole, on_end },
+		.events = { .entry = on_entry },
 	};
 	if (s->room == NULL)
 		return err_set(e, ENOMEM, "a layer's tar");
