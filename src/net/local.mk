@@ -27,12 +27,12 @@ noinst_PROGRAMS += %D%/grpctool
 %C%_grpctool_LDADD = $(NET_LIBS)
 
 fuzz_programs += %D%/fuzz_grpc
-%C%_fuzz_grpc_SOURCES = %D%/fuzz_grpc.c $(FUZZ_MAIN)
+%C%_fuzz_grpc_SOURCES = %D%/fuzz_grpc.c %D%/fuzz_peer.h $(FUZZ_MAIN)
 %C%_fuzz_grpc_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_grpc_LDADD = $(NET_LIBS)
 
 fuzz_programs += %D%/fuzz_grpc_client
-%C%_fuzz_grpc_client_SOURCES = %D%/fuzz_grpc_client.c $(FUZZ_MAIN)
+%C%_fuzz_grpc_client_SOURCES = %D%/fuzz_grpc_client.c %D%/fuzz_peer.h $(FUZZ_MAIN)
 %C%_fuzz_grpc_client_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_grpc_client_LDADD = $(NET_LIBS)
 
