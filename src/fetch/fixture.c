@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "fetch/fetcher.h"
-#include "codec/gzip_stored.h"
+#include "codec/gzip_member.h"
 #include "store/store.h"
 #include "base/digest.h"
 #include "base/fs.h"

@@ -97,7 +97,7 @@ int waited_end(struct waited *w);
 /* The whole of a file, now, once at every source: both of the above. */
 int fixture_want(struct fixture *f, unsigned file);
 
-/* As codec/gzip_stored.h: no compressor. */
+/* As codec/gzip_member.h: no compressor. */
 void wrap_zstd(struct buf *out, const uint8_t *p, size_t n);
 
 #endif

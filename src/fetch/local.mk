@@ -44,7 +44,7 @@ check_LIBRARIES += %D%/libfetchtest.a
 
 %C%_libfetchtest_a_SOURCES = \
 	%D%/fake_source.c %D%/fake_source.h \
-	%D%/fixture.c %D%/fixture.h src/codec/gzip_stored.h
+	%D%/fixture.c %D%/fixture.h src/codec/gzip_member.h
 
 %C%_test_belt_SOURCES = %D%/test_belt.c
 %C%_test_belt_LDADD = $(FETCH_LIBS) $(CMOCKA_LIBS)

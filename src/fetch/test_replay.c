@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "fetch/fixture.h"
-#include "codec/gzip_stored.h"
+#include "codec/gzip_member.h"
 #include "store/store.h"
 #include "base/limits.h"
 #include "base/test.h"

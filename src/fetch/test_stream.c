@@ -8,7 +8,7 @@
 
 #include "fetch/fixture.h"
 #include "format/format.h"
-#include "codec/gzip_stored.h"
+#include "codec/gzip_member.h"
 #include "store/map.h"
 #include "store/store.h"
 #include "base/descriptor.h"

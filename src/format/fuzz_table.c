@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "format/format.h"
-#include "codec/gzip_stored.h"
+#include "codec/gzip_member.h"
 #include "codec/tar_seal.h"
 #include "codec/zstd.h"
 #include "base/bytes.h"

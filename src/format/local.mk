@@ -67,7 +67,7 @@ fuzz_programs += %D%/fuzz_stream
 %C%_fuzz_stream_LDADD = $(FORMAT_OWN_LIBS)
 
 fuzz_programs += %D%/fuzz_table
-%C%_fuzz_table_SOURCES = %D%/fuzz_table.c src/codec/gzip_stored.h \
+%C%_fuzz_table_SOURCES = %D%/fuzz_table.c src/codec/gzip_member.h \
 	src/codec/tar_seal.h $(FUZZ_MAIN)
 %C%_fuzz_table_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_table_LDADD = $(FORMAT_OWN_LIBS)

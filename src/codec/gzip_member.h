@@ -1,7 +1,7 @@
 /* What unit tests and fuzzers gzip with: one member of stored blocks (RFC 1951, 3.2.4),
  * whose bytes can be found again. */
-#ifndef CODEC_GZIP_STORED_H
-#define CODEC_GZIP_STORED_H
+#ifndef CODEC_GZIP_MEMBER_H
+#define CODEC_GZIP_MEMBER_H
 
 #include <assert.h>
 #include <stdbool.h>
