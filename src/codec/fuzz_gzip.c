@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <zlib.h>
-
+#include "codec/fuzz_decode.h"
 #include "codec/gzip.h"
+#include "codec/gzip_member.h"
 #include "codec/restart.h"
 #include "codec/window.h"
 #include "base/bytes.h"
@@ -26,71 +26,28 @@ enum { ROOM_BYTES = 256 << 10 };
 static uint8_t room_of_one[ROOM_BYTES], room_of_other[ROOM_BYTES];
 static uint8_t plain[ROOM_BYTES];
 
-struct outcome {
-	uint8_t *out; /* ROOM_BYTES */
-	size_t len;
-	bool is_whole; /* the input is a row of whole members */
-	bool is_full;  /* there was more than we have room for */
-	unsigned boundaries;
-};
-
-/* `in_step` bytes of input and `out_step` of room at a time. */
-static void
-decode(struct decoder *d, const uint8_t *p, size_t n, size_t in_step,
-    size_t out_step, struct outcome *o)
+/* How many units ended. */
+static unsigned
+decode(struct fuzz_decode *f)
 {
-	struct err e = ERR_INIT;
-	size_t given = min_u64(n, in_step);
-	struct decode_step s = { p, given, o->out, 0 };
+	unsigned boundaries = 0;
 
-	for (;;) {
-		enum decode_result r;
-		const uint8_t *in = s.in;
-		const uint8_t *out = s.out;
-
-		o->len = s.out - o->out;
-		s.out_len = min_u64(out_step, ROOM_BYTES - o->len);
-		o->is_full = s.out_len == 0;
-		if (o->is_full)
-			return;
-		r = decoder_step(d, &s, &e);
-		o->len = s.out - o->out;
-		if (r == DECODE_FAILED)
-			return;
-		o->boundaries += r == DECODE_BOUNDARY;
-		if (s.in != in || s.out != out)
-			continue;
-		if (given == n)
-			break;
-		s.in_len += min_u64(n - given, in_step);
-		given += min_u64(n - given, in_step);
-	}
-	o->is_whole = decoder_is_between(d);
-}
-
-static void
-expect_same(const struct outcome *a, const struct outcome *b)
-{
-	if (!a->is_whole)
-		return;
-	if (!b->is_whole || a->boundaries != b->boundaries ||
-	    a->len != b->len || memcmp(a->out, b->out, a->len) != 0)
-		__builtin_trap();
+	while (fuzz_decode_step(f))
+		boundaries += f->result == DECODE_BOUNDARY;
+	return boundaries;
 }
 
 /* The second half of it, and nothing behind that. */
 static void
-expect_part(
-    struct decoder *d, const uint8_t *p, size_t n, const struct outcome *o)
+expect_part(struct decoder *d, const struct fuzz_decode *whole)
 {
-	size_t skip = o->len / 2;
-	struct decode_part part = { p, n, skip, plain, o->len - skip, true,
-		NULL };
+	size_t skip = whole->len / 2, rest = whole->len - skip;
+	struct decode_part part = { whole->in.p, whole->in.n, skip, plain, rest,
+		true, NULL };
 	struct err e = ERR_INIT;
 
-	if (o->is_whole &&
-	    (decoder_read_part(d, &part, &e) < 0 ||
-		memcmp(plain, o->out + skip, o->len - skip) != 0))
+	if (decoder_read_part(d, &part, &e) < 0 ||
+	    memcmp(plain, whole->out.p + skip, rest) != 0)
 		__builtin_trap();
 }
 
@@ -101,40 +58,26 @@ compare(const uint8_t *p, size_t n, size_t in, size_t out)
 	struct err e = ERR_INIT;
 	AUTO_DECODER struct decoder *one = gzip_zlib_decoder_new(&e);
 	AUTO_DECODER struct decoder *other = gzip_decoder_new(&e);
-	struct outcome a = { .out = room_of_one }, b = { .out = room_of_other };
+	struct fuzz_decode a = { .decoder = one,
+		.in = { p, n, n },
+		.out = { room_of_one, ROOM_BYTES, ROOM_BYTES } };
+	struct fuzz_decode b = { .decoder = other,
+		.in = { p, n, in },
+		.out = { room_of_other, ROOM_BYTES, out } };
+	unsigned boundaries;
+	bool is_same;
 
 	if (one == NULL || other == NULL)
 		return;
-	decode(one, p, n, n + 1, ROOM_BYTES, &a);
-	decode(other, p, n, in, out, &b);
-	expect_same(&a, &b);
-	expect_part(one, p, n, &a);
-	expect_part(other, p, n, &a);
-}
-
-/* Returns the length of a member around the deflate data, 0 when it is none. */
-static size_t
-wrap(const uint8_t *p, size_t n, uint8_t *out)
-{
-	static const uint8_t header[10] = { 0x1f, 0x8b, 8 };
-	z_stream z = { .next_in = (uint8_t *)p,
-		.avail_in = n,
-		.next_out = plain,
-		.avail_out = ROOM_BYTES };
-	bool is_whole;
-
-	if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
-		return 0;
-	is_whole = inflate(&z, Z_FINISH) == Z_STREAM_END;
-	inflateEnd(&z);
-	if (!is_whole)
-		return 0;
-	memcpy(out, header, sizeof header);
-	memcpy(out + sizeof header, p, z.total_in);
-	put_le32(
-	    out + sizeof header + z.total_in, crc32(0, plain, z.total_out));
-	put_le32(out + sizeof header + z.total_in + 4, z.total_out);
-	return sizeof header + z.total_in + 8;
+	boundaries = decode(&a);
+	is_same = decode(&b) == boundaries && b.is_whole && b.len == a.len &&
+		  memcmp(b.out.p, a.out.p, a.len) == 0;
+	if (!a.is_whole)
+		return;
+	if (!is_same)
+		__builtin_trap();
+	expect_part(one, &a);
+	expect_part(other, &a);
 }
 
 /* ---- windows ---- */
@@ -235,15 +178,16 @@ compare_after_window(const uint8_t *p, size_t n, uint8_t bits, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	AUTO_FREE uint8_t *member = malloc(n + 18);
-	size_t in, out, len;
+	AUTO_FREE uint8_t *member =
+	    malloc(n + GZIP_HEADER_BYTES + GZIP_TRAILER_BYTES);
+	size_t in, out, len = ROOM_BYTES;
 
 	if (n < 2 || member == NULL)
 		return 0;
 	in = 1 + p[0];
 	out = 1 + (size_t)p[1] * 256;
 	compare(p + 2, n - 2, in, out);
-	len = wrap(p + 2, n - 2, member);
+	len = gzip_wrap(member, p + 2, n - 2, plain, &len);
 	if (len > 0)
 		compare(member, len, in, out);
 	compare_after_window(p + 2, n - 2, p[0] & 7, out);

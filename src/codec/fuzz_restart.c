@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <zlib.h>
-
+#include "codec/fuzz_decode.h"
 #include "codec/gzip.h"
+#include "codec/gzip_member.h"
 #include "codec/restart.h"
 #include "base/bytes.h"
 #include "base/err.h"
@@ -20,9 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 enum {
 	ROOM_BYTES = 2 * RESTART_MIN_BYTES,
 	POINTS = 2,
-	REST_BYTES = 16 << 10, /* that are read from a point */
-	HEAD = 10,
-	TAIL = 8
+	REST_BYTES = 16 << 10 /* that are read from a point */
 };
 
 /* Once: asan maps anew what is so large. */
@@ -42,86 +40,36 @@ struct outcome {
 	bool is_whole;
 };
 
-/* Into `plain`: how many bytes; 0: it is none, or longer than there is room. */
-static size_t
-inflate_all(const uint8_t *p, size_t *n)
-{
-	z_stream z = { .next_in = (uint8_t *)p,
-		.avail_in = *n,
-		.next_out = plain,
-		.avail_out = ROOM_BYTES };
-	bool is_whole;
-
-	if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
-		return 0;
-	is_whole = inflate(&z, Z_FINISH) == Z_STREAM_END;
-	*n = z.total_in;
-	inflateEnd(&z);
-	return is_whole ? z.total_out : 0;
-}
-
 static void
-wrap(uint8_t *to, const uint8_t *p, size_t n, size_t len)
-{
-	static const uint8_t header[HEAD] = { 0x1f, 0x8b, 8 };
-
-	memcpy(to, header, HEAD);
-	memcpy(to + HEAD, p, n);
-	put_le32(to + HEAD + n, crc32(0, plain, len));
-	put_le32(to + HEAD + n + 4, len);
-}
-
-static void
-note_point(struct outcome *o, const struct decoder *d, uint64_t in)
+note_point(struct outcome *o, const struct fuzz_decode *f)
 {
 	struct point *x = &o->points[o->n_points];
 	struct decode_place place;
 
 	if (o->n_points == POINTS)
 		return;
-	decoder_get_place(d, &place);
+	decoder_get_place(f->decoder, &place);
 	assert(place.window_len <= RESTART_WINDOW_BYTES);
-	assert(place.unread_bits / 8 < in);
+	assert(place.unread_bits / 8 < f->used);
 	x->bits = place.unread_bits % 8;
-	x->in = in - place.unread_bits / 8 - (x->bits > 0);
-	x->out = o->len;
+	x->in = f->used - place.unread_bits / 8 - (x->bits > 0);
+	x->out = f->len;
 	x->window_len = place.window_len;
 	memcpy(x->window, place.window, place.window_len);
 	o->n_points++;
 }
 
 static void
-decode(struct decoder *d, const uint8_t *p, size_t n, size_t in_step,
-    size_t out_step, struct outcome *o)
+decode(struct fuzz_decode *f, struct outcome *o)
 {
-	struct decode_step s = { .in = p, .out = room };
-	struct err e = ERR_INIT;
-	size_t given = 0;
-
 	o->n_points = 0;
-	o->len = 0;
-	o->is_whole = false;
-	decoder_reset(d);
-	decoder_make_points(d, RESTART_MIN_BYTES);
-	for (;;) {
-		size_t more = s.in_len == 0 ? min_u64(in_step, n - given) : 0;
-		size_t before;
-		enum decode_result r;
-
-		s.in_len += more;
-		given += more;
-		s.out_len = min_u64(out_step, sizeof room - o->len);
-		before = s.in_len + s.out_len;
-		r = decoder_step(d, &s, &e);
-		o->len = s.out - room;
-		if (r == DECODE_FAILED)
-			return;
-		if (r == DECODE_POINT)
-			note_point(o, d, s.in - p);
-		else if (s.in_len + s.out_len == before && given == n)
-			break;
-	}
-	o->is_whole = decoder_is_between(d);
+	decoder_reset(f->decoder);
+	decoder_make_points(f->decoder, RESTART_MIN_BYTES);
+	while (fuzz_decode_step(f))
+		if (f->result == DECODE_POINT)
+			note_point(o, f);
+	o->len = f->len;
+	o->is_whole = f->is_whole;
 }
 
 static void
@@ -159,11 +107,17 @@ check(struct decoder *by, struct decoder *other, const uint8_t *p, size_t n,
     size_t len, const uint8_t cut[2])
 {
 	static struct outcome whole, pieces;
+	struct fuzz_decode at_once = { .decoder = by,
+		.in = { p, n, n },
+		.out = { room, sizeof room, sizeof room } };
+	struct fuzz_decode in_pieces = { .decoder = by,
+		.in = { p, n, 1 + cut[0] },
+		.out = { room, sizeof room, 4096 + (size_t)cut[1] * 256 } };
 
-	decode(by, p, n, n, sizeof room, &whole);
+	decode(&at_once, &whole);
 	assert(whole.is_whole && whole.len == len &&
 	       memcmp(room, plain, len) == 0);
-	decode(by, p, n, 1 + cut[0], 4096 + (size_t)cut[1] * 256, &pieces);
+	decode(&in_pieces, &pieces);
 	assert(pieces.is_whole && pieces.len == len);
 	expect_same_points(&whole, &pieces);
 	for (unsigned i = 0; i < whole.n_points; i++) {
@@ -176,8 +130,9 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static struct decoder *one, *other;
-	AUTO_FREE uint8_t *member = malloc(n + HEAD + TAIL);
-	size_t len, used;
+	AUTO_FREE uint8_t *member =
+	    malloc(n + GZIP_HEADER_BYTES + GZIP_TRAILER_BYTES);
+	size_t len = ROOM_BYTES;
 	struct err e;
 
 	if (one == NULL) {
@@ -186,12 +141,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	}
 	if (n < 2 || member == NULL || one == NULL || other == NULL)
 		return 0;
-	used = n - 2;
-	len = inflate_all(p + 2, &used);
-	if (len < RESTART_MIN_BYTES)
+	n = gzip_wrap(member, p + 2, n - 2, plain, &len);
+	if (n == 0 || len < RESTART_MIN_BYTES)
 		return 0;
-	wrap(member, p + 2, used, len);
-	n = used + HEAD + TAIL;
 	check(one, other, member, n, len, p);
 	check(other, one, member, n, len, p);
 	return 0;

@@ -6,9 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "codec/decode.h"
+#include "codec/fuzz_decode.h"
 #include "codec/zstd.h"
-#include "base/bytes.h"
 #include "base/err.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
@@ -17,40 +16,18 @@ enum { ROOM_BYTES = 256 << 10 };
 
 static uint8_t room[ROOM_BYTES], again[ROOM_BYTES];
 
-struct outcome {
-	size_t len;
-	bool is_whole; /* the input is a row of whole frames, and fits */
-};
-
 /* `piece` bytes of input, and as much room, at a time. */
-static struct outcome
+static struct fuzz_decode
 decode(struct decoder *d, const uint8_t *p, size_t n, size_t piece, uint8_t *to)
 {
-	struct decode_step s = { .in = p, .out = to };
-	struct outcome o = { 0 };
-	struct err e = ERR_INIT;
-	size_t given = 0;
+	struct fuzz_decode f = { .decoder = d,
+		.in = { p, n, piece },
+		.out = { to, ROOM_BYTES, piece } };
 
-	for (;;) {
-		size_t more = s.in_len == 0 ? min_u64(piece, n - given) : 0;
-		size_t before;
-		enum decode_result r;
-
-		s.in_len += more;
-		given += more;
-		s.out_len = min_u64(piece, ROOM_BYTES - o.len);
-		if (s.out_len == 0)
-			return o;
-		before = s.in_len + s.out_len;
-		r = decoder_step(d, &s, &e);
-		o.len = s.out - to;
-		if (r == DECODE_FAILED)
-			return o;
-		if (s.in_len + s.out_len == before && given == n)
-			break;
-	}
-	o.is_whole = s.in_len == 0 && decoder_is_between(d);
-	return o;
+	decoder_reset(d);
+	while (fuzz_decode_step(&f))
+		;
+	return f;
 }
 
 static bool
@@ -68,7 +45,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static struct decoder *d;
-	struct outcome whole, cut;
+	struct fuzz_decode whole, cut;
 	struct err e;
 	size_t half;
 
@@ -76,9 +53,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		d = zstd_decoder_new(&e);
 	if (n < 2 || d == NULL)
 		return 0;
-	decoder_reset(d);
 	whole = decode(d, p + 1, n - 1, ROOM_BYTES, room);
-	decoder_reset(d);
 	cut = decode(d, p + 1, n - 1, 1 + p[0], again);
 	if (!whole.is_whole)
 		return 0;

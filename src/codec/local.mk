@@ -24,7 +24,8 @@ else
 endif
 
 fuzz_programs += %D%/fuzz_gzip
-%C%_fuzz_gzip_SOURCES = %D%/fuzz_gzip.c $(FUZZ_MAIN)
+%C%_fuzz_gzip_SOURCES = %D%/fuzz_gzip.c %D%/fuzz_decode.h \
+	%D%/gzip_member.h $(FUZZ_MAIN)
 %C%_fuzz_gzip_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_gzip_LDADD = $(CODEC_LIBS)
 fuzz_programs += %D%/fuzz_points
@@ -32,7 +33,8 @@ fuzz_programs += %D%/fuzz_points
 %C%_fuzz_points_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_points_LDADD = $(CODEC_LIBS)
 fuzz_programs += %D%/fuzz_restart
-%C%_fuzz_restart_SOURCES = %D%/fuzz_restart.c $(FUZZ_MAIN)
+%C%_fuzz_restart_SOURCES = %D%/fuzz_restart.c %D%/fuzz_decode.h \
+	%D%/gzip_member.h $(FUZZ_MAIN)
 %C%_fuzz_restart_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_restart_LDADD = $(CODEC_LIBS)
 fuzz_programs += %D%/fuzz_tar
@@ -40,7 +42,7 @@ fuzz_programs += %D%/fuzz_tar
 %C%_fuzz_tar_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_tar_LDADD = $(CODEC_LIBS)
 fuzz_programs += %D%/fuzz_zstd
-%C%_fuzz_zstd_SOURCES = %D%/fuzz_zstd.c $(FUZZ_MAIN)
+%C%_fuzz_zstd_SOURCES = %D%/fuzz_zstd.c %D%/fuzz_decode.h $(FUZZ_MAIN)
 %C%_fuzz_zstd_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_zstd_LDADD = $(CODEC_LIBS)
 
