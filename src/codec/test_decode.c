@@ -400,6 +400,30 @@ a_window_over_128_mib_is_not_supported(void **state)
 	assert_int_equal(e.code, ENOTSUP);
 }
 
+/* As zstd 0.6 wrote an empty one, before RFC 8878; and that behind one of today. */
+static void
+a_frame_of_before_the_standard_is_refused(void **state)
+{
+	static const uint8_t frames[] = { 0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0,
+		0, 0x26, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0 };
+	const uint8_t *old = frames + 9;
+	struct err e = ERR_INIT;
+	AUTO_DECODER struct decoder *d = zstd_decoder_new(&e);
+	uint8_t out[8];
+	struct decode_step s = { old, 8, out, sizeof out };
+	struct decode_part p = { frames, 9, 0, out, 0, true, NULL };
+
+	(void)state;
+	assert_fails(decoder_step(d, &s, &e), e, EBADMSG);
+	decoder_reset(d);
+	assert_int_equal(decoder_read_part(d, &p, &e), 0);
+	p.in_len = sizeof frames;
+	assert_fails(decoder_read_part(d, &p, &e), e, EBADMSG);
+	p.in = old;
+	p.in_len = 8;
+	assert_fails(decoder_read_part(d, &p, &e), e, EBADMSG);
+}
+
 int
 main(void)
 {
@@ -417,6 +441,7 @@ main(void)
 		cmocka_unit_test(
 		    a_skippable_frame_is_a_unit_that_decodes_to_nothing),
 		cmocka_unit_test(a_window_over_128_mib_is_not_supported),
+		cmocka_unit_test(a_frame_of_before_the_standard_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

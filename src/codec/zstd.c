@@ -34,6 +34,17 @@ set_err(struct err *e, size_t code)
 	}
 }
 
+/* A frame of RFC 8878, or one to be skipped, by its first byte.  libzstd may be built,
+ * as Debian's is, to decode what zstd wrote before 0.8, too: other readers of images do
+ * not, and what it comes to depends on how the input is cut. */
+static int
+check_begin(uint8_t first, struct err *e)
+{
+	if (first == 0x28 || (first & 0xf0) == 0x50)
+		return 0;
+	return err_set(e, EBADMSG, "zstd: no frame begins here");
+}
+
 static enum decode_result
 step(struct decoder *d, struct decode_step *s, struct err *e)
 {
@@ -43,6 +54,8 @@ step(struct decoder *d, struct decode_step *s, struct err *e)
 
 	if (s->in_len == 0 && !d->is_inside)
 		return DECODE_MORE;
+	if (!d->is_inside && check_begin(*s->in, e) < 0)
+		return DECODE_FAILED;
 	left = ZSTD_decompressStream(of(d)->dctx, &out, &in);
 	if (ZSTD_isError(left)) {
 		set_err(e, left);
@@ -56,13 +69,34 @@ step(struct decoder *d, struct decode_step *s, struct err *e)
 	return left == 0 ? DECODE_BOUNDARY : DECODE_MORE;
 }
 
+/* Up to one that is damaged, which decoding finds. */
+static int
+check_begins(const uint8_t *p, size_t n, struct err *e)
+{
+	while (n > 0) {
+		size_t len;
+
+		if (check_begin(*p, e) < 0)
+			return -1;
+		len = ZSTD_findFrameCompressedSize(p, n);
+		if (ZSTD_isError(len))
+			return 0;
+		p += len;
+		n -= len;
+	}
+	return 0;
+}
+
 /* In one go, without the copy through a window. */
 static int
 all(struct decoder *d, const struct decode_part *p, struct err *e)
 {
-	size_t n = ZSTD_decompressDCtx(
-	    of(d)->dctx, p->out, p->out_len, p->in, p->in_len);
+	size_t n;
 
+	if (check_begins(p->in, p->in_len, e) < 0)
+		return -1;
+	n = ZSTD_decompressDCtx(
+	    of(d)->dctx, p->out, p->out_len, p->in, p->in_len);
 	if (ZSTD_isError(n))
 		return set_err(e, n);
 	if (n != p->out_len)
