@@ -81,7 +81,8 @@ fuzz_programs += %D%/fuzz_hosts
 %C%_fuzz_hosts_LDADD = $(REGISTRY_LIBS)
 
 fuzz_programs += %D%/fuzz_layout
-%C%_fuzz_layout_SOURCES = %D%/fuzz_layout.c $(FUZZ_MAIN)
+%C%_fuzz_layout_SOURCES = %D%/fuzz_layout.c src/base/fuzz_folder.h \
+	$(FUZZ_MAIN)
 %C%_fuzz_layout_LDFLAGS = $(FUZZ_LDFLAGS)
 %C%_fuzz_layout_LDADD = $(REGISTRY_LIBS)
 
