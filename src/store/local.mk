@@ -33,6 +33,18 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/store.c %D%/store.h %D%/store_private.h \
 	%D%/sweep.c %D%/sweep.h
 
+fuzz_programs += %D%/fuzz_db_open
+%C%_fuzz_db_open_SOURCES = %D%/fuzz_db_open.c %D%/db_walk.c %D%/db_walk.h \
+	src/base/fuzz_folder.h $(FUZZ_MAIN)
+%C%_fuzz_db_open_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_db_open_LDADD = $(STORE_LIBS)
+
+fuzz_programs += %D%/fuzz_db_rows
+%C%_fuzz_db_rows_SOURCES = %D%/fuzz_db_rows.c %D%/db_walk.c %D%/db_walk.h \
+	src/base/fuzz_folder.h $(FUZZ_MAIN)
+%C%_fuzz_db_rows_LDFLAGS = $(FUZZ_LDFLAGS)
+%C%_fuzz_db_rows_LDADD = $(STORE_LIBS)
+
 fuzz_programs += %D%/fuzz_map
 %C%_fuzz_map_SOURCES = %D%/fuzz_map.c %D%/map_seal.h $(FUZZ_MAIN)
 %C%_fuzz_map_LDFLAGS = $(FUZZ_LDFLAGS)
