@@ -1,0 +1,1 @@
+../30-mount/supervisor.bats
