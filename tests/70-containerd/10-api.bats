@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The snapshots API, call by call (tests/lib/snapshots.py): layerfs answers and
+# The snapshots API, call by call (tests/lib/snapshotcases.py): layerfs answers and
 # shows what containerd's own overlayfs does.
 
 load ../lib/common
@@ -13,7 +13,7 @@ setup() {
 teardown() { teardown_containerd; }
 
 api() {
-	"$top_srcdir/tests/lib/snapshots.py" "$1" "$T/mnt" "${@:2}"
+	"$top_srcdir/tests/lib/snapshotcases.py" "$1" "$T/mnt" "${@:2}"
 }
 
 # Without a lease containerd collects what no image refers to.

@@ -43,7 +43,7 @@ prepare() { ctd snapshot --snapshotter layerfs prepare "$@"; }
 	wait_socket "$long/snapshotter.sock"
 	layerfs --run "$long" version
 	mkdir "$T/mnt"
-	cd "$long" && "$top_srcdir/tests/lib/snapshots.py" snapshotter.sock "$T/mnt" \
+	cd "$long" && "$top_srcdir/tests/lib/snapshotcases.py" snapshotter.sock "$T/mnt" \
 		"" basic a-chain-of-128
 }
 

@@ -133,7 +133,7 @@ restart_registry() {
 	kill_worker
 	grep 'state.db is damaged' "$T/log/layerfsd"
 	mkdir "$T/mnt"
-	"$top_srcdir/tests/lib/snapshots.py" "$RUN/snapshotter.sock" "$T/mnt" \
+	"$top_srcdir/tests/lib/snapshotcases.py" "$RUN/snapshotter.sock" "$T/mnt" \
 		"" a-chain-of-128
 	grep mine "$ROOT/snapshots/$number/fs/mine"
 	end_container long || true

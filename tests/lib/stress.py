@@ -13,10 +13,10 @@ that containerd's snapshotters give, and whenever all pause:
 At the end everything is removed.  One line says how many calls ended how; status 1,
 and why on standard error, when something is wrong.
 """
-import collections, hashlib, json, os, random, sys, threading, time, urllib.request
+import collections, hashlib, json, random, sys, threading, time, urllib.request
 import grpc
-import snapshots
-from snapshots import ACTIVE, COMMITTED, M, Mounted, Refused, Snapshots
+from snapshotmounts import Mounted, tree, write
+from snapshots import ACTIVE, COMMITTED, M, OPTION, Refused, Snapshots
 
 KEYS = [f"key-{n}" for n in range(6)]
 NAMES = [f"name-{n}" for n in range(6)]
@@ -130,7 +130,7 @@ class Stress:
         elif kind == "remove_any":
             self.ask(c, "remove", self.parent(c, rnd) or key)
         elif kind == "update":
-            self.ask(c, kind, key, {snapshots.OPTION + "x": "1"})
+            self.ask(c, kind, key, {OPTION + "x": "1"})
         elif kind in ("infos", "cleanup"):
             self.ask(c, kind)
         elif kind == "pull":
@@ -171,9 +171,9 @@ class Stress:
     def look(self, c, info):
         try:
             with Mounted(c.mounts(info.name)) as d:
-                names = snapshots.tree(d)
+                names = tree(d)
                 if info.kind == ACTIVE:
-                    snapshots.write(d + "/mine", info.name)
+                    write(d + "/mine", info.name)
                 self.note(f"mounted {'full' if names else 'empty'}")
         except (Refused, OSError) as e:
             self.complain(f"{info.name} on {info.parent}: {e}")
