@@ -177,8 +177,20 @@ upgrade(sqlite3 *handle, long from, struct err *e)
 	return -1;
 }
 
+/* A head that names a version that SQLite does not know makes it read only.  Who may
+ * not write the file is another matter. */
 static int
-check_schema(sqlite3 *handle, struct err *e)
+check_may_write(sqlite3 *handle, const struct db_vfs *vfs, struct err *e)
+{
+	if (sqlite3_db_readonly(handle, "main") == 1 &&
+	    faccessat(vfs->dir, "state.db", W_OK, AT_EACCESS) == 0)
+		return err_set(
+		    e, EBADMSG, "state.db: of a version that is not written");
+	return 0;
+}
+
+static int
+check_schema(sqlite3 *handle, const struct db_vfs *vfs, struct err *e)
 {
 	char answer[256];
 	long version;
@@ -190,6 +202,8 @@ check_schema(sqlite3 *handle, struct err *e)
 		return err_set(e, ENOTSUP,
 		    "state.db was written by a newer layerfs (schema %ld)",
 		    version);
+	if (check_may_write(handle, vfs, e) < 0)
+		return -1;
 	/* Not quick_check: what an index says other than its table is found by
 	 * who removes it, and would be found again after every start. */
 	if (query(handle, "PRAGMA integrity_check(1)", answer, sizeof answer,
@@ -218,7 +232,7 @@ open_file(sqlite3 **handle, const struct db_vfs *vfs, struct err *e)
 	if (execute(*handle, "PRAGMA journal_mode = WAL", e) < 0 ||
 	    execute(*handle, "PRAGMA synchronous = FULL", e) < 0)
 		return -1;
-	return check_schema(*handle, e);
+	return check_schema(*handle, vfs, e);
 }
 
 /* The journal goes with the file: it would be played into the next one. */

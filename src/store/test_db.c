@@ -242,6 +242,23 @@ an_index_that_says_otherwise_is_damage(void **state)
 	OK(faccessat(root, "state.db.damaged-1", F_OK, 0));
 }
 
+/* The version of whoever may write it: SQLite would only read what it does not know. */
+static void
+a_database_that_is_only_to_be_read_is_damage(void **state)
+{
+	int root = *(int *)*state;
+	struct db *d = open_db(state);
+	struct err e;
+
+	set_reference(d, "a", 1);
+	db_close(d);
+	overwrite(root, "state.db", 18, "\3");
+	d = open_db(state);
+	set_reference(d, "a", 2);
+	db_close(d);
+	OK(faccessat(root, "state.db.damaged-1", F_OK, 0));
+}
+
 static void
 a_newer_schema_is_left_alone(void **state)
 {
@@ -365,6 +382,7 @@ main(void)
 		IN_FOLDER(a_damaged_database_is_kept_aside),
 		IN_FOLDER(a_schema_that_is_not_ours_is_damage),
 		IN_FOLDER(an_index_that_says_otherwise_is_damage),
+		IN_FOLDER(a_database_that_is_only_to_be_read_is_damage),
 		IN_FOLDER(a_newer_schema_is_left_alone),
 		IN_FOLDER(a_database_of_the_first_version_is_upgraded_in_place),
 		IN_FOLDER(a_digest_that_is_none_is_damage),
