@@ -22,6 +22,7 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/log_repeat.c %D%/log_repeat.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/metrics.c %D%/metrics.h \
+	%D%/outpost.c %D%/outpost.h \
 	%D%/patience.c %D%/patience.h \
 	%D%/peer.c %D%/peer.h \
 	%D%/pool.c %D%/pool.h \
@@ -93,6 +94,9 @@ check_PROGRAMS += %D%/test_acceptor
 check_PROGRAMS += %D%/test_loop
 %C%_test_loop_SOURCES = %D%/test_loop.c %D%/test.h
 %C%_test_loop_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_outpost
+%C%_test_outpost_SOURCES = %D%/test_outpost.c %D%/test.h %D%/test_folder.h
+%C%_test_outpost_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_pool
 %C%_test_pool_SOURCES = %D%/test_pool.c %D%/test.h
 %C%_test_pool_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)

@@ -100,9 +100,7 @@ scout_send_within(struct errand *x, struct grace *g, struct err *e)
 	if (await_answer(ours, g))
 		return receive(ours, x, e);
 	kill(pid, SIGKILL);
-	return err_set(e, ETIMEDOUT,
-	    "the file system that it lies on does not answer: see whether its "
-	    "server or disk is there");
+	return err_set(e, ETIMEDOUT, SCOUT_NO_ANSWER);
 }
 
 int

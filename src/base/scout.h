@@ -20,6 +20,10 @@
 
 enum { SCOUT_FDS = 2 };
 
+#define SCOUT_NO_ANSWER                                                     \
+	"the file system that it lies on does not answer: see whether its " \
+	"server or disk is there"
+
 /* How long those who do not answer are waited for, all together. */
 struct grace {
 	struct awake awake;
