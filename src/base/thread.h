@@ -3,7 +3,8 @@
  *  name     how many      does                       may block on
  *  main     1             event loop, control socket epoll only
  *  http     1             curl multi                 sockets (poll), never disk
- *  fetch    1             starts requests, times     a layout folder's disk
+ *  fetch    1             starts requests, times     a layout's child
+ *  layout   0..1 a source reads a layout's folder   its child, ten seconds
  *  decode   cores, max 4  decode, verify, write      data file's disk
  *  maker    0..16         makes layers, unpacks them network, decode, disk
  *  fuse     2..4          FUSE requests              epoll, local disk reads

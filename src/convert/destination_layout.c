@@ -20,6 +20,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/list.h"
+#include "base/outpost.h"
 
 #define BLOBS "blobs/sha256"
 
@@ -186,14 +187,17 @@ static int
 read_manifest(struct destination *to, const struct digest *d, struct buf *out,
     struct err *e)
 {
+	AUTO_OUTPOST struct outpost *layout = layout_borrow(of(to)->dir, e);
 	struct descriptor found;
 	int rc;
 
-	if (d != NULL)
-		return layout_read_blob(of(to)->dir, d, out, e);
-	if (layout_find(of(to)->dir, of(to)->ref->tag, &found, e) < 0)
+	if (layout == NULL)
 		return -1;
-	rc = layout_read_blob(of(to)->dir, &found.digest, out, e);
+	if (d != NULL)
+		return layout_read_blob(layout, d, out, e);
+	if (layout_find(layout, of(to)->ref->tag, &found, e) < 0)
+		return -1;
+	rc = layout_read_blob(layout, &found.digest, out, e);
 	descriptor_release(&found);
 	return rc;
 }

@@ -1,10 +1,8 @@
 #include "layer/sources.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "layer/catalog.h"
 #include "layer/layer.h"
@@ -13,24 +11,9 @@
 #include "store/db.h"
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/log.h"
 
 #define LAYOUT_PREFIX "oci:"
-
-static struct source *
-open_layout(const char *name, struct err *e)
-{
-	int dir = fs_open_dir(AT_FDCWD, name + strlen(LAYOUT_PREFIX), e);
-	struct source *s;
-
-	if (dir < 0)
-		return NULL;
-	s = source_new_layout(dir, name, e);
-	if (s == NULL)
-		close(dir);
-	return s;
-}
 
 static struct source *
 open_named(const struct catalog_parts *p, const char *name, struct err *e)
@@ -39,7 +22,7 @@ open_named(const struct catalog_parts *p, const char *name, struct err *e)
 	char *slash;
 
 	if (strncmp(name, LAYOUT_PREFIX, strlen(LAYOUT_PREFIX)) == 0)
-		return open_layout(name, e);
+		return source_new_layout(-1, name, e);
 	host = strdup(name);
 	slash = host == NULL ? NULL : strchr(host, '/');
 	if (slash == NULL)

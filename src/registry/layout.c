@@ -4,82 +4,135 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "base/doc.h"
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/limits.h"
+#include "base/outpost.h"
+
+#define BLOBS "blobs/sha256/"
+
+enum { BLOB_NAME = sizeof BLOBS + DIGEST_HEX_SIZE };
 
 static const char name_annotation[] = "org.opencontainers.image.ref.name";
 static const char version_major[] = "1.";
 
-/* O_NONBLOCK: a fifo must not hold us before it is seen to be one. */
-static int
-open_regular(int dir, const char *name, uint64_t *size, struct err *e)
-{
-	AUTO_CLOSE int fd =
-	    openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct stat st;
+/* ---- by the child ---- */
 
-	if (fd < 0)
-		return errno == ELOOP ? err_set(e, EPROTO, "%s is a link", name)
-				      : err_sys(e, "%s", name);
-	if (fstat(fd, &st) < 0)
-		return err_sys(e, "%s", name);
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, EPROTO, "%s is no regular file", name);
-	*size = st.st_size;
-	return take_fd(&fd);
+enum { FOLDER_NAME = 16 };
+
+/* O_NONBLOCK: a fifo must not hold it before it is seen to be one. */
+static int
+open_inside(int dir, const char *name)
+{
+	const char *slash = strchr(name, '/');
+	char folder[FOLDER_NAME] = "";
+	AUTO_CLOSE int inner = -1;
+
+	if (slash == NULL)
+		return openat(
+		    dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	memcpy(folder, name, min_u64(slash - name, sizeof folder - 1));
+	inner = openat(
+	    dir, folder, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY);
+	return inner < 0 ? -1 : open_inside(inner, slash + 1);
+}
+
+/* ---- for who reads ---- */
+
+struct outpost *
+layout_open(int dir, const char *folder, struct err *e)
+{
+	const struct outpost_place p = {
+		.dir = dir, .folder = folder, .open = open_inside
+	};
+
+	return outpost_new(&p, e);
+}
+
+struct outpost *
+layout_borrow(int dir, struct err *e)
+{
+	AUTO_CLOSE int copy = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+	struct outpost *layout = NULL;
+
+	if (copy < 0)
+		err_sys(e, "the folder");
+	else
+		layout = layout_open(copy, NULL, e);
+	if (layout != NULL)
+		take_fd(&copy);
+	return layout;
 }
 
 static int
-open_folder(int dir, const char *name, struct err *e)
+look(struct outpost *layout, struct outpost_look *k, struct err *e)
 {
-	int fd =
-	    openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY);
+	if (outpost_read(layout, k, e) < 0)
+		return e->code == ELOOP
+			   ? err_set(e, EPROTO, "%s is a link", k->name)
+			   : -1;
+	return k->is_regular
+		   ? 0
+		   : err_set(e, EPROTO, "%s is no regular file", k->name);
+}
 
-	return fd < 0 ? err_sys(e, "%s", name) : fd;
+static const char *
+blob_name(const struct digest *d, char name[BLOB_NAME])
+{
+	snprintf(name, BLOB_NAME, BLOBS "%s", DIGEST_HEX(d));
+	return name;
 }
 
 int
-layout_open_blob(int dir, const struct digest *d, uint64_t *size, struct err *e)
+layout_read_piece(struct outpost *layout, const struct digest *d,
+    struct outpost_look *k, struct err *e)
 {
-	AUTO_CLOSE int blobs = open_folder(dir, "blobs", e);
-	AUTO_CLOSE int sha256 = -1;
+	char name[BLOB_NAME];
+	int rc;
 
-	if (blobs < 0)
-		return -1;
-	sha256 = open_folder(blobs, "sha256", e);
-	return sha256 < 0 ? -1 : open_regular(sha256, DIGEST_HEX(d), size, e);
+	k->name = blob_name(d, name);
+	rc = look(layout, k, e);
+	k->name = NULL;
+	return rc;
 }
 
 static int
-read_all(int fd, uint64_t size, struct buf *out, struct err *e)
+read_all(
+    struct outpost *layout, const char *name, struct buf *out, struct err *e)
 {
-	if (size > out->max - out->len)
-		return err_set(
-		    e, E2BIG, "over the limit of %zu bytes", out->max);
-	if (buf_reserve(out, size, e) < 0 ||
-	    fs_pread(fd, out->data + out->len, size, 0, e) < 0)
-		return -1;
-	out->len += size;
+	struct outpost_look k = { .name = name };
+
+	do {
+		if (look(layout, &k, e) < 0)
+			return -1;
+		if (k.size - k.off > out->max - out->len)
+			return err_set(
+			    e, E2BIG, "over the limit of %zu bytes", out->max);
+		if (k.n == 0 && k.off < k.size)
+			return err_set(
+			    e, EBADMSG, "file ends at %ju", (uintmax_t)k.off);
+		if (buf_append(out, k.bytes, k.n, e) < 0)
+			return -1;
+		k.off += k.n;
+		k.is_open = true;
+	} while (k.off < k.size);
 	return 0;
 }
 
 int
-layout_read_blob(
-    int dir, const struct digest *d, struct buf *out, struct err *e)
+layout_read_blob(struct outpost *layout, const struct digest *d,
+    struct buf *out, struct err *e)
 {
-	uint64_t size;
-	AUTO_CLOSE int fd = layout_open_blob(dir, d, &size, e);
+	char name[BLOB_NAME];
 	size_t start = out->len;
 	struct digest is;
 
-	if (fd < 0 || read_all(fd, size, out, e) < 0)
+	if (read_all(layout, blob_name(d, name), out, e) < 0)
 		return -1;
-	digest_of(&is, out->data + start, size);
+	digest_of(&is, out->data + start, out->len - start);
 	if (digest_equal(&is, d))
 		return 0;
 	out->len = start;
@@ -88,27 +141,23 @@ layout_read_blob(
 }
 
 static struct doc *
-read_json(int dir, const char *name, struct err *e)
+read_json(struct outpost *layout, const char *name, struct err *e)
 {
 	AUTO_BUF struct buf text = BUF_INIT(LIMIT_MANIFEST_BYTES);
-	uint64_t size;
-	AUTO_CLOSE int fd = open_regular(dir, name, &size, e);
 	struct doc *j;
 
-	if (fd < 0)
+	if (read_all(layout, name, &text, e) < 0)
 		return NULL;
-	j = read_all(fd, size, &text, e) < 0
-		? NULL
-		: doc_parse_json(text.data, text.len, e);
+	j = doc_parse_json(text.data, text.len, e);
 	if (j == NULL)
 		err_wrap(e, "%s", name);
 	return j;
 }
 
 static int
-check_version(int dir, struct err *e)
+check_version(struct outpost *layout, struct err *e)
 {
-	AUTO_DOC struct doc *j = read_json(dir, "oci-layout", e);
+	AUTO_DOC struct doc *j = read_json(layout, "oci-layout", e);
 	const char *version;
 
 	if (j == NULL)
@@ -171,14 +220,15 @@ none_named(const struct doc *entries, const char *tag, struct err *e)
 }
 
 int
-layout_find(int dir, const char *tag, struct descriptor *out, struct err *e)
+layout_find(struct outpost *layout, const char *tag, struct descriptor *out,
+    struct err *e)
 {
 	AUTO_DOC struct doc *j = NULL;
 	struct doc *entries;
 
-	if (check_version(dir, e) < 0)
+	if (check_version(layout, e) < 0)
 		return -1;
-	j = read_json(dir, "index.json", e);
+	j = read_json(layout, "index.json", e);
 	if (j == NULL || doc_get_array(j, "manifests", &entries, e) < 0)
 		return -1;
 	if (doc_count(entries) > LIMIT_PLATFORMS)

@@ -8,10 +8,12 @@
 #include "registry/layout.h"
 #include "registry/manifest.h"
 #include "base/awake.h"
+#include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "base/doc.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/outpost.h"
 
 enum { MAX_DEPTH = 2 }; /* an index in an index: layouts have that */
 
@@ -19,7 +21,7 @@ enum { MAX_DEPTH = 2 }; /* an index in an index: layouts have that */
 struct where {
 	struct registry *registry;
 	const struct reference *ref;
-	int layout;
+	struct outpost *layout; /* or NULL */
 	bool is_start;
 	uint32_t patience_ms; /* for all of them; 0: as long as it takes */
 	struct awake *awake;
@@ -190,45 +192,61 @@ resolve(const struct where *w, const struct platform *p, struct manifest *out,
 	}
 }
 
-static struct where
-where_of(
-    struct registry *r, const struct registry_question *q, struct awake *awake)
+static int
+where_init(struct where *w, struct registry *r,
+    const struct registry_question *q, struct awake *awake, struct err *e)
 {
-	struct where w = {
+	*w = (struct where){
 		.registry = r,
 		.ref = q->reference,
-		.layout = q->layout,
 		.is_start = q->is_start,
 		.patience_ms = q->patience_ms,
 		.awake = awake,
 		.until_ns = UINT64_MAX,
 	};
-
 	if (q->patience_ms > 0)
-		w.until_ns = awake_now_ns(awake) + q->patience_ms * NS_PER_MS;
-	return w;
+		w->until_ns = awake_now_ns(awake) + q->patience_ms * NS_PER_MS;
+	if (!q->reference->is_layout)
+		return 0;
+	w->layout = layout_borrow(q->layout, e);
+	return w->layout == NULL ? -1 : 0;
+}
+
+static void
+where_release(struct where *w)
+{
+	outpost_free(w->layout);
 }
 
 int
 registry_resolve(struct registry *r, const struct registry_question *q,
     struct manifest *out, struct err *e)
 {
+	CLEANUP(where_release) struct where w;
 	struct awake awake = { 0 };
-	struct where w = where_of(r, q, &awake);
 
-	if (resolve(&w, q->platform, out, e) == 0)
+	if (where_init(&w, r, q, &awake, e) == 0 &&
+	    resolve(&w, q->platform, out, e) == 0)
 		return 0;
 	return err_wrap(e, "%s", q->reference->name);
+}
+
+static int
+read_document(const struct where *w, const struct digest *d, struct buf *out,
+    struct err *e)
+{
+	return d != NULL ? get_document(w, d, out, e) : get_first(w, out, e);
 }
 
 int
 registry_read_document(struct registry *r, const struct registry_question *q,
     const struct digest *d, struct buf *out, struct err *e)
 {
+	CLEANUP(where_release) struct where w;
 	struct awake awake = { 0 };
-	struct where w = where_of(r, q, &awake);
-	int rc =
-	    d != NULL ? get_document(&w, d, out, e) : get_first(&w, out, e);
 
-	return rc < 0 ? err_wrap(e, "%s", q->reference->name) : 0;
+	if (where_init(&w, r, q, &awake, e) == 0 &&
+	    read_document(&w, d, out, e) == 0)
+		return 0;
+	return err_wrap(e, "%s", q->reference->name);
 }

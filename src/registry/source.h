@@ -131,7 +131,8 @@ int source_read_all(
 /* What came is wrong.  True: others may have it right; read it again. */
 bool source_part_reject(struct source_part *part);
 
-/* A folder in OCI image layout.  Takes dir on success. */
+/* A folder in OCI image layout.  Takes dir on success; -1: the folder that the name
+ * says, "oci:/absolute/dir", as it is when it is read. */
 struct source *source_new_layout(int dir, const char *name, struct err *e);
 
 /* A repository of a registry; keeps no reference to `r`, which must outlive

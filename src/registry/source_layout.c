@@ -3,6 +3,9 @@
  * Reads are queued and served by a thread of the source's own, `layout`, which
  * lives while there are some: callbacks then come as they do from a registry,
  * never from within the caller's own call, and a chain of reads uses no stack.
+ * It waits ten seconds at most for the folder's file system: then that read, and
+ * all others until somebody answers there, end with ETIMEDOUT, as they do at a
+ * registry that is silent.
  */
 #include <assert.h>
 #include <errno.h>
@@ -13,16 +16,16 @@
 #include "registry/layout.h"
 #include "registry/source.h"
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/list.h"
 #include "base/lock.h"
+#include "base/outpost.h"
 #include "base/thread.h"
 
-enum { PIECE_BYTES = 128 << 10 };
+#define NAME_PREFIX "oci:"
 
 struct layout_source {
 	struct source source;
-	int dir;
+	struct outpost *folder; /* the thread's */
 
 	struct lock lock; /* RANK_SOURCE */
 	/* guarded by lock */
@@ -39,7 +42,6 @@ struct layout_read {
 	bool is_paused;  /* guarded by the source's lock */
 
 	/* the thread's */
-	int fd;
 	unsigned gap; /* the next */
 };
 
@@ -56,30 +58,12 @@ end_read(struct layout_source *s, struct layout_read *q, struct err *e)
 {
 	struct source_read *r = q->read;
 
-	if (q->fd >= 0)
-		close(q->fd);
 	if (e != NULL)
 		err_wrap(
 		    e, "%s: blob %.19s", s->source.name, DIGEST_TEXT(&r->blob));
 	/* Until this returns another thread may still resume or cancel. */
 	r->on_done(r, e);
 	free(q);
-}
-
-static int
-open_once(struct layout_source *s, struct layout_read *q, struct err *e)
-{
-	uint64_t size;
-
-	if (q->fd >= 0)
-		return 0;
-	q->fd = layout_open_blob(s->dir, &q->read->blob, &size, e);
-	if (q->fd < 0)
-		return -1;
-	if (size == q->read->blob_size)
-		return 0;
-	return err_set(e, EPROTO, "it has %ju bytes, the manifest says %ju",
-	    (uintmax_t)size, (uintmax_t)q->read->blob_size);
 }
 
 static void
@@ -98,40 +82,53 @@ pause_read(struct layout_source *s, struct layout_read *q)
 	return q->is_paused;
 }
 
-/* What comes next, up to PIECE_BYTES; 0: that was all. */
-static size_t
-next_piece(struct layout_read *q)
+/* Where what comes next ends; r->at: that was all. */
+static uint64_t
+next_end(struct layout_read *q)
 {
 	struct source_read *r = q->read;
-	uint64_t end = r->off + r->len;
 
 	if (q->gap < r->n_gaps && r->at == r->gaps[q->gap].off)
 		r->at = r->gaps[q->gap++].end;
-	if (q->gap < r->n_gaps)
-		end = r->gaps[q->gap].off;
-	return min_u64(end - r->at, PIECE_BYTES);
+	return q->gap < r->n_gaps ? r->gaps[q->gap].off : r->off + r->len;
+}
+
+static int
+look_at_piece(struct layout_source *s, struct layout_read *q, uint64_t end,
+    struct outpost_look *k, struct err *e)
+{
+	k->off = q->read->at;
+	k->most = min_u64(end - k->off, OUTPOST_BYTES);
+	if (layout_read_piece(s->folder, &q->read->blob, k, e) < 0)
+		return -1;
+	k->is_open = true;
+	if (k->size != q->read->blob_size)
+		return err_set(e, EPROTO,
+		    "it has %ju bytes, the manifest says %ju",
+		    (uintmax_t)k->size, (uintmax_t)q->read->blob_size);
+	return k->n > 0
+		   ? 0
+		   : err_set(e, EBADMSG, "file ends at %ju", (uintmax_t)k->off);
 }
 
 /* 0: all given; 1: it rests, and is no longer the thread's; -1. */
 static int
-serve_pieces(struct layout_source *s, struct layout_read *q, uint8_t *piece,
-    struct err *e)
+serve_pieces(struct layout_source *s, struct layout_read *q, struct err *e)
 {
+	struct outpost_look k = { .is_cancelled = &q->is_cancelled };
 	struct source_read *r = q->read;
-	size_t n;
+	uint64_t end;
 
-	if (open_once(s, q, e) < 0)
-		return -1;
 	r->parts = SOURCE_PARTS_GIVEN;
-	while ((n = next_piece(q)) > 0) {
+	while ((end = next_end(q)) > r->at) {
 		if (q->is_cancelled)
 			return err_set(e, ECANCELED, "cancelled");
-		if (fs_pread(q->fd, piece, n, r->at, e) < 0)
+		if (look_at_piece(s, q, end, &k, e) < 0)
 			return -1;
 		before_piece(s, q);
-		switch (r->on_bytes(r, piece, n)) {
+		switch (r->on_bytes(r, k.bytes, k.n)) {
 		case SOURCE_CONTINUE:
-			r->at += n;
+			r->at += k.n;
 			break;
 		case SOURCE_PAUSE:
 			if (pause_read(s, q))
@@ -158,13 +155,11 @@ static void *
 serve(void *arg)
 {
 	struct layout_source *s = arg;
-	AUTO_FREE uint8_t *piece = malloc(PIECE_BYTES);
 	struct layout_read *q;
 
-	assert(piece != NULL);
 	while ((q = next_read(s)) != NULL) {
 		struct err e = ERR_INIT;
-		int rc = serve_pieces(s, q, piece, &e);
+		int rc = serve_pieces(s, q, &e);
 
 		if (rc <= 0)
 			end_read(s, q, rc < 0 ? &e : NULL);
@@ -214,7 +209,6 @@ layout_source_read(struct source *source, struct source_read *r)
 		return;
 	}
 	q->read = r;
-	q->fd = -1;
 	r->state = q;
 	{
 		LOCK_SCOPE(&s->lock);
@@ -264,7 +258,7 @@ layout_source_free(struct source *source)
 
 	assert(list_is_empty(&s->queue));
 	lock_destroy(&s->lock);
-	close(s->dir);
+	outpost_free(s->folder);
 	free(source->name);
 	free(s);
 }
@@ -276,6 +270,14 @@ static const struct source_ops layout_source_ops = {
 	.free = layout_source_free,
 };
 
+static const char *
+folder_name(const char *name)
+{
+	size_t n = strlen(NAME_PREFIX);
+
+	return strncmp(name, NAME_PREFIX, n) == 0 ? name + n : name;
+}
+
 struct source *
 source_new_layout(int dir, const char *name, struct err *e)
 {
@@ -286,9 +288,14 @@ source_new_layout(int dir, const char *name, struct err *e)
 		err_set(e, ENOMEM, "a source");
 		return NULL;
 	}
+	s->folder = layout_open(dir, dir < 0 ? folder_name(name) : NULL, e);
+	if (s->folder == NULL) {
+		free(s->source.name);
+		free(s);
+		return NULL;
+	}
 	s->source.ops = &layout_source_ops;
 	s->source.refs = 1;
-	s->dir = dir;
 	lock_init(&s->lock, RANK_SOURCE);
 	list_init(&s->queue);
 	return &s->source;

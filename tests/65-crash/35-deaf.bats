@@ -12,24 +12,12 @@ setup_file() {
 }
 teardown_file() { drop_preload; }
 
-setup() {
-	setup_faults_without_daemon
-	mkdir "$T/deaf"
-}
+setup() { setup_faults_without_daemon; }
 teardown() {
 	thaw_disk
 	# Its end is the end of all that wait for it.
 	stop deaf KILL || true
 	teardown_faults
-}
-
-start_deaf() {
-	start deaf "$top_srcdir/tests/lib/deaf.py" "$T/deaf" "$@"
-	wait_for 20 grep -qx mounted "$T/log/deaf"
-}
-become_deaf() {
-	kill -USR1 "$(pid_of deaf)"
-	wait_for 20 grep -qx deaf "$T/log/deaf"
 }
 
 @test "a target on a file system that does not answer any more holds no start and no end up" {

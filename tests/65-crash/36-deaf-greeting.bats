@@ -15,7 +15,6 @@ teardown_file() { drop_preload; }
 setup() {
 	setup_preload
 	requires_peers
-	mkdir "$T/deaf"
 }
 teardown() {
 	rm -f "$T/stop"
@@ -24,12 +23,10 @@ teardown() {
 }
 
 @test "old targets where nobody answers hold no greeting up" {
-	start deaf "$top_srcdir/tests/lib/deaf.py" "$T/deaf"
-	wait_for 20 grep -qx mounted "$T/log/deaf"
+	start_deaf
 	LD_PRELOAD=$PRELOAD/clockstop.so CLOCK_STOP=$T/stop start_service --no-store
 	layerfs mount "$FAKE/app:good" "$T/deaf/mnt"
-	kill -USR1 "$(pid_of deaf)"
-	wait_for 20 grep -qx deaf "$T/log/deaf"
+	become_deaf
 	touch "$T/stop" # the start has all the time that it likes
 	kill -KILL "$(pid_of layerfsd)"
 	start early "$top_srcdir/tests/lib/waiting.py" "$RUN/snapshotter.sock"

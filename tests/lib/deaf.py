@@ -1,16 +1,18 @@
 #!/usr/bin/python3
-"""deaf.py FOLDER [flush] - a FUSE mount at FOLDER with a folder "mnt", a file "file" and
-another, "disk", of 16 MiB that may be written, of which the kernel remembers nothing.  Says
-"mounted".  With "flush" no file there can be closed.  From SIGUSR1 on, "deaf", it answers
-nothing any more.  Whoever asks waits until it is killed.
+"""deaf.py FOLDER [flush | TREE [NAME]] - a FUSE mount at FOLDER with a folder "mnt", a file
+"file" and another, "disk", of 16 MiB that may be written, and what is in the folder TREE, of
+which the kernel remembers nothing.  Says "mounted".  With "flush" no file there can be closed,
+with NAME nothing of that name be found.  From SIGUSR1 on, "deaf", it answers nothing any more,
+until SIGUSR2, "hears": then all that was asked.  Whoever asks meanwhile waits, whoever kills him.
 """
 import ctypes, errno, os, signal, struct, sys
 
 LOOKUP, FORGET, GETATTR, OPEN, READ, WRITE = 1, 2, 3, 14, 15, 16
 STATFS, RELEASE, FLUSH, INIT = 17, 18, 25, 26
-OPENDIR, READDIR, RELEASEDIR, BATCH_FORGET = 27, 28, 29, 42
+OPENDIR, READDIR, RELEASEDIR, INTERRUPT, BATCH_FORGET = 27, 28, 29, 36, 42
 MS_NOSUID = 2
-NODES = {b"file": 2, b"mnt": 3, b"disk": 4}
+ROOT = 1
+NODES = {(ROOT, b"file"): 2, (ROOT, b"mnt"): 3, (ROOT, b"disk"): 4}
 FILES = {2: bytearray(b"{}\n\n"), 4: bytearray(16 << 20)}
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -34,7 +36,7 @@ def answer(op, nodeid, body):
     if op == INIT:
         return struct.pack("=IIIIHHIIHHI7I", 7, 31, 65536, 0, 8, 8, 65536, 1, 0, 0, 0, *[0] * 7)
     if op == LOOKUP:
-        node = NODES.get(body.rstrip(b"\0"))
+        node = NODES.get((nodeid, body.rstrip(b"\0")))
         return struct.pack("=QQQQII", node, 0, 0, 0, 0, 0) + attr(node) if node else errno.ENOENT
     if op == GETATTR:
         return struct.pack("=QII", 0, 0, 0) + attr(nodeid)
@@ -52,31 +54,67 @@ def answer(op, nodeid, body):
     return b"" if op in (RELEASE, RELEASEDIR, READDIR, FLUSH) else errno.ENOSYS
 
 
-def serve(fuse, hears):
-    while True:
-        request = os.read(fuse, 1 << 17)
-        _, op, unique, nodeid = struct.unpack_from("=IIQQ", request)
-        if op in (FORGET, BATCH_FORGET) or not hears(op):
-            continue
-        out = answer(op, nodeid, request[40:])
-        if isinstance(out, int):
-            os.write(fuse, struct.pack("=IiQ", 16, -out, unique))
+def plant(folder, at):
+    for entry in os.scandir(os.fsencode(folder)):
+        node = NODES[at, entry.name] = len(NODES) + 2
+        if entry.is_dir():
+            plant(entry.path, node)
         else:
-            os.write(fuse, struct.pack("=IiQ", 16 + len(out), 0, unique) + out)
+            with open(entry.path, "rb") as f:
+                FILES[node] = f.read()
+
+
+def reply(fuse, request):
+    _, op, unique, nodeid = struct.unpack_from("=IIQQ", request)
+    out = answer(op, nodeid, request[40:])
+    if isinstance(out, int):
+        os.write(fuse, struct.pack("=IiQ", 16, -out, unique))
+    else:
+        os.write(fuse, struct.pack("=IiQ", 16 + len(out), 0, unique) + out)
+
+
+class Server:
+    def __init__(self, fuse, lost, name):
+        self.fuse, self.lost, self.name = fuse, lost, name
+        self.is_deaf, self.unanswered = False, []
+
+    def hears(self, op, body):
+        return not self.is_deaf and op != self.lost and \
+            not (op == LOOKUP and body.rstrip(b"\0") == self.name)
+
+    def become_deaf(self, *_):
+        self.is_deaf = True
+        print("deaf", flush=True)
+
+    def hear(self, *_):
+        self.is_deaf = False
+        self.lost = self.name = None
+        while self.unanswered:
+            reply(self.fuse, self.unanswered.pop(0))
+        print("hears", flush=True)
+
+    def serve(self):
+        while True:
+            request = os.read(self.fuse, 1 << 17)
+            op, = struct.unpack_from("=4xI", request)
+            if op in (FORGET, INTERRUPT, BATCH_FORGET):
+                continue
+            if self.hears(op, request[40:]):
+                reply(self.fuse, request)
+            else:
+                self.unanswered.append(request)
 
 
 def main():
-    deaf = []
-
-    def become_deaf(*_):
-        deaf.append(True)
-        print("deaf", flush=True)
-
-    lost = FLUSH if sys.argv[2:] == ["flush"] else None
-    fuse = mount(sys.argv[1])
-    signal.signal(signal.SIGUSR1, become_deaf)
+    folder, *more = sys.argv[1:]
+    lost = FLUSH if more == ["flush"] else None
+    if more and lost is None:
+        plant(more[0], ROOT)
+    server = Server(mount(folder), lost, more[1].encode() if len(more) > 1 else None)
+    signal.signal(signal.SIGUSR1, server.become_deaf)
+    signal.signal(signal.SIGUSR2, server.hear)
     print("mounted", flush=True)
-    serve(fuse, lambda op: not deaf and op != lost)
+    server.serve()
 
 
 if __name__ == "__main__":

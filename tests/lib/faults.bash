@@ -83,6 +83,22 @@ is_new_worker() {
 	pid=$(find_worker) && [ "$pid" != "$OLD" ] && answers
 }
 
+# start_deaf [OPTION...]: deaf.py on $T/deaf; teardown stops it with KILL before all else:
+# its end is the end of all that wait for it.
+start_deaf() {
+	mkdir "$T/deaf"
+	start deaf "$top_srcdir/tests/lib/deaf.py" "$T/deaf" "$@"
+	wait_for 20 grep -qx mounted "$T/log/deaf"
+}
+become_deaf() {
+	kill -USR1 "$(pid_of deaf)"
+	wait_for 20 grep -qx deaf "$T/log/deaf"
+}
+hear_again() {
+	kill -USR2 "$(pid_of deaf)"
+	wait_for 20 grep -qx hears "$T/log/deaf"
+}
+
 drop_caches() { echo 3 >/proc/sys/vm/drop_caches; }
 
 # The most memory a worker has had, in MiB.
