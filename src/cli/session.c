@@ -62,10 +62,19 @@ session_connect(struct session *s, enum session_connect how, struct err *e)
 	return err_wrap(e, "%s", s->places.run);
 }
 
+static bool
+asks_for_layout(const struct request *r)
+{
+	const char *reference = doc_string(doc_find(r->doc, "reference"));
+
+	return reference != NULL && strncmp(reference, "oci:", 4) == 0;
+}
+
 /* What to do about what the daemon refused.  EACCES has many reasons (a login, a
- * certificate, the configuration), each of which says itself what to do. */
+ * certificate, the configuration), each of which says itself what to do; so does who
+ * reads a layout that does not answer. */
 static const char *
-hint_for(int code)
+hint_for(const struct request *r, int code)
 {
 	static const struct {
 		int code;
@@ -77,6 +86,8 @@ hint_for(int code)
 		{ EAGAIN, "try again" },
 	};
 
+	if (code == ETIMEDOUT && asks_for_layout(r))
+		return NULL;
 	for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
 		if (hints[i].code == code)
 			return hints[i].hint;
@@ -102,7 +113,7 @@ session_call(struct session *s, const struct request *r, struct err *e)
 	    &progress, &is_refusal, e);
 	progress_release(&progress);
 	if (result == NULL && is_refusal)
-		s->hint = hint_for(e->code);
+		s->hint = hint_for(r, e->code);
 	else if (result == NULL && e->code == ECONNRESET)
 		s->hint = "its log says why (the journal, or layerfsd.log "
 			  "beside its socket)";
