@@ -9,11 +9,9 @@
 static int
 run(const struct arguments *a)
 {
-	CLEANUP(session_release) struct session s = { 0 };
-	struct err e;
+	CLEANUP(session_release) struct session s;
 
-	if (session_init(&s, a, &e) < 0)
-		return session_fail(&s, &e, "%s", a->command->name);
+	session_init(&s, a);
 	return a->command->run(&s);
 }
 

@@ -13,6 +13,8 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/list.h"
+#include "base/scout.h"
 
 #include "layerfs/control.h"
 
@@ -39,22 +41,33 @@ variable(const char *name)
 	return v == NULL || v[0] == 0 ? NULL : v;
 }
 
-int
-places_find_run(struct places *p, const char *run_option, struct err *e)
+/* As it is written. */
+static int
+name_run(struct places *p, const char *given, struct err *e)
 {
 	const char *runtime = variable("XDG_RUNTIME_DIR");
-	const char *given =
-	    run_option != NULL ? run_option : variable("LAYERFS_RUN");
 
 	p->is_shared = false;
 	if (given != NULL)
-		return target_absolute(given, p->run, e);
+		return set_path(p->run, e, "%s", given);
 	if (geteuid() == 0)
 		return set_path(p->run, e, "%s", LAYERFS_SYSTEM_RUN);
 	if (runtime != NULL)
 		return set_path(p->run, e, "%s/layerfs", runtime);
 	p->is_shared = true;
 	return set_path(p->run, e, "/tmp/layerfs-%u", geteuid());
+}
+
+/* It may lie where nobody answers. */
+static int
+find_given(const char *given, char path[LIMIT_PATH_BYTES], struct err *e)
+{
+	struct target t;
+
+	if (target_find(given, &t, e) < 0)
+		return err_wrap(e, "%s", given);
+	strcpy(path, t.path);
+	return 0;
 }
 
 int
@@ -65,7 +78,7 @@ places_find_root(char root[LIMIT_PATH_BYTES], struct err *e)
 	const char *home = variable("HOME");
 
 	if (given != NULL)
-		return target_absolute(given, root, e);
+		return find_given(given, root, e);
 	if (geteuid() == 0)
 		return set_path(root, e, "%s", LAYERFS_SYSTEM_ROOT);
 	if (data != NULL)
@@ -86,7 +99,7 @@ places_find_daemon(char program[LIMIT_PATH_BYTES], struct err *e)
 	ssize_t n;
 
 	if (given != NULL)
-		return target_absolute(given, program, e);
+		return find_given(given, program, e);
 	n = readlink("/proc/self/exe", self, sizeof self - 1);
 	if (n < 0)
 		return err_sys(e, "/proc/self/exe");
@@ -117,21 +130,56 @@ check_private(int fd, const char *run, struct err *e)
 	return 0;
 }
 
-int
-places_open_run(const struct places *p, bool make, struct err *e)
+/* ---- by a child ---- */
+
+struct opening {
+	struct errand errand;
+	const char *given;
+	bool make;
+	struct places places;
+};
+
+/* What is looked for in the folder next is the socket. */
+static int
+run_opening(struct errand *x, struct err *e)
 {
-	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC |
-		    (p->is_shared ? O_NOFOLLOW : 0);
+	struct opening *o = container_of(x, struct opening, errand);
+	struct places *p = &o->places;
+	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 	/* As the daemon makes it: a system's mounts lie below it. */
 	mode_t mode = geteuid() == 0 ? 0755 : 0700;
-	AUTO_CLOSE int fd = -1;
+	struct stat ignored;
 
-	if (make && fs_make_dirs(AT_FDCWD, p->run, mode, e) < 0)
+	if (o->given != NULL && target_absolute(o->given, p->run, e) < 0)
 		return -1;
-	fd = open(p->run, flags);
-	if (fd < 0)
+	if (o->make && fs_make_dirs(AT_FDCWD, p->run, mode, e) < 0)
+		return -1;
+	x->fds[0] = open(p->run, flags | (p->is_shared ? O_NOFOLLOW : 0));
+	if (x->fds[0] < 0)
 		return err_sys(e, "open %s", p->run);
-	if (p->is_shared && check_private(fd, p->run, e) < 0)
+	if (p->is_shared && check_private(x->fds[0], p->run, e) < 0)
 		return -1;
-	return take_fd(&fd);
+	fstatat(x->fds[0], LAYERFS_CONTROL_SOCKET, &ignored, 0);
+	x->n_fds = 1;
+	return 0;
+}
+
+/* ---- for the command ---- */
+
+int
+places_open_run(
+    struct places *p, const char *run_option, bool make, struct err *e)
+{
+	struct opening o = {
+		.errand = { .run = run_opening, .size = sizeof o },
+		.given =
+		    run_option != NULL ? run_option : variable("LAYERFS_RUN"),
+		.make = make,
+	};
+	int rc = name_run(&o.places, o.given, e);
+
+	if (rc == 0)
+		rc = scout_send(&o.errand, e);
+	*p = o.places;
+	return rc < 0 ? -1 : o.errand.fds[0];
 }

@@ -20,16 +20,16 @@ struct places {
 	bool is_shared; /* run lies in a folder where anybody may write */
 };
 
-/* run_option is NULL where --run was not given. */
-int places_find_run(struct places *p, const char *run_option, struct err *e);
+/* The run folder's descriptor, and *p in any case; with `make` it is made when missing.
+ * run_option is NULL where --run was not given.  A shared one must belong to this user,
+ * be open to nobody else and be no link: EACCES.  ENOENT where there is none, ETIMEDOUT
+ * where nobody answers within ten seconds. */
+int places_open_run(
+    struct places *p, const char *run_option, bool make, struct err *e);
+/* ETIMEDOUT as above. */
 int places_find_root(char root[LIMIT_PATH_BYTES], struct err *e);
 /* $LAYERFSD, or layerfsd beside this program, in ../sbin or ../libexec.  ENOENT
  * says where it was looked for. */
 int places_find_daemon(char program[LIMIT_PATH_BYTES], struct err *e);
-
-/* The run folder's descriptor; with `make` it is made when missing.  A shared
- * one must belong to this user, be open to nobody else and be no link: EACCES.
- * ENOENT where there is none. */
-int places_open_run(const struct places *p, bool make, struct err *e);
 
 #endif

@@ -13,15 +13,14 @@
 #include "base/err.h"
 #include "base/limits.h"
 
-int
-session_init(struct session *s, const struct arguments *args, struct err *e)
+void
+session_init(struct session *s, const struct arguments *args)
 {
 	*s = (struct session){
 		.args = args,
 		.is_json = arguments_has(args, OPTION_JSON),
 		.is_quiet = arguments_has(args, OPTION_QUIET),
 	};
-	return places_find_run(&s->places, args->values[OPTION_RUN], e);
 }
 
 void
@@ -32,9 +31,10 @@ session_release(struct session *s)
 
 /* The folder of the socket; made where a daemon is to be started in it. */
 static int
-open_run(const struct session *s, enum session_connect how, struct err *e)
+open_run(struct session *s, enum session_connect how, struct err *e)
 {
-	int run = places_open_run(&s->places, how == SESSION_START, e);
+	int run = places_open_run(
+	    &s->places, s->args->values[OPTION_RUN], how == SESSION_START, e);
 
 	if (run >= 0)
 		return run;

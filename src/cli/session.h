@@ -17,13 +17,12 @@ struct request;
 struct session {
 	const struct arguments *args;
 	bool is_json, is_quiet;
-	struct places places;
-	struct client *client; /* NULL until session_connect() */
+	struct places places;  /* of session_connect() */
+	struct client *client; /* NULL until then */
 	const char *hint;      /* what to do about the last failure, or NULL */
 };
 
-int session_init(
-    struct session *s, const struct arguments *args, struct err *e);
+void session_init(struct session *s, const struct arguments *args);
 void session_release(struct session *s);
 
 /* Connects; without SESSION_START a daemon that does not run is

@@ -162,6 +162,31 @@ with_credentials_there() {
 	stop layerfsd
 }
 
+@test "a daemon's folder on a file system that does not answer is an error in time" {
+	requires user-fuse fusermount3 setpriv
+	start_deaf
+	set_up_user
+	let_others_in "$T"
+	RUN=$T/run
+	start_daemon
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	become_deaf
+	far() { env "$1=$T/deaf/mnt" "${@:2}"; }
+	say="the daemon's folder: the file system that it lies on does not answer"
+	fails_with "$T/deaf/mnt: $say" timeout 100 "$U/layerfs" --run "$T/deaf/mnt" ls
+	fails_with "$T/deaf/mnt: $say" far LAYERFS_RUN timeout 100 "$U/layerfs" pull "$FAKE/app:good"
+	fails_with "$T/deaf/mnt/layerfs: $say" as_user env XDG_RUNTIME_DIR="$T/deaf/mnt" \
+		timeout 100 "$U/layerfs" stat
+	# Who needs no daemon asks for none.
+	far LAYERFS_RUN timeout 100 "$U/layerfs" help >/dev/null
+	far LAYERFS_RUN timeout 100 "$U/layerfs" unmount "$T/mnt"
+	not is_mounted "$T/mnt"
+	# The daemon that was to be started.
+	fails_with "$T/deaf/mnt: the file system that it lies on does not answer" \
+		far LAYERFS_ROOT timeout 100 "$U/layerfs" --run "$T/new" pull "$FAKE/app:good"
+	rm -r "$U"
+}
+
 # ---- folders that were given to be written to
 
 @test "an upper folder on a file system that does not answer is refused" {
