@@ -44,7 +44,8 @@ struct outpost {
 	char *folder;
 	int (*open)(int dir, const char *name);
 	uint32_t patience_ms;
-	uint8_t *bytes; /* the child puts them here */
+	uint8_t *bytes; /* the child puts them here, */
+	size_t used;    /* so many at most so far: it may be secret */
 
 	int sock; /* -1: there is no child */
 	pid_t pid;
@@ -249,6 +250,7 @@ outpost_read(struct outpost *o, struct outpost_look *k, struct err *e)
 	k->size = a.size;
 	k->bytes = o->bytes;
 	k->n = a.n;
+	o->used = max_u64(o->used, a.n);
 	return 0;
 }
 
@@ -298,6 +300,7 @@ outpost_free(struct outpost *o)
 		return;
 	kill_if_it_hangs(o);
 	hang_up(o);
+	explicit_bzero(o->bytes, o->used);
 	munmap(o->bytes, OUTPOST_BYTES);
 	if (o->dir >= 0)
 		close(o->dir);

@@ -11,6 +11,8 @@
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
 
+#include <stdint.h>
+
 #include "daemon/config.h"
 #include "base/limits.h"
 #include "base/pool.h"
@@ -51,6 +53,7 @@ struct daemon {
 	struct db *db;
 	struct registry *registry;
 	struct secrets *secrets;
+	_Atomic uint64_t own_logins_from_ns; /* daemon/login.c */
 	struct fetcher *fetcher;
 	struct pool *makers;
 	struct publisher *publisher; /* NULL: nothing is published by itself */

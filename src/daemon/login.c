@@ -1,5 +1,6 @@
 #include "daemon/login.h"
 
+#include <errno.h>
 #include <stdbool.h>
 
 #include "daemon/daemon.h"
@@ -11,10 +12,13 @@
 #include "supervisor/agent.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+
+enum { REST_S = 600 };
 
 /* The n-th of the configuration's files.  It is opened anew each time, as
  * kubelets and logins replace it. */
@@ -32,6 +36,25 @@ find_in_file(struct daemon *d, unsigned n, const struct reference *ref,
 	    ref->host, ref->repository, e);
 }
 
+/* Where nobody answers each look leaves a process that waits. */
+static void
+find_own(struct daemon *d, const struct reference *ref, struct credential *c,
+    bool *found)
+{
+	struct err e = ERR_INIT;
+
+	if (clock_now_ns() < d->own_logins_from_ns ||
+	    credential_find(c, found, ref->host, ref->repository, &e) == 0)
+		return;
+	*found = false;
+	if (e.code != ETIMEDOUT)
+		return;
+	d->own_logins_from_ns = clock_now_ns() + REST_S * NS_PER_S;
+	log_warn("%s; the daemon's own logins are looked for again in %d "
+		 "minutes",
+	    e.msg, REST_S / 60);
+}
+
 static void
 find(struct daemon *d, const struct reference *ref, struct credential *c,
     bool *found)
@@ -45,9 +68,8 @@ find(struct daemon *d, const struct reference *ref, struct credential *c,
 		    e.code != ENOENT)
 			log_info("%s: %s", files[n], e.msg);
 	}
-	if (!*found && credential_find(c, found, ref->host, ref->repository,
-			   &(struct err){ 0 }) < 0)
-		*found = false;
+	if (!*found)
+		find_own(d, ref, c, found);
 }
 
 int

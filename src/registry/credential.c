@@ -9,8 +9,8 @@
 #include "registry/helper.h"
 #include "registry/secret.h"
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/limits.h"
+#include "base/outpost.h"
 
 void
 credential_release(struct credential *c)
@@ -81,16 +81,80 @@ credential_find_in(struct credential *c, bool *found, const char *json,
 	return 0;
 }
 
+/* ---- files, which may lie where nobody answers ---- */
+
+/* What somebody answers needs no more, once another was waited for in vain. */
+enum { MOMENT_MS = 1000 };
+
+struct reader {
+	struct outpost *outpost; /* NULL: none, or it was late */
+	uint32_t patience_ms;    /* of the next */
+};
+
+static void
+reader_release(struct reader *r)
+{
+	outpost_free(take_ptr(&r->outpost));
+}
+
+/* By the child.  A fifo must not hold it. */
+static int
+open_file(int dir, const char *path)
+{
+	return openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+static int
+read_on(struct outpost *o, const char *path, struct buf *out, struct err *e)
+{
+	struct outpost_look k = { .name = path };
+
+	do {
+		if (outpost_read(o, &k, e) < 0)
+			return -1;
+		if (buf_append(out, k.bytes, k.n, e) < 0)
+			return err_wrap(e, "%s", path);
+		k.off += k.n;
+		k.is_open = true;
+	} while (k.n > 0);
+	return 0;
+}
+
+static int
+read_file(struct reader *r, const char *path, struct buf *out, struct err *e)
+{
+	const struct outpost_place here = { .dir = AT_FDCWD,
+		.open = open_file,
+		.patience_ms = r->patience_ms };
+	int rc;
+
+	if (r->outpost == NULL)
+		r->outpost = outpost_new(&here, e);
+	if (r->outpost == NULL)
+		return -1;
+	rc = read_on(r->outpost, path, out, e);
+	if (rc < 0 && e->code == ETIMEDOUT) {
+		reader_release(r);
+		r->patience_ms = MOMENT_MS;
+	}
+	return rc;
+}
+
+struct search {
+	struct reader *reader;
+	const char *host, *repository;
+};
+
 static int
 find_in_file(struct credential *c, bool *found, const char *path,
-    const char *host, const char *repository, struct err *e)
+    const struct search *s, struct err *e)
 {
 	AUTO_SECRET_BUF struct buf text = BUF_INIT(LIMIT_CONFIG_FILE_BYTES);
 
-	if (fs_read_file(AT_FDCWD, path, &text, e) < 0)
+	if (read_file(s->reader, path, &text, e) < 0)
 		return e->code == ENOENT || e->code == ENOTDIR ? 0 : -1;
 	if (credential_find_in(c, found, (const char *)text.data, text.len,
-		host, repository, e) < 0)
+		s->host, s->repository, e) < 0)
 		return err_wrap(e, "%s", path);
 	return 0;
 }
@@ -144,6 +208,8 @@ int
 credential_find(struct credential *c, bool *found, const char *host,
     const char *repository, struct err *e)
 {
+	CLEANUP(reader_release) struct reader reader = { 0 };
+	const struct search s = { &reader, host, repository };
 	struct err first = ERR_INIT;
 
 	*c = (struct credential){ 0 };
@@ -154,7 +220,7 @@ credential_find(struct credential *c, bool *found, const char *host,
 
 		if (!place_path(i, path))
 			continue;
-		if (find_in_file(c, found, path, host, repository, &why) < 0 &&
+		if (find_in_file(c, found, path, &s, &why) < 0 &&
 		    first.code == 0 && !is_others(i, &why))
 			first = why;
 		if (*found)

@@ -34,7 +34,9 @@ struct credential {
 #define AUTO_CREDENTIAL CLEANUP(credential_release)
 
 /* *found is false, and 0 returned, when no file has one.  An unreadable or
- * damaged file is an error that names it, unless a better one had it. */
+ * damaged file is an error that names it, unless a better one had it; so is one that
+ * lies where nobody answers within ten seconds, ETIMEDOUT: others like it are waited
+ * for a second each. */
 int credential_find(struct credential *c, bool *found, const char *host,
     const char *repository, struct err *e);
 

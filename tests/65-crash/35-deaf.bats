@@ -162,6 +162,45 @@ with_credentials_there() {
 	stop layerfsd
 }
 
+@test "a login on a file system that does not answer is gone without, and a warning says so" {
+	start_deaf
+	start_daemon
+	become_deaf
+	HOME=$T/deaf/mnt layerfs mount "$FAKE/app:good" "$T/mnt" 2>"$T/err" 3>&- &
+	pids=($!)
+	for variable in XDG_RUNTIME_DIR XDG_CONFIG_HOME DOCKER_CONFIG REGISTRY_AUTH_FILE; do
+		env "$variable=$T/deaf/mnt" timeout 100 "$(program layerfs)" --run "$RUN" \
+			pull "$FAKE/app:duplicate" 2>"$T/err.$variable" 3>&- &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do wait "$pid"; done
+	for file in "$T"/err*; do
+		grep "warning: your login: $T/deaf/mnt.*: the file system .* does not answer" "$file"
+	done
+	is_good "$T/mnt"
+	# What is found elsewhere is taken, and nothing said.
+	mkdir -p "$T/docker"
+	printf '{"auths":{"%s":{"auth":"%s"}}}' "$FAKE" "$(printf me:secret | base64)" \
+		>"$T/docker/config.json"
+	HOME=$T/deaf/mnt DOCKER_CONFIG=$T/docker layerfs pull "$FAKE/app:duplicate" 2>"$T/err"
+	[ ! -s "$T/err" ]
+}
+
+@test "a daemon's own login on a file system that does not answer holds nobody up for long" {
+	start_deaf
+	let_others_in "$T" # and the worker's user
+	DAEMON_ENV=(HOME="$T/deaf/mnt")
+	start_daemon
+	become_deaf
+	layerfs mount "$FAKE/app:good" "$T/mnt"
+	grep "$T/deaf/mnt/.*: the file system .* does not answer" "$T/log/layerfsd"
+	is_good "$T/mnt"
+	kill_worker
+	is_good "$T/mnt"
+	layerfs unmount "$T/mnt"
+	stop layerfsd
+}
+
 @test "a daemon's folder on a file system that does not answer is an error in time" {
 	requires user-fuse fusermount3 setpriv
 	start_deaf
