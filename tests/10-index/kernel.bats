@@ -10,11 +10,7 @@ setup() {
 
 mkindex() { "$(program mkindex)" "$@"; }
 
-requires_kernel_erofs() {
-	requires root kernel:6.12
-	grep -qw erofs /proc/filesystems || modprobe erofs 2>/dev/null ||
-		skip "requires EROFS in the kernel"
-}
+requires_kernel_erofs() { requires root kernel:6.12 erofs; }
 
 # What unpacking may leave behind, odd sides first.
 make_odd_tree() {

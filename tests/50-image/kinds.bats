@@ -5,8 +5,7 @@ load ../lib/common
 
 setup() {
 	setup_test
-	requires root fuse kernel:6.12 docker-registry jq ref:nginx-zc:zstdchunked
-	grep -qw erofs /proc/filesystems || skip "requires EROFS in the kernel"
+	requires root fuse kernel:6.12 erofs docker-registry jq ref:nginx-zc:zstdchunked
 	start_registry
 	REF=$REGISTRY/nginx-zc:zstdchunked
 	mkdir "$T/mnt"

@@ -62,6 +62,7 @@ show_logs() { # [LINES]
 #   image:NAME     the test image NAME (a layout and its registry's variants)
 #   ref:REPO:TAG   this reference in the test registry's storage
 #   kernel:X.Y     at least this kernel
+#   erofs          the kernel's, which may be a module that nobody has used yet
 #   COMMAND        a command in $PATH
 requires() {
 	local word
@@ -79,13 +80,18 @@ requires() {
 		ref:*)
 			has_reference "${word#ref:}" ||
 				skip "requires ${word#ref:} in the test registry (tests/bench/variants.sh)" ;;
+		erofs)
+			grep -qw erofs /proc/filesystems || modprobe erofs 2>/dev/null ||
+				skip "requires EROFS in the kernel" ;;
 		kernel:*)
-			printf '%s\n' "${word#kernel:}" "$(uname -r)" | sort -CV ||
+			has_kernel "${word#kernel:}" ||
 				skip "requires Linux ${word#kernel:}, this is $(uname -r)" ;;
 		*) command -v "$word" >/dev/null || skip "requires $word" ;;
 		esac
 	done
 }
+
+has_kernel() { printf '%s\n' "$1" "$(uname -r)" | sort -CV; }
 
 has_reference() {
 	[ -f "$LAYERFS_TEST_DATA/registry/docker/registry/v2/repositories/${1%:*}/_manifests/tags/${1##*:}/current/link" ]

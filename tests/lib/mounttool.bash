@@ -52,7 +52,7 @@ fill_source() {
 }
 
 requires_erofs() {
-	grep -qw erofs /proc/filesystems || skip "requires EROFS in the kernel"
+	requires erofs
 	if [ $KERNEL = loop ]; then
 		[ -e /dev/loop-control ] || skip "requires loop devices"
 	else
