@@ -120,39 +120,53 @@ open_view(struct worker *w)
 	w->view = fake_view_new(x, data, "mounttool");
 }
 
+/* What an earlier worker had; -1: it had none. */
+struct earlier {
+	struct held mount, data;
+	int requests;
+};
+
 static void
-take_held(struct worker *w, struct held *data)
+take_held(struct worker *w, struct earlier *l)
 {
 	struct held h;
-	struct err e;
 
+	l->mount.fd = l->data.fd = l->requests = -1;
 	while (agent_next_held(w->agent, &h)) {
-		if (strcmp(h.name, "control") == 0) {
+		if (strcmp(h.name, "control") == 0)
 			w->control = h.fd;
-		} else if (strcmp(h.name, "fuse:" AGENT_DATA_ID) == 0) {
-			*data = h;
-		} else if (strcmp(h.name, "fuse:1") == 0 ||
-			   strcmp(h.name, "erofs:1") == 0) {
-			w->mount =
-			    mount_resume(w->server, "1", w->view, &h, &e);
-			if (w->mount == NULL)
-				die("%s", e.msg);
-			log_info("resumed %s", h.name);
-		} else {
+		else if (strcmp(h.name, "requests:0") == 0)
+			l->requests = h.fd;
+		else if (strcmp(h.name, "fuse:" AGENT_DATA_ID) == 0)
+			l->data = h;
+		else if (strcmp(h.name, "fuse:1") == 0 ||
+			 strcmp(h.name, "erofs:1") == 0)
+			l->mount = h;
+		else
 			close(h.fd);
-		}
 	}
 }
 
 static void
-mount_or_resume(struct worker *w)
+resume(struct worker *w, struct held *h)
 {
-	struct held data = { .fd = -1 };
 	struct err e;
 
-	take_held(w, &data);
-	check(
-	    mount_server_begin(w->server, data.fd >= 0 ? &data : NULL, &e), &e);
+	w->mount = mount_resume(w->server, "1", w->view, h, &e);
+	if (w->mount == NULL)
+		die("%s", e.msg);
+	log_info("resumed %s", h->name);
+}
+
+static void
+mount_or_resume(struct worker *w, struct earlier *l)
+{
+	struct held *data = l->data.fd >= 0 ? &l->data : NULL;
+	struct err e;
+
+	if (l->mount.fd >= 0)
+		resume(w, &l->mount);
+	check(mount_server_begin(w->server, data, &e), &e);
 	if (w->mount == NULL) {
 		w->mount = mount_new(
 		    w->server, "1", w->view, "layerfs:test", w->target, &e);
@@ -302,21 +316,25 @@ serve_one(struct worker *w)
 static int
 work(struct worker *w, int fd)
 {
-	const struct mount_server_options o = { .requests = MOUNT_NO_REQUESTS,
-		.kernel = w->kernel,
+	struct mount_server_options o = { .kernel = w->kernel,
 		.root = w->store_dir,
 		.threads = 2,
 		.patience_ms = w->patience_ms };
+	struct earlier l;
 	pthread_t gate;
 	struct err e;
 
 	log_set_name("mounttool[worker]");
 	w->agent = agent_new(fd, &e);
-	if (w->agent == NULL ||
-	    (w->server = mount_server_new(w->agent, &o, &e)) == NULL)
+	if (w->agent == NULL)
+		die("%s", e.msg);
+	take_held(w, &l);
+	o.requests = l.requests;
+	w->server = mount_server_new(w->agent, &o, &e);
+	if (w->server == NULL)
 		die("%s", e.msg);
 	open_view(w);
-	mount_or_resume(w);
+	mount_or_resume(w, &l);
 	check(thread_start(&gate, "gate", watch_gate, w, &e), &e);
 	for (;;) {
 		struct pollfd p[2] = { { .fd = w->control, .events = POLLIN },

@@ -53,7 +53,6 @@ load ../lib/mounttool
 }
 
 @test "an overlay that waits for a dead worker goes on with the next" {
-	requires kernel:6.9
 	start_tool
 	mkdir "$T/upper" "$T/work" "$T/merged"
 	first=$(worker)

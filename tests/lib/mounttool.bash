@@ -61,7 +61,7 @@ requires_erofs() {
 }
 
 start_tool() {
-	start mounttool "$(program mounttool)" run "$STORE" "$RUN" \
+	start mounttool env "${DAEMON_ENV[@]}" "$(program mounttool)" run "$STORE" "$RUN" \
 		--kernel "$KERNEL" "$@"
 	# a killed one's mount is still there, and what the kernel read of it
 	wait_for 20 are_waiting 0
