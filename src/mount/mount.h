@@ -6,10 +6,9 @@
  *	        through one FUSE session for all mounts (data_fs.h).  Root,
  *	        Linux 6.12
  *	loop    the same by two loop devices a mount, for older kernels; only
- *	        where it is configured.  Before Linux 6.9 no request is sent
- *	        again to a worker that starts anew (FUSE_NOTIFY_RESEND): an
- *	        EROFS whose read is lost can never end, and sync(2) waits with
- *	        it, where a FUSE mount's readers can be killed
+ *	        where it is configured: an EROFS whose read is lost (unanswered.h
+ *	        has no room for it, before Linux 6.9) can never end, and sync(2)
+ *	        waits with it, where a FUSE mount's readers can be killed
  *	fuse    everywhere: the daemon answers from the mapped index
  *
  * Whoever asks, contents are read from the store, and a read that misses is

@@ -16,7 +16,7 @@ setup() {
 }
 teardown() { teardown_faults; }
 
-# start_old KERNEL: erofs or fuse, as layerfs.toml has it.
+# start_old KERNEL: as layerfs.toml has it.
 start_old() {
 	printf '%s\n' '[read]' 'patience_ms = 60000' '[mount]' "kernel = \"$1\"" \
 		>"$T/layerfs.toml"
@@ -53,8 +53,10 @@ reload() {
 
 @test "the worker is killed while a read waits (FUSE)" { read_survives off kill_worker; }
 @test "the worker is killed while a read waits (EROFS)" { read_survives auto kill_worker; }
+@test "the worker is killed while a read waits (loop devices)" { read_survives loop kill_worker; }
 @test "a reload while a read waits (FUSE)" { read_survives off reload; }
 @test "a reload while a read waits (EROFS)" { read_survives auto reload; }
+@test "a reload while a read waits (loop devices)" { read_survives loop reload; }
 
 @test "the worker is killed again and again under readers" {
 	start_old off
