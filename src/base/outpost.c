@@ -79,16 +79,17 @@ open_file(struct post *p, const char *name, struct answer *a)
 static void
 look(struct post *p, const struct question *q, struct answer *a)
 {
-	ssize_t n;
+	ssize_t n = 0;
 
 	if ((!q->is_open || p->fd < 0) && open_file(p, q->name, a) < 0) {
 		a->failure = errno;
 		return;
 	}
-	n = pread(p->fd, p->of->bytes, q->most, q->off);
-	a->failure = n < 0 ? errno : 0;
 	a->is_regular = S_ISREG(p->st.st_mode);
 	a->size = p->st.st_size;
+	if (a->is_regular)
+		n = pread(p->fd, p->of->bytes, q->most, q->off);
+	a->failure = n < 0 ? errno : 0;
 	a->n = n < 0 ? 0 : n;
 }
 

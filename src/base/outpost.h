@@ -60,7 +60,7 @@ struct outpost_look {
 	const _Atomic bool *is_cancelled; /* looked at now and then; or NULL */
 
 	/* what is there */
-	bool is_regular;
+	bool is_regular;      /* of others nothing is read */
 	uint64_t size;        /* of the file */
 	const uint8_t *bytes; /* until the next look */
 	size_t n;             /* 0: it ends there */

@@ -142,6 +142,19 @@ what_is_not_there_is_said_by_its_name(void **state)
 }
 
 static void
+what_is_no_file_is_said_to_be_none(void **state)
+{
+	struct outpost *o = at(*state, LONG_MS);
+	struct outpost_look k = { .name = "." };
+	struct err e = ERR_INIT;
+
+	assert_int_equal(outpost_read(o, &k, &e), 0);
+	assert_false(k.is_regular);
+	assert_int_equal(k.n, 0);
+	free_idle(o);
+}
+
+static void
 who_did_nothing_for_a_moment_is_replaced(void **state)
 {
 	const struct folder *f = *state;
@@ -220,6 +233,7 @@ main(void)
 		IN_FOLDER(a_file_is_read_in_pieces),
 		IN_FOLDER(a_file_that_was_replaced_is_the_new_one),
 		IN_FOLDER(what_is_not_there_is_said_by_its_name),
+		IN_FOLDER(what_is_no_file_is_said_to_be_none),
 		IN_FOLDER(who_did_nothing_for_a_moment_is_replaced),
 		IN_FOLDER(
 		    one_that_is_late_is_not_waited_for_again_until_it_is_back),

@@ -112,6 +112,8 @@ read_on(struct outpost *o, const char *path, struct buf *out, struct err *e)
 	do {
 		if (outpost_read(o, &k, e) < 0)
 			return -1;
+		if (!k.is_regular)
+			return err_set(e, EINVAL, "%s is no file", path);
 		if (buf_append(out, k.bytes, k.n, e) < 0)
 			return err_wrap(e, "%s", path);
 		k.off += k.n;
