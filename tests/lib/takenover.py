@@ -36,7 +36,7 @@ def main():
         os.close(fuse)
         send(header, pid, folder)
     else:
-        deaf.serve(fuse, lambda op: op != deaf.FLUSH)
+        deaf.Server(fuse, deaf.FLUSH, None).serve()
 
 
 main()
