@@ -247,11 +247,32 @@ outpost_read(struct outpost *o, struct outpost_look *k, struct err *e)
 	errno = a.failure;
 	if (a.failure != 0)
 		return err_sys(e, "%s", a.is_of_folder ? o->folder : k->name);
-	k->is_regular = a.is_regular;
+	if (!a.is_regular)
+		return err_set(e, EPROTO, "%s is no regular file", k->name);
 	k->size = a.size;
 	k->bytes = o->bytes;
 	k->n = a.n;
 	o->used = max_u64(o->used, a.n);
+	return 0;
+}
+
+int
+outpost_read_file(
+    struct outpost *o, const char *name, struct buf *out, struct err *e)
+{
+	struct outpost_look k = { .name = name };
+
+	do {
+		if (outpost_read(o, &k, e) < 0)
+			return -1;
+		if (buf_append(out, k.bytes, k.n, e) < 0)
+			return err_wrap(e, "%s", name);
+		k.off += k.n;
+		k.is_open = true;
+	} while (k.n > 0);
+	if (k.off < k.size)
+		return err_set(
+		    e, EBADMSG, "%s: it ends at %ju", name, (uintmax_t)k.off);
 	return 0;
 }
 

@@ -25,6 +25,7 @@
 
 #include "base/cleanup.h"
 
+struct buf;
 struct err;
 struct outpost;
 
@@ -60,14 +61,16 @@ struct outpost_look {
 	const _Atomic bool *is_cancelled; /* looked at now and then; or NULL */
 
 	/* what is there */
-	bool is_regular;      /* of others nothing is read */
 	uint64_t size;        /* of the file */
 	const uint8_t *bytes; /* until the next look */
 	size_t n;             /* 0: it ends there */
 };
 
-/* ETIMEDOUT: nobody answers there, or nobody has yet; ECANCELED; or of open(2), read(2)
- * and the like, with the name. */
+/* ETIMEDOUT: nobody answers there, or nobody has yet; ECANCELED; EPROTO: it is no regular
+ * file, and was not read; or of open(2), read(2) and the like.  With the name. */
 int outpost_read(struct outpost *o, struct outpost_look *k, struct err *e);
+/* The whole file, appended.  As above; E2BIG; EBADMSG: it is shorter than it was. */
+int outpost_read_file(
+    struct outpost *o, const char *name, struct buf *out, struct err *e);
 
 #endif

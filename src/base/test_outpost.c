@@ -89,7 +89,6 @@ a_file_is_read_in_pieces(void **state)
 	bytes[OUTPOST_BYTES] = 'z';
 	put(f, "file", bytes, sizeof bytes);
 	assert_int_equal(outpost_read(o, &k, &e), 0);
-	assert_true(k.is_regular);
 	assert_int_equal(k.size, sizeof bytes);
 	assert_int_equal(k.n, OUTPOST_BYTES);
 	assert_int_equal(k.bytes[0], 'a');
@@ -102,6 +101,24 @@ a_file_is_read_in_pieces(void **state)
 	k.off = sizeof bytes;
 	assert_int_equal(outpost_read(o, &k, &e), 0);
 	assert_int_equal(k.n, 0);
+	free_idle(o);
+}
+
+static void
+a_file_is_read_whole_unless_it_is_too_long(void **state)
+{
+	const struct folder *f = *state;
+	static uint8_t bytes[2 * OUTPOST_BYTES + 3] = { [OUTPOST_BYTES] = 'z' };
+	AUTO_BUF struct buf all = BUF_INIT(sizeof bytes);
+	AUTO_BUF struct buf less = BUF_INIT(sizeof bytes - 1);
+	struct outpost *o = at(f, LONG_MS);
+	struct err e = ERR_INIT;
+
+	put(f, "file", bytes, sizeof bytes);
+	assert_int_equal(outpost_read_file(o, "file", &all, &e), 0);
+	assert_int_equal(all.len, sizeof bytes);
+	assert_memory_equal(all.data, bytes, sizeof bytes);
+	assert_fails(outpost_read_file(o, "file", &less, &e), e, E2BIG);
 	free_idle(o);
 }
 
@@ -148,9 +165,8 @@ what_is_no_file_is_said_to_be_none(void **state)
 	struct outpost_look k = { .name = "." };
 	struct err e = ERR_INIT;
 
-	assert_int_equal(outpost_read(o, &k, &e), 0);
-	assert_false(k.is_regular);
-	assert_int_equal(k.n, 0);
+	assert_fails(outpost_read(o, &k, &e), e, EPROTO);
+	assert_non_null(strstr(e.msg, "no regular file"));
 	free_idle(o);
 }
 
@@ -231,6 +247,7 @@ main(void)
 	cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(a_file_is_read_in_pieces),
+		IN_FOLDER(a_file_is_read_whole_unless_it_is_too_long),
 		IN_FOLDER(a_file_that_was_replaced_is_the_new_one),
 		IN_FOLDER(what_is_not_there_is_said_by_its_name),
 		IN_FOLDER(what_is_no_file_is_said_to_be_none),

@@ -105,24 +105,6 @@ open_file(int dir, const char *path)
 }
 
 static int
-read_on(struct outpost *o, const char *path, struct buf *out, struct err *e)
-{
-	struct outpost_look k = { .name = path };
-
-	do {
-		if (outpost_read(o, &k, e) < 0)
-			return -1;
-		if (!k.is_regular)
-			return err_set(e, EINVAL, "%s is no file", path);
-		if (buf_append(out, k.bytes, k.n, e) < 0)
-			return err_wrap(e, "%s", path);
-		k.off += k.n;
-		k.is_open = true;
-	} while (k.n > 0);
-	return 0;
-}
-
-static int
 read_file(struct reader *r, const char *path, struct buf *out, struct err *e)
 {
 	const struct outpost_place here = { .dir = AT_FDCWD,
@@ -134,7 +116,7 @@ read_file(struct reader *r, const char *path, struct buf *out, struct err *e)
 		r->outpost = outpost_new(&here, e);
 	if (r->outpost == NULL)
 		return -1;
-	rc = read_on(r->outpost, path, out, e);
+	rc = outpost_read_file(r->outpost, path, out, e);
 	if (rc < 0 && e->code == ETIMEDOUT) {
 		reader_release(r);
 		r->patience_ms = MOMENT_MS;

@@ -67,16 +67,13 @@ layout_borrow(int dir, struct err *e)
 	return layout;
 }
 
+/* The folder's own names are no links. */
 static int
-look(struct outpost *layout, struct outpost_look *k, struct err *e)
+refuse_link(int rc, const char *name, struct err *e)
 {
-	if (outpost_read(layout, k, e) < 0)
-		return e->code == ELOOP
-			   ? err_set(e, EPROTO, "%s is a link", k->name)
-			   : -1;
-	return k->is_regular
-		   ? 0
-		   : err_set(e, EPROTO, "%s is no regular file", k->name);
+	if (rc < 0 && e->code == ELOOP)
+		return err_set(e, EPROTO, "%s is a link", name);
+	return rc;
 }
 
 static const char *
@@ -94,7 +91,7 @@ layout_read_piece(struct outpost *layout, const struct digest *d,
 	int rc;
 
 	k->name = blob_name(d, name);
-	rc = look(layout, k, e);
+	rc = refuse_link(outpost_read(layout, k, e), name, e);
 	k->name = NULL;
 	return rc;
 }
@@ -103,23 +100,7 @@ static int
 read_all(
     struct outpost *layout, const char *name, struct buf *out, struct err *e)
 {
-	struct outpost_look k = { .name = name };
-
-	do {
-		if (look(layout, &k, e) < 0)
-			return -1;
-		if (k.size - k.off > out->max - out->len)
-			return err_set(
-			    e, E2BIG, "over the limit of %zu bytes", out->max);
-		if (k.n == 0 && k.off < k.size)
-			return err_set(
-			    e, EBADMSG, "file ends at %ju", (uintmax_t)k.off);
-		if (buf_append(out, k.bytes, k.n, e) < 0)
-			return -1;
-		k.off += k.n;
-		k.is_open = true;
-	} while (k.off < k.size);
-	return 0;
+	return refuse_link(outpost_read_file(layout, name, out, e), name, e);
 }
 
 int
