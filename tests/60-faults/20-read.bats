@@ -24,14 +24,6 @@ counter() { layerfs --json stat | jq ".counters.$1"; }
 # The chunk of a small file: its digest is the file's.
 digest_of() { awk -v f="$1" '$2 == f { print "sha256:" $1 }' "$IMAGES/sums"; }
 
-# eio FILE: a read fails so, within its patience.
-eio() {
-	local status=0 output
-	output=$(timeout 60 cat "$1" 2>&1 >/dev/null) || status=$?
-	echo "$output"
-	[ $status = 1 ] && [[ $output == *"Input/output error"* ]]
-}
-
 # never FAULT: the registry does so until patience is at its end: EIO.
 never() {
 	layerfs unmount "$T/mnt"

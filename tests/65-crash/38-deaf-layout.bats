@@ -18,13 +18,6 @@ layout() { echo "oci:$T/deaf:$1"; }
 of_mount() { layerfs --json ls | jq -r ".mounts[] | select(.target == \"$1\") | $2"; }
 waits() { [ "$(of_mount "$T/mnt" .waiting)" -gt 0 ]; }
 
-eio() {
-	local status=0 output
-	output=$(timeout 60 cat "$1" 2>&1 >/dev/null) || status=$?
-	echo "$output"
-	[ $status = 1 ] && [[ $output == *"Input/output error"* ]]
-}
-
 others_are_right() {
 	layerfs mount "$FAKE/app:duplicate" "$T/good"
 	[ "$(cat "$T/good/twice")" = second ]

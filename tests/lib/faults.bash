@@ -99,6 +99,14 @@ hear_again() {
 	wait_for 20 grep -qx hears "$T/log/deaf"
 }
 
+# eio FILE: a read fails so, within its patience.
+eio() {
+	local status=0 output
+	output=$(timeout 60 cat "$1" 2>&1 >/dev/null) || status=$?
+	echo "$output"
+	[ $status = 1 ] && [[ $output == *"Input/output error"* ]]
+}
+
 drop_caches() { echo 3 >/proc/sys/vm/drop_caches; }
 
 # The most memory a worker has had, in MiB.
